@@ -1,0 +1,7 @@
+/**
+ * Benchmarks, each beside its rival.
+ */
+@NullMarked
+package dev.varve.bench;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,7 @@
+/**
+ * The agent beside PostgreSQL.
+ */
+@NullMarked
+package dev.varve.compute;
+
+import org.jspecify.annotations.NullMarked;

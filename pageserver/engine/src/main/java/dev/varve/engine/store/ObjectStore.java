@@ -1,0 +1,44 @@
+package dev.varve.engine.store;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * Named immutable objects in a flat name space, strongly consistent: a listing or read that starts after a write returned sees it. Names
+ * are non-empty, made of {@code [a-z0-9._-]} and {@code /}, without empty, {@code .} or {@code ..} segments. Calls block; the caller
+ * brings the thread. Implementations are safe for use by many threads.
+ *
+ * <p>Failures: {@link ObjectNotFoundException} for a name that is not there, {@link ObjectExistsException} from {@link #create} when it is; any other {@link IOException} means
+ * "not known whether it happened, try again": retries belong to one decorator, and all calls but {@code create} may simply be repeated.
+ */
+public interface ObjectStore {
+  /** The whole object. */
+  byte[] get(String name) throws IOException;
+
+  /**
+   * Bytes {@code offset} to {@code offset + length} of the object.
+   *
+   * @throws IOException when the object ends before that
+   */
+  byte[] getRange(String name, long offset, int length) throws IOException;
+
+  /** Stores an object, replacing what has that name. */
+  void put(String name, byte[] bytes) throws IOException;
+
+  /** Stores a file's contents, replacing what has that name. */
+  void putFile(String name, Path file) throws IOException;
+
+  /**
+   * Stores an object unless one has that name: of several racing callers exactly one succeeds.
+   *
+   * @throws ObjectExistsException when there is one already
+   */
+  void create(String name, byte[] bytes) throws IOException;
+
+  /** Every object whose name starts with {@code prefix}, sorted by name (bytewise). */
+  List<ObjectEntry> list(String prefix) throws IOException;
+
+  /** Removes the object; nothing happens when there is none. */
+  void delete(String name) throws IOException;
+}

@@ -1,0 +1,103 @@
+package dev.varve.engine.wal;
+
+import dev.varve.engine.postgres.RelFileLocator;
+
+/**
+ * One decoded WAL record: a flyweight over a byte array, filled by {@code RecordParser} from the WAL or by {@code BlockRecord} from the
+ * slim form, and reused for the next record. Offsets point into {@link #bytes}; every range was checked against the array by
+ * whoever filled it. Not thread-safe.
+ *
+ * <p>Fields are public to the engine's hot loops and are only written by this package. Follows PostgreSQL 17 {@code
+ * src/include/access/xlogrecord.h}.
+ */
+public final class WalRecord {
+  /** Highest block id plus one ({@code XLR_MAX_BLOCK_ID} + 1). */
+  public static final int MAX_BLOCKS = 33;
+
+  /** {@code BKPBLOCK_WILL_INIT} in {@link #blockFlags}. */
+  public static final int WILL_INIT = 0x40;
+
+  /** {@code BKPBLOCK_HAS_DATA} in {@link #blockFlags}. */
+  public static final int HAS_DATA = 0x20;
+
+  /** {@code BKPBLOCK_HAS_IMAGE} in {@link #blockFlags}. */
+  public static final int HAS_IMAGE = 0x10;
+
+  public byte[] bytes = new byte[0];
+
+  /** Address of the record's first byte; 0 in a slim record. */
+  public long startLsn;
+
+  /** Address behind the record's last byte, rounded up to 8: what {@code pd_lsn} becomes. */
+  public long endLsn;
+
+  /** {@code xl_prev}; 0 in a slim record. */
+  public long prevLsn;
+
+  /** {@code xl_xid}, unsigned. */
+  public int xid;
+
+  /** {@code xl_rmid}, 0 to 255. */
+  public int rmid;
+
+  /** {@code xl_info} with the low nibble (the WAL machinery's own) masked off. */
+  public int info;
+
+  public int mainOffset;
+  public int mainLength;
+
+  /** Replication origin id, 0 for none. */
+  public int origin;
+
+  /** Highest block id present, -1 when the record names no block. */
+  public int maxBlockId = -1;
+
+  public final boolean[] blockPresent = new boolean[MAX_BLOCKS];
+
+  /** The high nibble of {@code fork_flags}: {@link #WILL_INIT}, {@link #HAS_DATA}, {@link #HAS_IMAGE}. */
+  public final int[] blockFlags = new int[MAX_BLOCKS];
+
+  public final int[] blockTablespace = new int[MAX_BLOCKS];
+  public final int[] blockDatabase = new int[MAX_BLOCKS];
+  public final int[] blockRelation = new int[MAX_BLOCKS];
+  public final int[] blockFork = new int[MAX_BLOCKS];
+
+  /** Unsigned block number. */
+  public final int[] blockNumber = new int[MAX_BLOCKS];
+
+  /** The block's data; 0 bytes long when it has none. In a slim record only the block it was made for has its data. */
+  public final int[] blockDataOffset = new int[MAX_BLOCKS];
+
+  public final int[] blockDataLength = new int[MAX_BLOCKS];
+
+  /** Whether the block's image replaces the page ({@code BKPIMAGE_APPLY}); never set in a slim record. */
+  public final boolean[] blockImageApplies = new boolean[MAX_BLOCKS];
+
+  public final int[] blockImageOffset = new int[MAX_BLOCKS];
+
+  /** Length of the image as it stands in the record: compressed, hole removed. */
+  public final int[] blockImageLength = new int[MAX_BLOCKS];
+
+  public final int[] blockImageHoleOffset = new int[MAX_BLOCKS];
+  public final int[] blockImageHoleLength = new int[MAX_BLOCKS];
+
+  /** One of the {@code COMPRESSION_} constants of {@link FullPageImage}. */
+  public final int[] blockImageCompression = new int[MAX_BLOCKS];
+
+  public boolean hasBlock(int id) {
+    return id <= maxBlockId && blockPresent[id];
+  }
+
+  public boolean willInit(int id) {
+    return (blockFlags[id] & WILL_INIT) != 0;
+  }
+
+  public boolean hasImage(int id) {
+    return (blockFlags[id] & HAS_IMAGE) != 0;
+  }
+
+  /** Allocates: for messages and rare paths. */
+  public RelFileLocator locator(int id) {
+    return new RelFileLocator(blockTablespace[id], blockDatabase[id], blockRelation[id]);
+  }
+}

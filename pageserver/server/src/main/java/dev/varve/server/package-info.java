@@ -1,0 +1,7 @@
+/**
+ * The pageserver application.
+ */
+@NullMarked
+package dev.varve.server;
+
+import org.jspecify.annotations.NullMarked;
