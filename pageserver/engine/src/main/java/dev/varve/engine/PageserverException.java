@@ -1,0 +1,82 @@
+package dev.varve.engine;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What went wrong, by what the caller is to do about it. Messages name the thing concerned (timeline, LSN, file, block) and, where a
+ * person can mend it, how.
+ */
+public abstract sealed class PageserverException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  private PageserverException(String message, @Nullable Throwable cause) {
+    super(message, cause);
+  }
+
+  /** The request cannot be right; mend it before sending it again. */
+  public static final class InvalidRequest extends PageserverException {
+    private static final long serialVersionUID = 1L;
+
+    public InvalidRequest(String message) {
+      super(message, null);
+    }
+  }
+
+  /** There is no such timeline, relation or object. */
+  public static final class NotFound extends PageserverException {
+    private static final long serialVersionUID = 1L;
+
+    public NotFound(String message) {
+      super(message, null);
+    }
+  }
+
+  /** The LSN has not been received yet; wait and ask again. */
+  public static final class LsnNotReceived extends PageserverException {
+    private static final long serialVersionUID = 1L;
+
+    public LsnNotReceived(String message) {
+      super(message, null);
+    }
+  }
+
+  /** The LSN lies below what is kept. */
+  public static final class LsnCollected extends PageserverException {
+    private static final long serialVersionUID = 1L;
+
+    public LsnCollected(String message) {
+      super(message, null);
+    }
+  }
+
+  /** Another owner with a higher generation took over; stop. */
+  public static final class Fenced extends PageserverException {
+    private static final long serialVersionUID = 1L;
+
+    public Fenced(String message) {
+      super(message, null);
+    }
+  }
+
+  /** Not now: object store, disk or source is in trouble. Try again. */
+  public static final class Unavailable extends PageserverException {
+    private static final long serialVersionUID = 1L;
+
+    public Unavailable(String message, @Nullable Throwable cause) {
+      super(message, cause);
+    }
+  }
+
+  /** Bytes are not what was written, or WAL says something that cannot be; a person must look. */
+  public static final class Corrupt extends PageserverException {
+    private static final long serialVersionUID = 1L;
+
+    public Corrupt(String message) {
+      super(message, null);
+    }
+
+    public Corrupt(String message, @Nullable Throwable cause) {
+      super(message, cause);
+    }
+  }
+}
