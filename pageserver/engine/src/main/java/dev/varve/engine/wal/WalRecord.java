@@ -14,6 +14,15 @@ public final class WalRecord {
   /** Highest block id plus one ({@code XLR_MAX_BLOCK_ID} + 1). */
   public static final int MAX_BLOCKS = 33;
 
+  /** {@code RM_XLOG_ID}. */
+  public static final int RMGR_XLOG = 0;
+
+  /** {@code XLOG_SWITCH}: the rest of the segment is empty. */
+  static final int XLOG_SWITCH = 0x40;
+
+  /** {@code XLOG_OVERWRITE_CONTRECORD}: takes the place of the rest of a record that was never finished. */
+  static final int XLOG_OVERWRITE_CONTRECORD = 0xD0;
+
   /** {@code BKPBLOCK_WILL_INIT} in {@link #blockFlags}. */
   public static final int WILL_INIT = 0x40;
 
@@ -34,6 +43,9 @@ public final class WalRecord {
   /** {@code xl_prev}; 0 in a slim record. */
   public long prevLsn;
 
+  /** {@code xl_tot_len}: bytes of the whole record without padding; 0 in a slim record. */
+  public int length;
+
   /** {@code xl_xid}, unsigned. */
   public int xid;
 
@@ -49,12 +61,18 @@ public final class WalRecord {
   /** Replication origin id, 0 for none. */
   public int origin;
 
+  /** The top-level transaction id that logical decoding wants, 0 for none; 0 in a slim record. */
+  public int toplevelXid;
+
   /** Highest block id present, -1 when the record names no block. */
   public int maxBlockId = -1;
 
   public final boolean[] blockPresent = new boolean[MAX_BLOCKS];
 
-  /** The high nibble of {@code fork_flags}: {@link #WILL_INIT}, {@link #HAS_DATA}, {@link #HAS_IMAGE}. */
+  /**
+   * The high nibble of {@code fork_flags}: {@link #WILL_INIT}, {@link #HAS_DATA}, {@link #HAS_IMAGE}. A slim record keeps the flags of
+   * the whole record; of data and images it has only the data of the block it was made for.
+   */
   public final int[] blockFlags = new int[MAX_BLOCKS];
 
   public final int[] blockTablespace = new int[MAX_BLOCKS];
@@ -83,6 +101,32 @@ public final class WalRecord {
 
   /** One of the {@code COMPRESSION_} constants of {@link FullPageImage}. */
   public final int[] blockImageCompression = new int[MAX_BLOCKS];
+
+  /** Forgets everything. Entries above {@link #maxBlockId} are always clear, so that only those below are touched. */
+  void clear() {
+    for (int id = 0; id <= maxBlockId; id++) {
+      blockPresent[id] = false;
+      blockFlags[id] = 0;
+      blockTablespace[id] = 0;
+      blockDatabase[id] = 0;
+      blockRelation[id] = 0;
+      blockFork[id] = 0;
+      blockNumber[id] = 0;
+      blockDataOffset[id] = 0;
+      blockDataLength[id] = 0;
+      blockImageApplies[id] = false;
+      blockImageOffset[id] = 0;
+      blockImageLength[id] = 0;
+      blockImageHoleOffset[id] = 0;
+      blockImageHoleLength[id] = 0;
+      blockImageCompression[id] = FullPageImage.COMPRESSION_NONE;
+    }
+    maxBlockId = -1;
+    mainOffset = 0;
+    mainLength = 0;
+    origin = 0;
+    toplevelXid = 0;
+  }
 
   public boolean hasBlock(int id) {
     return id <= maxBlockId && blockPresent[id];
