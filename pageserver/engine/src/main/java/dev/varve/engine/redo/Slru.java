@@ -1,0 +1,77 @@
+package dev.varve.engine.redo;
+
+import dev.varve.engine.postgres.Page;
+
+/**
+ * Arithmetic of the segmented logs of transaction state: which page and which entry belongs to a transaction id, multixact id or member
+ * offset, all unsigned 32-bit. Stateless; the same in 15 to 18. Follows PostgreSQL 17 {@code clog.c}, {@code multixact.c} and
+ * {@code commit_ts.c} in {@code src/backend/access/transam}.
+ */
+public final class Slru {
+  /** {@code SLRU_PAGES_PER_SEGMENT}. */
+  public static final int PAGES_PER_SEGMENT = 32;
+
+  /** {@code CLOG_XACTS_PER_PAGE}. */
+  public static final int XIDS_PER_XACT_PAGE = Page.SIZE * 4;
+
+  /** {@code MULTIXACT_OFFSETS_PER_PAGE}. */
+  public static final int OFFSETS_PER_PAGE = Page.SIZE / 4;
+
+  private static final int MEMBERS_PER_GROUP = 4;
+
+  /** Four status bytes and four transaction ids. */
+  private static final int GROUP_SIZE = MEMBERS_PER_GROUP * 5;
+
+  /** {@code MULTIXACT_MEMBERS_PER_PAGE}: 1636. */
+  public static final int MEMBERS_PER_PAGE = Page.SIZE / GROUP_SIZE * MEMBERS_PER_GROUP;
+
+  /** Time and replication origin of one transaction. */
+  public static final int COMMIT_TS_SIZE = 10;
+
+  /** {@code COMMIT_TS_XACTS_PER_PAGE}: 819. */
+  public static final int COMMIT_TS_PER_PAGE = Page.SIZE / COMMIT_TS_SIZE;
+
+  private Slru() {}
+
+  public static int xactPage(int xid) {
+    return Integer.divideUnsigned(xid, XIDS_PER_XACT_PAGE);
+  }
+
+  public static int xactEntry(int xid) {
+    return Integer.remainderUnsigned(xid, XIDS_PER_XACT_PAGE);
+  }
+
+  public static int offsetsPage(int multi) {
+    return Integer.divideUnsigned(multi, OFFSETS_PER_PAGE);
+  }
+
+  public static int offsetsEntry(int multi) {
+    return Integer.remainderUnsigned(multi, OFFSETS_PER_PAGE);
+  }
+
+  public static int membersPage(int offset) {
+    return Integer.divideUnsigned(offset, MEMBERS_PER_PAGE);
+  }
+
+  public static int membersEntry(int offset) {
+    return Integer.remainderUnsigned(offset, MEMBERS_PER_PAGE);
+  }
+
+  /** Where on its page the transaction id of a member is. */
+  static int memberXidOffset(int entry) {
+    return entry / MEMBERS_PER_GROUP * GROUP_SIZE + MEMBERS_PER_GROUP + entry % MEMBERS_PER_GROUP * 4;
+  }
+
+  /** Where on its page the status of a member is. */
+  static int memberStatusOffset(int entry) {
+    return entry / MEMBERS_PER_GROUP * GROUP_SIZE + entry % MEMBERS_PER_GROUP;
+  }
+
+  public static int commitTsPage(int xid) {
+    return Integer.divideUnsigned(xid, COMMIT_TS_PER_PAGE);
+  }
+
+  public static int commitTsEntry(int xid) {
+    return Integer.remainderUnsigned(xid, COMMIT_TS_PER_PAGE);
+  }
+}
