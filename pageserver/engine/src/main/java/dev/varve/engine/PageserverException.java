@@ -3,8 +3,8 @@ package dev.varve.engine;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What went wrong, by what the caller is to do about it. Messages name the thing concerned (timeline, LSN, file, block) and, where a
- * person can mend it, how.
+ * What went wrong, by what the caller is to do about it. Messages name the thing concerned
+ * (timeline, LSN, file, block) and, where a person can mend it, how.
  */
 public abstract sealed class PageserverException extends RuntimeException {
   private static final long serialVersionUID = 1L;

@@ -4,8 +4,9 @@ import dev.varve.engine.PageserverException;
 import java.util.Arrays;
 
 /**
- * Reads a range of an array front to back and checks every length before use. What does not fit the range is {@link
- * PageserverException.Corrupt} with the name of the thing read and the position. The inverse of {@link ByteWriter}. Not thread-safe.
+ * Reads a range of an array front to back and checks every length before use. What does not fit the
+ * range is {@link PageserverException.Corrupt} with the name of the thing read and the position.
+ * The inverse of {@link ByteWriter}. Not thread-safe.
  */
 public final class ByteReader {
   private final String what;
@@ -82,11 +83,20 @@ public final class ByteReader {
     return value;
   }
 
-  /** A {@code u32} that counts something and so must be small enough for an array: at most {@code limit}. */
+  /**
+   * A {@code u32} that counts something and so must be small enough for an array: at most {@code
+   * limit}.
+   */
   public int count(int limit) {
     int value = i32();
     if (value < 0 || value > limit) {
-      throw corrupt("a count of " + Integer.toUnsignedString(value) + " where at most " + limit + " is possible", 4);
+      throw corrupt(
+          "a count of "
+              + Integer.toUnsignedString(value)
+              + " where at most "
+              + limit
+              + " is possible",
+          4);
     }
     return value;
   }
@@ -128,7 +138,12 @@ public final class ByteReader {
     long value = varint();
     if (value < 0 || value > remaining()) {
       throw corrupt(
-          "a length of " + Long.toUnsignedString(value) + " where " + remaining() + " bytes are left", position - before);
+          "a length of "
+              + Long.toUnsignedString(value)
+              + " where "
+              + remaining()
+              + " bytes are left",
+          position - before);
     }
     return (int) value;
   }
@@ -160,6 +175,7 @@ public final class ByteReader {
   }
 
   private PageserverException.Corrupt corrupt(String reason, int back) {
-    return new PageserverException.Corrupt(what + ": at byte " + (consumed() - back) + ": " + reason);
+    return new PageserverException.Corrupt(
+        what + ": at byte " + (consumed() - back) + ": " + reason);
   }
 }

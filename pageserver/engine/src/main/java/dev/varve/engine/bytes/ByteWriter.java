@@ -3,8 +3,9 @@ package dev.varve.engine.bytes;
 import java.util.Arrays;
 
 /**
- * A growing little-endian sink over one array. The array may be used in place ({@link #array}, valid up to {@link #length} until the next
- * write) and the writer reused ({@link #reset} keeps the array). Not thread-safe.
+ * A growing little-endian sink over one array. The array may be used in place ({@link #array},
+ * valid up to {@link #length} until the next write) and the writer reused ({@link #reset} keeps the
+ * array). Not thread-safe.
  */
 public final class ByteWriter {
   private static final int MAX_LENGTH = Integer.MAX_VALUE - 8;
@@ -71,7 +72,10 @@ public final class ByteWriter {
     length += 8;
   }
 
-  /** Base 128, low groups first, the high bit set on all bytes but the last; the value is unsigned: 1 to 10 bytes. */
+  /**
+   * Base 128, low groups first, the high bit set on all bytes but the last; the value is unsigned:
+   * 1 to 10 bytes.
+   */
   public void varint(long value) {
     ensure(10);
     long rest = value;

@@ -3,8 +3,9 @@ package dev.varve.engine.bytes;
 import java.util.zip.CRC32C;
 
 /**
- * CRC-32C (Castagnoli) over array ranges, as PostgreSQL and Varve's own files use it: initial value all ones, final complement. The
- * result is the unsigned checksum's 32 bits in an {@code int}. Not thread-safe; one instance is reused for many checksums.
+ * CRC-32C (Castagnoli) over array ranges, as PostgreSQL and Varve's own files use it: initial value
+ * all ones, final complement. The result is the unsigned checksum's 32 bits in an {@code int}. Not
+ * thread-safe; one instance is reused for many checksums.
  */
 public final class Crc32c {
   private final CRC32C crc = new CRC32C();

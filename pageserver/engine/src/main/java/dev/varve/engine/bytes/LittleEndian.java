@@ -5,10 +5,12 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
 /**
- * Little-endian integers in byte arrays at any alignment. PostgreSQL on every platform that Varve serves, and every Varve file, is
- * little-endian. Unsigned values widen: {@code u8} and {@code u16} to {@code int}, {@code u32} to {@code long}.
+ * Little-endian integers in byte arrays at any alignment. PostgreSQL on every platform that Varve
+ * serves, and every Varve file, is little-endian. Unsigned values widen: {@code u8} and {@code u16}
+ * to {@code int}, {@code u32} to {@code long}.
  *
- * <p>Out-of-range offsets throw {@link IndexOutOfBoundsException}; whoever reads lengths from outside checks them first.
+ * <p>Out-of-range offsets throw {@link IndexOutOfBoundsException}; whoever reads lengths from
+ * outside checks them first.
  */
 public final class LittleEndian {
   private static final VarHandle SHORT =

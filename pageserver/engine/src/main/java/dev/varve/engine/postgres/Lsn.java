@@ -1,8 +1,9 @@
 package dev.varve.engine.postgres;
 
 /**
- * Log sequence numbers: unsigned byte positions in WAL, kept as {@code long}s named {@code …Lsn}; 0 is "none". Written as PostgreSQL
- * writes them, {@code 16/B374D848}. Follows PostgreSQL 17 {@code src/include/access/xlogdefs.h}.
+ * Log sequence numbers: unsigned byte positions in WAL, kept as {@code long}s named {@code …Lsn}; 0
+ * is "none". Written as PostgreSQL writes them, {@code 16/B374D848}. Follows PostgreSQL 17 {@code
+ * src/include/access/xlogdefs.h}.
  */
 public final class Lsn {
   /** No LSN ({@code InvalidXLogRecPtr}). */
@@ -20,12 +21,14 @@ public final class Lsn {
   /**
    * The inverse of {@link #format}.
    *
-   * @throws IllegalArgumentException when {@code text} is not two hexadecimal numbers of 1 to 8 digits with a slash between
+   * @throws IllegalArgumentException when {@code text} is not two hexadecimal numbers of 1 to 8
+   *     digits with a slash between
    */
   public static long parse(String text) {
     int slash = text.indexOf('/');
     if (slash < 1 || slash > 8 || text.length() - slash < 2 || text.length() - slash > 9) {
-      throw new IllegalArgumentException("not an LSN: '" + text + "' (expected, for example, 16/B374D848)");
+      throw new IllegalArgumentException(
+          "not an LSN: '" + text + "' (expected, for example, 16/B374D848)");
     }
     try {
       return Long.parseLong(text, 0, slash, 16) << 32

@@ -9,8 +9,9 @@ import static dev.varve.engine.bytes.LittleEndian.u32;
 import java.util.Arrays;
 
 /**
- * The header of a PostgreSQL page and its line pointers, as accessors over a {@code byte[8192]}. Follows PostgreSQL 17 {@code
- * src/include/storage/bufpage.h} and {@code itemid.h}; the layout is the same in 14 to 18.
+ * The header of a PostgreSQL page and its line pointers, as accessors over a {@code byte[8192]}.
+ * Follows PostgreSQL 17 {@code src/include/storage/bufpage.h} and {@code itemid.h}; the layout is
+ * the same in 14 to 18.
  */
 public final class Page {
   /** {@code BLCKSZ}: the one page size that is supported. */
@@ -72,7 +73,10 @@ public final class Page {
     putU16(page, FLAGS, u16(page, FLAGS) & ~flag);
   }
 
-  /** Zeroes the page and writes an empty header ({@code PageInit}); {@code specialSize} is rounded up to a multiple of 8. */
+  /**
+   * Zeroes the page and writes an empty header ({@code PageInit}); {@code specialSize} is rounded
+   * up to a multiple of 8.
+   */
   public static void init(byte[] page, int specialSize) {
     Arrays.fill(page, 0, SIZE, (byte) 0);
     int special = SIZE - ((specialSize + 7) & ~7);
@@ -88,7 +92,10 @@ public final class Page {
     return lower <= HEADER_SIZE ? 0 : (lower - HEADER_SIZE) / 4;
   }
 
-  /** The raw line pointer of item {@code number}: offset in bits 0–14, flags in 15–16, length in 17–31. */
+  /**
+   * The raw line pointer of item {@code number}: offset in bits 0–14, flags in 15–16, length in
+   * 17–31.
+   */
   public static long itemId(byte[] page, int number) {
     return u32(page, itemIdOffset(number));
   }

@@ -1,8 +1,9 @@
 package dev.varve.engine.postgres;
 
 /**
- * The majors that Varve knows, with the numbers that identify them in files. Values from the headers of each major:
- * {@code src/include/access/xlog_internal.h} (page magic) and {@code src/include/catalog/pg_control.h}.
+ * The majors that Varve knows, with the numbers that identify them in files. Values from the
+ * headers of each major: {@code src/include/access/xlog_internal.h} (page magic) and {@code
+ * src/include/catalog/pg_control.h}.
  */
 public enum PostgresMajor {
   V15(15, 0xD110, 1300),

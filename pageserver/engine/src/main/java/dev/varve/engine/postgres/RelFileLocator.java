@@ -1,8 +1,9 @@
 package dev.varve.engine.postgres;
 
 /**
- * Where a relation's files are: tablespace, database (0 for shared catalogs) and relation number, each an unsigned 32-bit OID held in an
- * {@code int}. Follows PostgreSQL 17 {@code src/include/storage/relfilelocator.h}.
+ * Where a relation's files are: tablespace, database (0 for shared catalogs) and relation number,
+ * each an unsigned 32-bit OID held in an {@code int}. Follows PostgreSQL 17 {@code
+ * src/include/storage/relfilelocator.h}.
  */
 public record RelFileLocator(int tablespaceOid, int databaseOid, int relationNumber) {
   /** {@code pg_default}: {@code base/}. */

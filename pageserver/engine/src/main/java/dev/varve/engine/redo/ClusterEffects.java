@@ -1,9 +1,10 @@
 package dev.varve.engine.redo;
 
 /**
- * Where a record's effects beyond its own blocks are told to, in the order in which PostgreSQL has them. All OIDs, block numbers and
- * transaction ids are unsigned 32-bit values in {@code int}s. Arrays are only valid during the call. Every effect is stamped
- * with the record's end LSN by the receiver.
+ * Where a record's effects beyond its own blocks are told to, in the order in which PostgreSQL has
+ * them. All OIDs, block numbers and transaction ids are unsigned 32-bit values in {@code int}s.
+ * Arrays are only valid during the call. Every effect is stamped with the record's end LSN by the
+ * receiver.
  */
 public interface ClusterEffects {
   /** SLRUs, in the order of their key spaces. */
@@ -17,7 +18,8 @@ public interface ClusterEffects {
   void createRelation(int tablespaceOid, int databaseOid, int relationNumber, int fork);
 
   /** The fork ends at {@code blocks}; nothing happens when it is not longer. */
-  void truncateRelation(int tablespaceOid, int databaseOid, int relationNumber, int fork, int blocks);
+  void truncateRelation(
+      int tablespaceOid, int databaseOid, int relationNumber, int fork, int blocks);
 
   /** All forks are gone. */
   void dropRelation(int tablespaceOid, int databaseOid, int relationNumber);
@@ -26,7 +28,8 @@ public interface ClusterEffects {
   void createDatabase(int databaseOid, int tablespaceOid);
 
   /** A database directory with a copy of everything in the source's directory as of this LSN. */
-  void copyDatabase(int sourceDatabaseOid, int sourceTablespaceOid, int databaseOid, int tablespaceOid);
+  void copyDatabase(
+      int sourceDatabaseOid, int sourceTablespaceOid, int databaseOid, int tablespaceOid);
 
   /** The database's directory in this tablespace is gone. */
   void dropDatabase(int databaseOid, int tablespaceOid);
@@ -39,11 +42,20 @@ public interface ClusterEffects {
   void relationMap(int databaseOid, int tablespaceOid, byte[] bytes, int offset, int length);
 
   /**
-   * A page that the record changes without naming it, in a relation fork: {@code op} (see {@link DerivedOp}) is applied to it whatever its
-   * LSN. The page comes into being, zeroed, when the fork is shorter and {@code extend} is set; else the op is dropped.
+   * A page that the record changes without naming it, in a relation fork: {@code op} (see {@link
+   * DerivedOp}) is applied to it whatever its LSN. The page comes into being, zeroed, when the fork
+   * is shorter and {@code extend} is set; else the op is dropped.
    */
   void deriveBlock(
-      int tablespaceOid, int databaseOid, int relationNumber, int fork, int block, boolean extend, byte[] op, int offset, int length);
+      int tablespaceOid,
+      int databaseOid,
+      int relationNumber,
+      int fork,
+      int block,
+      boolean extend,
+      byte[] op,
+      int offset,
+      int length);
 
   /** An SLRU page that exists, zeroed, from here on. */
   void zeroSlruPage(int slru, int page);
@@ -51,7 +63,10 @@ public interface ClusterEffects {
   /** Changes an SLRU page by {@code op} (see {@link DerivedOp}). */
   void deriveSlru(int slru, int page, byte[] op, int offset, int length);
 
-  /** Segments (of 32 pages) that lie wholly before {@code firstPage} are gone; pages before it must not be asked for. */
+  /**
+   * Segments (of 32 pages) that lie wholly before {@code firstPage} are gone; pages before it must
+   * not be asked for.
+   */
   void truncateSlru(int slru, int firstPage);
 
   /** The contents of {@code pg_twophase/…} for a prepared transaction, CRC included. */
@@ -60,7 +75,10 @@ public interface ClusterEffects {
   /** The prepared transaction ended. */
   void forgetPrepared(int xid);
 
-  /** The next transaction id is at least {@code xid} + 1 (modulo 2^32, skipping the special ones); told for xids of records by the driver. */
+  /**
+   * The next transaction id is at least {@code xid} + 1 (modulo 2^32, skipping the special ones);
+   * told for xids of records by the driver.
+   */
   void advanceNextXid(int xid);
 
   /** {@code nextOid} becomes this value. */
@@ -69,7 +87,10 @@ public interface ClusterEffects {
   /** {@code nextMulti} and {@code nextMultiOffset} are at least these. */
   void advanceNextMulti(int nextMulti, int nextMultiOffset);
 
-  /** The 88 bytes of a checkpoint record; {@code shutdown}: its counters hold exactly, else they only move forward. */
+  /**
+   * The 88 bytes of a checkpoint record; {@code shutdown}: its counters hold exactly, else they
+   * only move forward.
+   */
   void checkpoint(boolean shutdown, byte[] bytes, int offset);
 
   /** {@code pg_xact} was cut: the oldest transaction id and its database. */
@@ -82,7 +103,10 @@ public interface ClusterEffects {
 
   void newestCommitTsXid(int xid);
 
-  /** The parameters that go to the control file: the record's main data, laid out as {@code xl_parameter_change}. */
+  /**
+   * The parameters that go to the control file: the record's main data, laid out as {@code
+   * xl_parameter_change}.
+   */
   void parameterChange(byte[] bytes, int offset, int length);
 
   void replicationOrigin(int originId, long remoteLsn, long localLsn);
@@ -95,9 +119,15 @@ public interface ClusterEffects {
   /** WAL goes on on another PostgreSQL timeline ({@code TLI}). */
   void timelineSwitch(int newTli, int previousTli);
 
-  /** A transaction committed at this time (microseconds since 2000-01-01), for resolving timestamps to LSNs. */
+  /**
+   * A transaction committed at this time (microseconds since 2000-01-01), for resolving timestamps
+   * to LSNs.
+   */
   void commitTime(long microsSince2000);
 
-  /** Whether commit timestamps are kept at this point ({@code track_commit_timestamp} in the control file). */
+  /**
+   * Whether commit timestamps are kept at this point ({@code track_commit_timestamp} in the control
+   * file).
+   */
   boolean tracksCommitTimestamps();
 }

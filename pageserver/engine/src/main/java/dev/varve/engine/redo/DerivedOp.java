@@ -10,9 +10,10 @@ import dev.varve.engine.postgres.Page;
 import java.util.Arrays;
 
 /**
- * Small operations on pages that a WAL record changes without naming them: visibility-map bits cleared by older minors, boundary pages of
- * truncated maps, transaction status, multixacts, commit timestamps. Each is a few bytes, made by {@code effects} of a resource manager
- * and applied, whatever the page's LSN and without moving it, when the page is read. Stateless.
+ * Small operations on pages that a WAL record changes without naming them: visibility-map bits
+ * cleared by older minors, boundary pages of truncated maps, transaction status, multixacts, commit
+ * timestamps. Each is a few bytes, made by {@code effects} of a resource manager and applied,
+ * whatever the page's LSN and without moving it, when the page is read. Stateless.
  *
  * <pre>
  * op := 0                                                         ZERO: the page is zeros
@@ -25,8 +26,9 @@ import java.util.Arrays;
  *     | 7, time i64, origin u16, count varint, entry u16 × count  COMMIT_TS: entries 0..818
  * </pre>
  *
- * <p>Blocks and entries count from the start of the page. See {@code docs/formats/derived-op.md}. Follows PostgreSQL 17 {@code
- * visibilitymap.c}, {@code freespace.c}, {@code fsmpage.c}, {@code clog.c}, {@code multixact.c} and {@code commit_ts.c}.
+ * <p>Blocks and entries count from the start of the page. See {@code docs/formats/derived-op.md}.
+ * Follows PostgreSQL 17 {@code visibilitymap.c}, {@code freespace.c}, {@code fsmpage.c}, {@code
+ * clog.c}, {@code multixact.c} and {@code commit_ts.c}.
  */
 public final class DerivedOp {
   public static final int ZERO = 0;
@@ -55,7 +57,10 @@ public final class DerivedOp {
     out.u8(bits);
   }
 
-  /** Clears what stands for heap blocks from {@code heapBlocks} on; for the page {@link VisibilityMap#page} of it. */
+  /**
+   * Clears what stands for heap blocks from {@code heapBlocks} on; for the page {@link
+   * VisibilityMap#page} of it.
+   */
   public static void encodeVmTruncate(int heapBlocks, ByteWriter out) {
     out.u8(VM_TRUNCATE);
     out.varint(VisibilityMap.entry(heapBlocks));
@@ -92,7 +97,8 @@ public final class DerivedOp {
    *
    * @param members {@code count} times {xid u32, status u32}, as in the record
    */
-  public static void encodeMultiXactMembers(int firstOffset, byte[] members, int from, int count, ByteWriter out) {
+  public static void encodeMultiXactMembers(
+      int firstOffset, byte[] members, int from, int count, ByteWriter out) {
     out.u8(MULTIXACT_MEMBERS);
     out.varint(Slru.membersEntry(firstOffset));
     out.varint(count);
@@ -102,7 +108,8 @@ public final class DerivedOp {
   }
 
   /** Sets time and origin of {@code count} transactions, all of one page. */
-  public static void encodeCommitTs(long time, int origin, int[] xids, int from, int count, ByteWriter out) {
+  public static void encodeCommitTs(
+      long time, int origin, int[] xids, int from, int count, ByteWriter out) {
     out.u8(COMMIT_TS);
     out.i64(time);
     out.u16(origin);
@@ -131,8 +138,10 @@ public final class DerivedOp {
         int entry = entry(in.varintU32(), VisibilityMap.BLOCKS_PER_PAGE);
         VisibilityMap.clear(page, entry, in.u8());
       }
-      case VM_TRUNCATE -> VisibilityMap.truncate(page, entry(in.varintU32(), VisibilityMap.BLOCKS_PER_PAGE));
-      case FSM_TRUNCATE -> FreeSpaceMap.truncate(page, entry(in.varintU32(), FreeSpaceMap.SLOTS_PER_PAGE));
+      case VM_TRUNCATE ->
+          VisibilityMap.truncate(page, entry(in.varintU32(), VisibilityMap.BLOCKS_PER_PAGE));
+      case FSM_TRUNCATE ->
+          FreeSpaceMap.truncate(page, entry(in.varintU32(), FreeSpaceMap.SLOTS_PER_PAGE));
       case XACT_STATUS -> {
         int status = entry(in.u8(), 4);
         for (int count = in.varintU32(); count > 0; count--) {
@@ -171,7 +180,10 @@ public final class DerivedOp {
   private static int entry(int value, int limit) {
     if (value < 0 || value >= limit) {
       throw new RedoException(
-          "derived operation: entry " + Integer.toUnsignedString(value) + " of a page with " + limit);
+          "derived operation: entry "
+              + Integer.toUnsignedString(value)
+              + " of a page with "
+              + limit);
     }
     return value;
   }

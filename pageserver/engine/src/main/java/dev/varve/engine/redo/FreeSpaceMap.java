@@ -3,8 +3,9 @@ package dev.varve.engine.redo;
 import dev.varve.engine.postgres.Page;
 
 /**
- * Arithmetic of the free space map: a tree of pages three levels deep, each page a binary tree of maxima over byte-wide slots, stored
- * depth first. Stateless. Follows PostgreSQL 17 {@code src/backend/storage/freespace/freespace.c}, {@code fsmpage.c} and {@code
+ * Arithmetic of the free space map: a tree of pages three levels deep, each page a binary tree of
+ * maxima over byte-wide slots, stored depth first. Stateless. Follows PostgreSQL 17 {@code
+ * src/backend/storage/freespace/freespace.c}, {@code fsmpage.c} and {@code
  * src/include/storage/fsm_internals.h}.
  */
 public final class FreeSpaceMap {
@@ -26,7 +27,10 @@ public final class FreeSpaceMap {
     return Integer.remainderUnsigned(heapBlock, SLOTS_PER_PAGE);
   }
 
-  /** The block, in the fork, of the bottom page with the slot of a heap block ({@code fsm_logical_to_physical}). */
+  /**
+   * The block, in the fork, of the bottom page with the slot of a heap block ({@code
+   * fsm_logical_to_physical}).
+   */
   public static int bottomPage(int heapBlock) {
     int number = Integer.divideUnsigned(heapBlock, SLOTS_PER_PAGE);
     int pages = 0;
@@ -37,12 +41,18 @@ public final class FreeSpaceMap {
     return pages - 1;
   }
 
-  /** How many pages stay when the heap is cut to {@code heapBlocks}; the last one may need {@link #truncate}. */
+  /**
+   * How many pages stay when the heap is cut to {@code heapBlocks}; the last one may need {@link
+   * #truncate}.
+   */
   public static int pagesFor(int heapBlocks) {
     return bottomPage(heapBlocks) + (slot(heapBlocks) == 0 ? 0 : 1);
   }
 
-  /** Clears the slots from {@code slot} on and mends the tree over them ({@code fsm_truncate_avail}); initialises the page when it never was. */
+  /**
+   * Clears the slots from {@code slot} on and mends the tree over them ({@code
+   * fsm_truncate_avail}); initialises the page when it never was.
+   */
   static void truncate(byte[] page, int slot) {
     if (Page.isNew(page)) {
       Page.init(page, 0);

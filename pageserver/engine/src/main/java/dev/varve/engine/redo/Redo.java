@@ -9,24 +9,29 @@ import dev.varve.engine.wal.WalRecord;
 import java.util.Arrays;
 
 /**
- * Drives redo: decides whether a page needs a record, hands it to the record's resource manager and stamps the page. Stateless and
- * thread-safe; the page is changed in place. Whatever goes wrong is a {@link RedoException} naming LSN, resource manager, info
- * and block; the page's contents are undefined then.
+ * Drives redo: decides whether a page needs a record, hands it to the record's resource manager and
+ * stamps the page. Stateless and thread-safe; the page is changed in place. Whatever goes wrong is
+ * a {@link RedoException} naming LSN, resource manager, info and block; the page's contents are
+ * undefined then.
  *
- * <p>Follows PostgreSQL 17 {@code XLogReadBufferForRedoExtended} in {@code src/backend/access/transam/xlogutils.c}.
+ * <p>Follows PostgreSQL 17 {@code XLogReadBufferForRedoExtended} in {@code
+ * src/backend/access/transam/xlogutils.c}.
  */
 public final class Redo {
   private Redo() {}
 
   /**
-   * Applies the record to the page of its block {@code blockId}, without regard to an image. The page is left alone when it already has
-   * the record's effect: its LSN is not below the record's end. That test does not hold for a block that the record initialises, which is
-   * built from zeros.
+   * Applies the record to the page of its block {@code blockId}, without regard to an image. The
+   * page is left alone when it already has the record's effect: its LSN is not below the record's
+   * end. That test does not hold for a block that the record initialises, which is built from
+   * zeros.
    *
-   * @param forced apply whatever the page's LSN: after the image of the same record ({@link ResourceManager#redoAfterImage})
+   * @param forced apply whatever the page's LSN: after the image of the same record ({@link
+   *     ResourceManager#redoAfterImage})
    * @return whether the page was given to the resource manager
    */
-  public static boolean apply(WalRecord record, int blockId, boolean forced, byte[] page, RedoContext context) {
+  public static boolean apply(
+      WalRecord record, int blockId, boolean forced, byte[] page, RedoContext context) {
     boolean init = record.willInit(blockId);
     if (init) {
       Arrays.fill(page, 0, Page.SIZE, (byte) 0);
@@ -38,13 +43,24 @@ public final class Redo {
         Page.setLsn(page, record.endLsn);
       }
     } catch (RuntimeException e) {
-      // Redo is pure computation on one page: whatever it throws, an index out of bounds for example, says that record or page is bad.
-      throw new RedoException("redo of " + describe(record) + " to " + describeBlock(record, blockId) + ": " + e.getMessage(), e);
+      // Redo is pure computation on one page: whatever it throws, an index out of bounds for
+      // example, says that record or page is bad.
+      throw new RedoException(
+          "redo of "
+              + describe(record)
+              + " to "
+              + describeBlock(record, blockId)
+              + ": "
+              + e.getMessage(),
+          e);
     }
     return true;
   }
 
-  /** Replaces the page by the block's image, which applies, and stamps it with the record's end unless it is a page never initialised. */
+  /**
+   * Replaces the page by the block's image, which applies, and stamps it with the record's end
+   * unless it is a page never initialised.
+   */
   public static void restoreImage(WalRecord record, int blockId, byte[] page) {
     FullPageImage.restore(record, blockId, page);
     if (!Page.isNew(page)) {
@@ -52,7 +68,10 @@ public final class Redo {
     }
   }
 
-  /** Everything that a whole record, not a slim one, does to one of its blocks: its image when it applies, else redo. */
+  /**
+   * Everything that a whole record, not a slim one, does to one of its blocks: its image when it
+   * applies, else redo.
+   */
   public static void applyBlock(WalRecord record, int blockId, byte[] page, RedoContext context) {
     if (!record.blockImageApplies[blockId]) {
       apply(record, blockId, false, page, context);

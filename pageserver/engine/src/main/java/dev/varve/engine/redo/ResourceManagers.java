@@ -3,8 +3,9 @@ package dev.varve.engine.redo;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The table of resource managers by {@code xl_rmid}; ids are the same in 15 to 18. Follows PostgreSQL 17 {@code
- * src/include/access/rmgrlist.h}. Custom ones (128 to 255) belong to extensions whose pages nobody else can know.
+ * The table of resource managers by {@code xl_rmid}; ids are the same in 15 to 18. Follows
+ * PostgreSQL 17 {@code src/include/access/rmgrlist.h}. Custom ones (128 to 255) belong to
+ * extensions whose pages nobody else can know.
  */
 public final class ResourceManagers {
   /** {@code RM_MAX_BUILTIN_ID} + 1. */
@@ -35,7 +36,9 @@ public final class ResourceManagers {
     ResourceManager found = rmid >= 0 && rmid < COUNT ? TABLE[rmid] : null;
     if (found == null) {
       throw new RedoException(
-          "resource manager " + rmid + (rmid >= 128 ? " belongs to an extension and is not known" : " is not known"));
+          "resource manager "
+              + rmid
+              + (rmid >= 128 ? " belongs to an extension and is not known" : " is not known"));
     }
     return found;
   }

@@ -3,9 +3,10 @@ package dev.varve.engine.redo;
 import dev.varve.engine.postgres.Page;
 
 /**
- * Arithmetic of the segmented logs of transaction state: which page and which entry belongs to a transaction id, multixact id or member
- * offset, all unsigned 32-bit. Stateless; the same in 15 to 18. Follows PostgreSQL 17 {@code clog.c}, {@code multixact.c} and
- * {@code commit_ts.c} in {@code src/backend/access/transam}.
+ * Arithmetic of the segmented logs of transaction state: which page and which entry belongs to a
+ * transaction id, multixact id or member offset, all unsigned 32-bit. Stateless; the same in 15 to
+ * 18. Follows PostgreSQL 17 {@code clog.c}, {@code multixact.c} and {@code commit_ts.c} in {@code
+ * src/backend/access/transam}.
  */
 public final class Slru {
   /** {@code SLRU_PAGES_PER_SEGMENT}. */
@@ -59,7 +60,9 @@ public final class Slru {
 
   /** Where on its page the transaction id of a member is. */
   static int memberXidOffset(int entry) {
-    return entry / MEMBERS_PER_GROUP * GROUP_SIZE + MEMBERS_PER_GROUP + entry % MEMBERS_PER_GROUP * 4;
+    return entry / MEMBERS_PER_GROUP * GROUP_SIZE
+        + MEMBERS_PER_GROUP
+        + entry % MEMBERS_PER_GROUP * 4;
   }
 
   /** Where on its page the status of a member is. */

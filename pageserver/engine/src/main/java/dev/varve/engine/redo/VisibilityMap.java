@@ -4,8 +4,9 @@ import dev.varve.engine.postgres.Page;
 import java.util.Arrays;
 
 /**
- * Arithmetic of the visibility map: two bits a heap block, four heap blocks a byte, low bits first, behind an ordinary page header. Stateless.
- * Heap block numbers are unsigned. Follows PostgreSQL 17 {@code src/backend/access/heap/visibilitymap.c}.
+ * Arithmetic of the visibility map: two bits a heap block, four heap blocks a byte, low bits first,
+ * behind an ordinary page header. Stateless. Heap block numbers are unsigned. Follows PostgreSQL 17
+ * {@code src/backend/access/heap/visibilitymap.c}.
  */
 public final class VisibilityMap {
   /** {@code VISIBILITYMAP_ALL_VISIBLE}. */
@@ -44,12 +45,18 @@ public final class VisibilityMap {
     page[Page.HEADER_SIZE + (entry >> 2)] |= (byte) ((bits & 3) << ((entry & 3) * 2));
   }
 
-  /** How many map pages stay when the heap is cut to {@code heapBlocks}; the last one may need {@link #truncate}. */
+  /**
+   * How many map pages stay when the heap is cut to {@code heapBlocks}; the last one may need
+   * {@link #truncate}.
+   */
   public static int pagesFor(int heapBlocks) {
     return page(heapBlocks) + (entry(heapBlocks) == 0 ? 0 : 1);
   }
 
-  /** Clears everything from {@code entry} on ({@code visibilitymap_prepare_truncate}); initialises the page when it never was. */
+  /**
+   * Clears everything from {@code entry} on ({@code visibilitymap_prepare_truncate}); initialises
+   * the page when it never was.
+   */
   static void truncate(byte[] page, int entry) {
     if (Page.isNew(page)) {
       Page.init(page, 0);

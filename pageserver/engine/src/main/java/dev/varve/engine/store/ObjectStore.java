@@ -5,12 +5,15 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Named immutable objects in a flat name space, strongly consistent: a listing or read that starts after a write returned sees it. Names
- * are non-empty, made of {@code [a-z0-9._-]} and {@code /}, without empty, {@code .} or {@code ..} segments. Calls block; the caller
- * brings the thread. Implementations are safe for use by many threads.
+ * Named immutable objects in a flat name space, strongly consistent: a listing or read that starts
+ * after a write returned sees it. Names are non-empty, made of {@code [a-z0-9._-]} and {@code /},
+ * without empty, {@code .} or {@code ..} segments. Calls block; the caller brings the thread.
+ * Implementations are safe for use by many threads.
  *
- * <p>Failures: {@link ObjectNotFoundException} for a name that is not there, {@link ObjectExistsException} from {@link #create} when it is; any other {@link IOException} means
- * "not known whether it happened, try again": retries belong to one decorator, and all calls but {@code create} may simply be repeated.
+ * <p>Failures: {@link ObjectNotFoundException} for a name that is not there, {@link
+ * ObjectExistsException} from {@link #create} when it is; any other {@link IOException} means "not
+ * known whether it happened, try again": retries belong to one decorator, and all calls but {@code
+ * create} may simply be repeated.
  */
 public interface ObjectStore {
   /** The whole object. */

@@ -8,9 +8,10 @@ import dev.varve.engine.bytes.ByteWriter;
 import dev.varve.engine.postgres.ForkNumber;
 
 /**
- * The slim form of a WAL record: what redo of <em>one</em> of its blocks, the target, needs. It has the main data and the target's data; of
- * the other blocks id, flags, fork and block number; no locators, no images. The LSN is not in it: it is the version under which the
- * form is stored. Stateless.
+ * The slim form of a WAL record: what redo of <em>one</em> of its blocks, the target, needs. It has
+ * the main data and the target's data; of the other blocks id, flags, fork and block number; no
+ * locators, no images. The LSN is not in it: it is the version under which the form is stored.
+ * Stateless.
  *
  * <pre>
  * slim   := rmid u8, infoBits u8, xid u32, target, mainLength varint, [count u8, other × count], main, data
@@ -39,7 +40,8 @@ public final class BlockRecord {
   /**
    * Appends the slim form of {@code record} for its block {@code blockId}.
    *
-   * @param forced whether it is applied whatever the page's LSN: after an image from the same record
+   * @param forced whether it is applied whatever the page's LSN: after an image from the same
+   *     record
    */
   public static void encode(WalRecord record, int blockId, boolean forced, ByteWriter out) {
     int others = 0;
@@ -75,7 +77,8 @@ public final class BlockRecord {
    * Fills {@code record} from a slim form. Its {@code bytes} are those of the form.
    *
    * @return the target's block id
-   * @throws PageserverException.Corrupt when the form is malformed; the record's contents are undefined then
+   * @throws PageserverException.Corrupt when the form is malformed; the record's contents are
+   *     undefined then
    */
   public static int decode(byte[] bytes, int offset, int length, long endLsn, WalRecord record) {
     ByteReader in = new ByteReader("slim record", bytes, offset, length);
@@ -90,7 +93,8 @@ public final class BlockRecord {
     record.info = infoBits & 0xF0;
     record.xid = in.i32();
     int target = in.u8();
-    // Blocks come target first; maxBlockId is set at once to the highest possible so that clear() reaches them all if decoding fails.
+    // Blocks come target first; maxBlockId is set at once to the highest possible so that clear()
+    // reaches them all if decoding fails.
     record.maxBlockId = WalRecord.MAX_BLOCKS - 1;
     int highest = target;
     block(in, target, record);
@@ -109,7 +113,8 @@ public final class BlockRecord {
       highest = Math.max(highest, previous);
     }
     if ((infoBits & 0x0F & ~(FORCED | OTHERS)) != 0) {
-      throw new PageserverException.Corrupt("slim record: info bits 0x" + Integer.toHexString(infoBits));
+      throw new PageserverException.Corrupt(
+          "slim record: info bits 0x" + Integer.toHexString(infoBits));
     }
     record.mainOffset = in.skip(mainLength);
     record.mainLength = mainLength;
@@ -129,7 +134,10 @@ public final class BlockRecord {
     int flags = forkFlags & 0xF0;
     if (id >= WalRecord.MAX_BLOCKS || fork >= ForkNumber.COUNT || (flags & ~FLAGS) != 0) {
       throw new PageserverException.Corrupt(
-          "slim record: block id " + id + " with fork and flags 0x" + Integer.toHexString(forkFlags));
+          "slim record: block id "
+              + id
+              + " with fork and flags 0x"
+              + Integer.toHexString(forkFlags));
     }
     record.blockPresent[id] = true;
     record.blockFlags[id] = flags;
@@ -137,12 +145,18 @@ public final class BlockRecord {
     record.blockNumber[id] = in.varintU32();
   }
 
-  /** Whether the slim form is to be applied whatever the page's LSN: after an image from the same record. */
+  /**
+   * Whether the slim form is to be applied whatever the page's LSN: after an image from the same
+   * record.
+   */
   public static boolean isForced(byte[] bytes, int offset) {
     return (u8(bytes, offset + INFO_BITS) & FORCED) != 0;
   }
 
-  /** Whether the target is built from nothing: a chain of versions needs nothing older than this one. */
+  /**
+   * Whether the target is built from nothing: a chain of versions needs nothing older than this
+   * one.
+   */
   public static boolean isInit(byte[] bytes, int offset) {
     return (u8(bytes, offset + TARGET_FORK_FLAGS) & WalRecord.WILL_INIT) != 0;
   }

@@ -1,6 +1,7 @@
 package dev.varve.engine.wal;
 
 import com.github.luben.zstd.Zstd;
+import com.github.luben.zstd.ZstdException;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.Page;
@@ -11,9 +12,9 @@ import net.jpountz.lz4.LZ4SafeDecompressor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The page images that records carry, restored to whole pages: decompressed, and the hole between {@code pd_lower} and {@code pd_upper}
- * filled with zeros. Stateless and thread-safe. Follows PostgreSQL 17 {@code RestoreBlockImage} in {@code
- * src/backend/access/transam/xlogreader.c}.
+ * The page images that records carry, restored to whole pages: decompressed, and the hole between
+ * {@code pd_lower} and {@code pd_upper} filled with zeros. Stateless and thread-safe. Follows
+ * PostgreSQL 17 {@code RestoreBlockImage} in {@code src/backend/access/transam/xlogreader.c}.
  */
 public final class FullPageImage {
   public static final int COMPRESSION_NONE = 0;
@@ -30,8 +31,8 @@ public final class FullPageImage {
   private FullPageImage() {}
 
   /**
-   * Overwrites {@code page} with the image of block {@code blockId}. The page has the LSN that it had when the image was taken, not the
-   * record's: see {@code Redo.restoreImage}.
+   * Overwrites {@code page} with the image of block {@code blockId}. The page has the LSN that it
+   * had when the image was taken, not the record's: see {@code Redo.restoreImage}.
    *
    * @throws PageserverException.Corrupt when the image cannot be decompressed to the page
    */
@@ -62,7 +63,8 @@ public final class FullPageImage {
     }
   }
 
-  private static void lz4(WalRecord record, int blockId, byte[] page, int offset, int length, int plainLength) {
+  private static void lz4(
+      WalRecord record, int blockId, byte[] page, int offset, int length, int plainLength) {
     int got;
     try {
       got = LZ4.decompress(record.bytes, offset, length, page, 0, plainLength);
@@ -70,24 +72,41 @@ public final class FullPageImage {
       throw corrupt(record, blockId, "is no LZ4 block of " + plainLength + " bytes", e);
     }
     if (got != plainLength) {
-      throw corrupt(record, blockId, "is an LZ4 block of " + got + " instead of " + plainLength + " bytes", null);
+      throw corrupt(
+          record,
+          blockId,
+          "is an LZ4 block of " + got + " instead of " + plainLength + " bytes",
+          null);
     }
   }
 
-  private static void zstd(WalRecord record, int blockId, byte[] page, int offset, int length, int plainLength) {
-    long got = Zstd.decompressByteArray(page, 0, plainLength, record.bytes, offset, length);
-    if (Zstd.isError(got)) {
+  private static void zstd(
+      WalRecord record, int blockId, byte[] page, int offset, int length, int plainLength) {
+    long got;
+    try {
+      got = Zstd.decompressByteArray(page, 0, plainLength, record.bytes, offset, length);
+    } catch (ZstdException e) {
       throw corrupt(
-          record, blockId, "is no zstd frame of " + plainLength + " bytes: " + Zstd.getErrorName(got), null);
+          record, blockId, "is no zstd frame of " + plainLength + " bytes: " + e.getMessage(), e);
     }
     if (got != plainLength) {
-      throw corrupt(record, blockId, "is a zstd frame of " + got + " instead of " + plainLength + " bytes", null);
+      throw corrupt(
+          record,
+          blockId,
+          "is a zstd frame of " + got + " instead of " + plainLength + " bytes",
+          null);
     }
   }
 
   private static PageserverException.Corrupt corrupt(
       WalRecord record, int blockId, String reason, @Nullable Throwable cause) {
     return new PageserverException.Corrupt(
-        "WAL record ending at " + Lsn.format(record.endLsn) + ": the image of block " + blockId + " " + reason, cause);
+        "WAL record ending at "
+            + Lsn.format(record.endLsn)
+            + ": the image of block "
+            + blockId
+            + " "
+            + reason,
+        cause);
   }
 }

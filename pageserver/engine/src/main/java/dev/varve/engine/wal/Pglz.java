@@ -1,9 +1,10 @@
 package dev.varve.engine.wal;
 
 /**
- * PostgreSQL's own LZ compression, the decoding half. A control byte tells of eight items, low bit first: 0 is one literal byte, 1 a
- * copy of earlier output: {@code llll oooo, oooo oooo} with the offset's high bits in the first byte's high nibble, length − 3
- * in its low nibble, and one more length byte when that nibble is 15. Follows PostgreSQL 17 {@code pglz_decompress} in {@code
+ * PostgreSQL's own LZ compression, the decoding half. A control byte tells of eight items, low bit
+ * first: 0 is one literal byte, 1 a copy of earlier output: {@code llll oooo, oooo oooo} with the
+ * offset's high bits in the first byte's high nibble, length − 3 in its low nibble, and one more
+ * length byte when that nibble is 15. Follows PostgreSQL 17 {@code pglz_decompress} in {@code
  * src/common/pg_lzcompress.c}.
  */
 final class Pglz {
@@ -16,7 +17,8 @@ final class Pglz {
    *
    * @return whether the input was sound and gave exactly that many bytes with nothing left over
    */
-  static boolean decompress(byte[] source, int offset, int length, byte[] target, int targetLength) {
+  static boolean decompress(
+      byte[] source, int offset, int length, byte[] target, int targetLength) {
     int in = offset;
     int inEnd = offset + length;
     int out = 0;

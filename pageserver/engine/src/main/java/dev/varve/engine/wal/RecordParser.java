@@ -11,9 +11,10 @@ import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.Page;
 
 /**
- * Takes one contiguous WAL record apart into a {@link WalRecord}: the fixed header, the stream of block headers, and where each block's
- * image and data and the main data lie. Checks what PostgreSQL checks and refuses flag bits that it does not define. Length and
- * checksum of the record are {@link WalDecoder}'s business. Stateless. The layout is the same in 15 to 18.
+ * Takes one contiguous WAL record apart into a {@link WalRecord}: the fixed header, the stream of
+ * block headers, and where each block's image and data and the main data lie. Checks what
+ * PostgreSQL checks and refuses flag bits that it does not define. Length and checksum of the
+ * record are {@link WalDecoder}'s business. Stateless. The layout is the same in 15 to 18.
  *
  * <pre>
  * record  := header blockHeader* [origin] [toplevelXid] [mainHeader] (image? data?)* main
@@ -25,8 +26,8 @@ import dev.varve.engine.postgres.Page;
  * toplevelXid := 252 u8, xid u32
  * </pre>
  *
- * <p>Follows PostgreSQL 17 {@code DecodeXLogRecord} in {@code src/backend/access/transam/xlogreader.c} and {@code
- * src/include/access/xlogrecord.h}.
+ * <p>Follows PostgreSQL 17 {@code DecodeXLogRecord} in {@code
+ * src/backend/access/transam/xlogreader.c} and {@code src/include/access/xlogrecord.h}.
  */
 final class RecordParser {
   static final int HEADER_SIZE = 24;
@@ -56,11 +57,14 @@ final class RecordParser {
   private RecordParser() {}
 
   /**
-   * Fills {@code record} from the {@code length} bytes at {@code offset}, which are a whole record of at least {@link #HEADER_SIZE} bytes.
+   * Fills {@code record} from the {@code length} bytes at {@code offset}, which are a whole record
+   * of at least {@link #HEADER_SIZE} bytes.
    *
-   * @throws PageserverException.Corrupt when the headers do not add up; the record's contents are undefined then
+   * @throws PageserverException.Corrupt when the headers do not add up; the record's contents are
+   *     undefined then
    */
-  static void parse(byte[] bytes, int offset, int length, long startLsn, long endLsn, WalRecord record) {
+  static void parse(
+      byte[] bytes, int offset, int length, long startLsn, long endLsn, WalRecord record) {
     record.clear();
     record.bytes = bytes;
     record.startLsn = startLsn;
@@ -73,7 +77,8 @@ final class RecordParser {
 
     int end = offset + length;
     int at = offset + HEADER_SIZE;
-    // What the headers read so far promise to follow the last header; a long, as the parts of a bad record may add up to more than 2 GiB.
+    // What the headers read so far promise to follow the last header; a long, as the parts of a bad
+    // record may add up to more than 2 GiB.
     long promised = 0;
     int previousWithLocator = -1;
     while (end - at > promised) {
@@ -92,7 +97,8 @@ final class RecordParser {
         record.mainLength = i32(bytes, at);
         at += 4;
         if (record.mainLength < 0) {
-          throw corrupt(record, "main data of " + Integer.toUnsignedString(record.mainLength) + " bytes");
+          throw corrupt(
+              record, "main data of " + Integer.toUnsignedString(record.mainLength) + " bytes");
         }
         promised += record.mainLength;
         break;
@@ -139,7 +145,8 @@ final class RecordParser {
       throw corrupt(record, "block " + id + " names fork " + fork);
     }
     if ((dataLength != 0) != ((flags & WalRecord.HAS_DATA) != 0)) {
-      throw corrupt(record, "block " + id + ": data flag and data length " + dataLength + " disagree");
+      throw corrupt(
+          record, "block " + id + ": data flag and data length " + dataLength + " disagree");
     }
     record.maxBlockId = id;
     record.blockPresent[id] = true;
@@ -160,7 +167,8 @@ final class RecordParser {
       record.blockDatabase[id] = record.blockDatabase[previousWithLocator];
       record.blockRelation[id] = record.blockRelation[previousWithLocator];
     } else {
-      throw corrupt(record, "block " + id + " is of the relation of a block before it, and there is none");
+      throw corrupt(
+          record, "block " + id + " is of the relation of a block before it, and there is none");
     }
     need(at, 4, end, record);
     record.blockNumber[id] = i32(bytes, at);
@@ -196,7 +204,15 @@ final class RecordParser {
     if (!sound) {
       throw corrupt(
           record,
-          "block " + id + ": image of " + length + " bytes with hole " + holeOffset + "+" + holeLength + " and flags 0x"
+          "block "
+              + id
+              + ": image of "
+              + length
+              + " bytes with hole "
+              + holeOffset
+              + "+"
+              + holeLength
+              + " and flags 0x"
               + Integer.toHexString(imageInfo));
     }
     record.blockImageApplies[id] = (imageInfo & IMAGE_APPLY) != 0;
@@ -220,6 +236,7 @@ final class RecordParser {
   }
 
   private static PageserverException.Corrupt corrupt(WalRecord record, String reason) {
-    return new PageserverException.Corrupt("WAL record at " + Lsn.format(record.startLsn) + ": " + reason);
+    return new PageserverException.Corrupt(
+        "WAL record at " + Lsn.format(record.startLsn) + ": " + reason);
   }
 }

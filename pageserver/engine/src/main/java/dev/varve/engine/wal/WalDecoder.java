@@ -12,7 +12,8 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns WAL bytes, fed in chunks of any size, into checked records, one at a time. Owned by one thread. Use:
+ * Turns WAL bytes, fed in chunks of any size, into checked records, one at a time. Owned by one
+ * thread. Use:
  *
  * <pre>
  * decoder.startAt(lsn, WalDecoder.UNKNOWN_PREV);        // or startInside(pageLsn)
@@ -20,13 +21,16 @@ import org.jspecify.annotations.Nullable;
  * while (decoder.next(record)) { ... }                  // record is valid until the next call
  * </pre>
  *
- * <p>A record that lies on one page of the chunk is parsed where it lies; another is put together in one buffer, which grows as bytes
- * arrive and not by what a length field claims. Page headers are checked for magic, address, system identifier, segment and page size, {@code
- * TLI} and the length of the continued record; records for length, checksum and {@code xl_prev}.
+ * <p>A record that lies on one page of the chunk is parsed where it lies; another is put together
+ * in one buffer, which grows as bytes arrive and not by what a length field claims. Page headers
+ * are checked for magic, address, system identifier, segment and page size, {@code TLI} and the
+ * length of the continued record; records for length, checksum and {@code xl_prev}.
  *
- * <p>WAL that is not what it should be, zeros in place of a record included, is {@link PageserverException.Corrupt} naming the LSN; the decoder
- * stays broken then. Zeros are never end of WAL here: a source must not send beyond what it has written. Follows PostgreSQL 17
- * {@code XLogDecodeNextRecord} and {@code XLogReaderValidatePageHeader} in {@code src/backend/access/transam/xlogreader.c}.
+ * <p>WAL that is not what it should be, zeros in place of a record included, is {@link
+ * PageserverException.Corrupt} naming the LSN; the decoder stays broken then. Zeros are never end
+ * of WAL here: a source must not send beyond what it has written. Follows PostgreSQL 17 {@code
+ * XLogDecodeNextRecord} and {@code XLogReaderValidatePageHeader} in {@code
+ * src/backend/access/transam/xlogreader.c}.
  */
 public final class WalDecoder {
   /** {@code XLOG_BLCKSZ}. */
@@ -35,7 +39,10 @@ public final class WalDecoder {
   /** {@code XLogRecordMaxSize}: 1020 MiB. */
   public static final int MAX_RECORD_LENGTH = 1020 << 20;
 
-  /** For {@link #startAt}: the first record's {@code xl_prev} is not known and only has to lie before it. */
+  /**
+   * For {@link #startAt}: the first record's {@code xl_prev} is not known and only has to lie
+   * before it.
+   */
   public static final long UNKNOWN_PREV = -1;
 
   /** A buffer that an extraordinary record made larger than this is not kept for the next. */
@@ -96,8 +103,8 @@ public final class WalDecoder {
   }
 
   /**
-   * Starts at a record boundary: the end of a record, or a page's start when the next record begins behind its header. A decoder can be
-   * started again after anything, an error included.
+   * Starts at a record boundary: the end of a record, or a page's start when the next record begins
+   * behind its header. A decoder can be started again after anything, an error included.
    *
    * @param previousLsn where the record before it starts, or {@link #UNKNOWN_PREV}
    */
@@ -112,8 +119,9 @@ public final class WalDecoder {
   }
 
   /**
-   * Starts at the start of a page (of a segment, for example). When a record continues there its rest is passed over: the first record to
-   * come is the first that begins on this page or after it.
+   * Starts at the start of a page (of a segment, for example). When a record continues there its
+   * rest is passed over: the first record to come is the first that begins on this page or after
+   * it.
    */
   public void startInside(long pageLsn) {
     if ((pageLsn & (PAGE_SIZE - 1)) != 0) {
@@ -138,7 +146,8 @@ public final class WalDecoder {
   }
 
   /**
-   * Takes the next bytes, which follow those fed before without gap. Every record of the chunk before must have been fetched.
+   * Takes the next bytes, which follow those fed before without gap. Every record of the chunk
+   * before must have been fetched.
    *
    * @param lsn address of the first byte: {@link #fedLsn}
    */
@@ -165,15 +174,19 @@ public final class WalDecoder {
   }
 
   /**
-   * The record boundary behind the record that {@link #next} gave last: where its successor is looked for, and where decoding can be
-   * started again. It is the record's end, but after a segment switch the end of the segment. The page's start while {@link #startInside}
-   * still passes over a record.
+   * The record boundary behind the record that {@link #next} gave last: where its successor is
+   * looked for, and where decoding can be started again. It is the record's end, but after a
+   * segment switch the end of the segment. The page's start while {@link #startInside} still passes
+   * over a record.
    */
   public long nextLsn() {
     return nextLsn;
   }
 
-  /** Start of the record given last, or what {@link #startAt} was told: the {@code xl_prev} of the next. */
+  /**
+   * Start of the record given last, or what {@link #startAt} was told: the {@code xl_prev} of the
+   * next.
+   */
   public long previousLsn() {
     return prevLsn;
   }
@@ -252,7 +265,8 @@ public final class WalDecoder {
         return false;
       }
       if (header.continuesRecord()) {
-        throw corrupt(header.pageLsn(), "a record continues on this page, and none began before it");
+        throw corrupt(
+            header.pageLsn(), "a record continues on this page, and none began before it");
       }
     }
     return at != end;
@@ -268,7 +282,10 @@ public final class WalDecoder {
     }
   }
 
-  /** Moves the record under way into the buffer; also returns true, in another state, when it turns out to have been overwritten. */
+  /**
+   * Moves the record under way into the buffer; also returns true, in another state, when it turns
+   * out to have been overwritten.
+   */
   private boolean gather() {
     while (buffered < 4 || buffered < recordLength) {
       if (isHeaderDue()) {
@@ -319,7 +336,8 @@ public final class WalDecoder {
           skipLength = header.continuedLength();
           if (skipLength <= 0 || skipLength > MAX_RECORD_LENGTH) {
             throw corrupt(
-                header.pageLsn(), "a record continues for " + Integer.toUnsignedString(skipLength) + " bytes");
+                header.pageLsn(),
+                "a record continues for " + Integer.toUnsignedString(skipLength) + " bytes");
           }
         }
         checkContinued(skipLength);
@@ -340,7 +358,8 @@ public final class WalDecoder {
 
   private void checkContinued(int expectedLength) {
     if (!header.continuesRecord()) {
-      throw corrupt(header.pageLsn(), "the record that began before this page does not continue on it");
+      throw corrupt(
+          header.pageLsn(), "the record that began before this page does not continue on it");
     }
     if (header.continuedLength() != expectedLength) {
       throw corrupt(
@@ -370,9 +389,7 @@ public final class WalDecoder {
       throw corrupt(recordLsn, "resource manager " + rmid + " is not defined");
     }
     long prev = i64(bytes, offset + RecordParser.PREV);
-    if (prevLsn == UNKNOWN_PREV
-        ? Long.compareUnsigned(prev, recordLsn) >= 0
-        : prev != prevLsn) {
+    if (prevLsn == UNKNOWN_PREV ? Long.compareUnsigned(prev, recordLsn) >= 0 : prev != prevLsn) {
       throw corrupt(
           recordLsn,
           "the record names "
@@ -406,7 +423,9 @@ public final class WalDecoder {
         || record.info != WalRecord.XLOG_OVERWRITE_CONTRECORD
         || record.mainLength < 8
         || i64(record.bytes, record.mainOffset) != overwrittenLsn) {
-      throw corrupt(recordLsn, "the record does not say that it overwrites the one at " + Lsn.format(overwrittenLsn));
+      throw corrupt(
+          recordLsn,
+          "the record does not say that it overwrites the one at " + Lsn.format(overwrittenLsn));
     }
     overwrittenLsn = 0;
   }

@@ -9,7 +9,8 @@ import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.PostgresMajor;
 
 /**
- * The header of a WAL page, checked against what the page must be; reused for one page after another by {@link WalDecoder}.
+ * The header of a WAL page, checked against what the page must be; reused for one page after
+ * another by {@link WalDecoder}.
  *
  * <pre>
  * short := magic u16, info u16, tli u32, pageaddr u64, rem_len u32, pad u32                     24 bytes
@@ -66,7 +67,10 @@ final class WalPageHeader {
     return (info & OVERWRITES_RECORD) != 0;
   }
 
-  /** {@code xlp_rem_len}: bytes that the continued record still has from this page on; not yet checked. */
+  /**
+   * {@code xlp_rem_len}: bytes that the continued record still has from this page on; not yet
+   * checked.
+   */
   int continuedLength() {
     return continuedLength;
   }
@@ -86,7 +90,8 @@ final class WalPageHeader {
     if (magic != major.walPageMagic()) {
       throw corrupt(
           String.format(
-              "page magic %04X, PostgreSQL %d writes %04X", magic, major.number(), major.walPageMagic()));
+              "page magic %04X, PostgreSQL %d writes %04X",
+              magic, major.number(), major.walPageMagic()));
     }
     info = u16(bytes, offset + 2);
     if ((info & ~ALL_FLAGS) != 0) {
@@ -98,12 +103,18 @@ final class WalPageHeader {
     }
     boolean isLong = size(expectedLsn, segmentSize) == LONG_SIZE;
     if (((info & LONG_HEADER) != 0) != isLong) {
-      throw corrupt(isLong ? "a segment begins with a short page header" : "a long page header within a segment");
+      throw corrupt(
+          isLong
+              ? "a segment begins with a short page header"
+              : "a long page header within a segment");
     }
     int pageTli = i32(bytes, offset + 4);
     if (Integer.compareUnsigned(pageTli, tli) < 0 || pageTli == 0) {
       throw corrupt(
-          "timeline " + Integer.toUnsignedString(pageTli) + " after timeline " + Integer.toUnsignedString(tli));
+          "timeline "
+              + Integer.toUnsignedString(pageTli)
+              + " after timeline "
+              + Integer.toUnsignedString(tli));
     }
     tli = pageTli;
     continuedLength = i32(bytes, offset + 16);
@@ -123,7 +134,12 @@ final class WalPageHeader {
     }
     int size = i32(bytes, offset + 32);
     if (size != segmentSize) {
-      throw corrupt("segments of " + Integer.toUnsignedString(size) + " instead of " + segmentSize + " bytes");
+      throw corrupt(
+          "segments of "
+              + Integer.toUnsignedString(size)
+              + " instead of "
+              + segmentSize
+              + " bytes");
     }
     int pageSize = i32(bytes, offset + 36);
     if (pageSize != WalDecoder.PAGE_SIZE) {

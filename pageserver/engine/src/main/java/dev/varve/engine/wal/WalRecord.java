@@ -3,12 +3,13 @@ package dev.varve.engine.wal;
 import dev.varve.engine.postgres.RelFileLocator;
 
 /**
- * One decoded WAL record: a flyweight over a byte array, filled by {@code RecordParser} from the WAL or by {@code BlockRecord} from the
- * slim form, and reused for the next record. Offsets point into {@link #bytes}; every range was checked against the array by
- * whoever filled it. Not thread-safe.
+ * One decoded WAL record: a flyweight over a byte array, filled by {@code RecordParser} from the
+ * WAL or by {@code BlockRecord} from the slim form, and reused for the next record. Offsets point
+ * into {@link #bytes}; every range was checked against the array by whoever filled it. Not
+ * thread-safe.
  *
- * <p>Fields are public to the engine's hot loops and are only written by this package. Follows PostgreSQL 17 {@code
- * src/include/access/xlogrecord.h}.
+ * <p>Fields are public to the engine's hot loops and are only written by this package. Follows
+ * PostgreSQL 17 {@code src/include/access/xlogrecord.h}.
  */
 public final class WalRecord {
   /** Highest block id plus one ({@code XLR_MAX_BLOCK_ID} + 1). */
@@ -20,7 +21,10 @@ public final class WalRecord {
   /** {@code XLOG_SWITCH}: the rest of the segment is empty. */
   static final int XLOG_SWITCH = 0x40;
 
-  /** {@code XLOG_OVERWRITE_CONTRECORD}: takes the place of the rest of a record that was never finished. */
+  /**
+   * {@code XLOG_OVERWRITE_CONTRECORD}: takes the place of the rest of a record that was never
+   * finished.
+   */
   static final int XLOG_OVERWRITE_CONTRECORD = 0xD0;
 
   /** {@code BKPBLOCK_WILL_INIT} in {@link #blockFlags}. */
@@ -70,8 +74,9 @@ public final class WalRecord {
   public final boolean[] blockPresent = new boolean[MAX_BLOCKS];
 
   /**
-   * The high nibble of {@code fork_flags}: {@link #WILL_INIT}, {@link #HAS_DATA}, {@link #HAS_IMAGE}. A slim record keeps the flags of
-   * the whole record; of data and images it has only the data of the block it was made for.
+   * The high nibble of {@code fork_flags}: {@link #WILL_INIT}, {@link #HAS_DATA}, {@link
+   * #HAS_IMAGE}. A slim record keeps the flags of the whole record; of data and images it has only
+   * the data of the block it was made for.
    */
   public final int[] blockFlags = new int[MAX_BLOCKS];
 
@@ -83,12 +88,18 @@ public final class WalRecord {
   /** Unsigned block number. */
   public final int[] blockNumber = new int[MAX_BLOCKS];
 
-  /** The block's data; 0 bytes long when it has none. In a slim record only the block it was made for has its data. */
+  /**
+   * The block's data; 0 bytes long when it has none. In a slim record only the block it was made
+   * for has its data.
+   */
   public final int[] blockDataOffset = new int[MAX_BLOCKS];
 
   public final int[] blockDataLength = new int[MAX_BLOCKS];
 
-  /** Whether the block's image replaces the page ({@code BKPIMAGE_APPLY}); never set in a slim record. */
+  /**
+   * Whether the block's image replaces the page ({@code BKPIMAGE_APPLY}); never set in a slim
+   * record.
+   */
   public final boolean[] blockImageApplies = new boolean[MAX_BLOCKS];
 
   public final int[] blockImageOffset = new int[MAX_BLOCKS];
@@ -102,7 +113,10 @@ public final class WalRecord {
   /** One of the {@code COMPRESSION_} constants of {@link FullPageImage}. */
   public final int[] blockImageCompression = new int[MAX_BLOCKS];
 
-  /** Forgets everything. Entries above {@link #maxBlockId} are always clear, so that only those below are touched. */
+  /**
+   * Forgets everything. Entries above {@link #maxBlockId} are always clear, so that only those
+   * below are touched.
+   */
   void clear() {
     for (int id = 0; id <= maxBlockId; id++) {
       blockPresent[id] = false;
