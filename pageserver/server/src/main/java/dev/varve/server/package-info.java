@@ -1,6 +1,4 @@
-/**
- * The pageserver application.
- */
+/** The pageserver application. */
 @NullMarked
 package dev.varve.server;
 

@@ -1,0 +1,226 @@
+package dev.varve.server.source;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Takes one base backup over the replication protocol and hands its files to a {@link BackupSink}.
+ * The server makes one tar per tablespace and sends them one behind the other; files of user
+ * tablespaces arrive as {@code pg_tblspc/OID/…}, and {@code pg_tblspc/OID} itself as a link. No
+ * manifest is asked for: pages bring their checksums, and {@code backup_label} brings the start.
+ * Follows PostgreSQL 17 {@code doc/src/sgml/protocol.sgml}, BASE_BACKUP, as it is since 15.
+ *
+ * <p>Runs on the caller's thread. After a failure the sink has part of the files and is to be
+ * thrown away.
+ */
+public final class BaseBackup {
+  private static final String COMMAND =
+      "BASE_BACKUP ( LABEL 'varve', CHECKPOINT 'fast', WAIT false, MANIFEST 'no' )";
+
+  private final PrimarySource source;
+  private final AtomicLong copiedBytes;
+
+  /** {@code copiedBytes} counts what came so far, for whoever watches. */
+  public BaseBackup(PrimarySource source, AtomicLong copiedBytes) {
+    this.source = source;
+    this.copiedBytes = copiedBytes;
+  }
+
+  /**
+   * Copies the cluster. Returns when the server has said that the backup is complete.
+   *
+   * @param expected what the primary was when it was attached
+   * @throws IOException of the sink
+   */
+  public void copy(PrimaryIdentity expected, BackupSink sink) throws SourceException, IOException {
+    try (PostgresConnection connection = source.connect()) {
+      source.requireSameCluster(expected, source.identify(connection));
+      // The checkpoint before the first byte may take minutes.
+      try {
+        connection.readTimeout(Duration.ZERO);
+        connection.startCopy(COMMAND);
+      } catch (IOException e) {
+        throw source.trouble(e);
+      }
+      Archives archives = new Archives(connection);
+      try {
+        while (archives.nextArchive()) {
+          files(archives, sink);
+        }
+      } catch (ArchiveException e) {
+        throw source.trouble(e.cause());
+      }
+    }
+  }
+
+  private void files(Archives archives, BackupSink sink) throws IOException {
+    String prefix = archives.prefix();
+    TarArchiveInputStream tar = new TarArchiveInputStream(archives, "UTF-8");
+    TarArchiveEntry entry = tar.getNextEntry();
+    while (entry != null) {
+      String name = relative(entry.getName());
+      String path = name.isEmpty() ? prefix : prefix + name;
+      if (entry.isSymbolicLink()) {
+        sink.link(path, entry.getLinkName());
+      } else if (entry.isDirectory()) {
+        if (!name.isEmpty()) {
+          sink.directory(path);
+        }
+      } else if (entry.isFile()) {
+        sink.file(path, entry.getSize(), tar);
+      } else {
+        throw new IOException(
+            "the base backup holds " + path + ", which is no file, directory or link");
+      }
+      entry = tar.getNextEntry();
+    }
+    archives.skipToEnd();
+  }
+
+  private static String relative(String name) {
+    String path = name.startsWith("./") ? name.substring(2) : name;
+    path = path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
+    if (path.equals(".")) {
+      return "";
+    }
+    if (path.startsWith("/")
+        || path.equals("..")
+        || path.startsWith("../")
+        || path.contains("/../")) {
+      throw new IllegalArgumentException("the base backup holds a file outside of it: " + name);
+    }
+    return path;
+  }
+
+  /** A failure of the connection below the tar reader, told apart from one of the sink. */
+  private static final class ArchiveException extends IOException {
+    private static final long serialVersionUID = 1L;
+    private final IOException cause;
+
+    ArchiveException(IOException cause) {
+      super(cause);
+      this.cause = cause;
+    }
+
+    IOException cause() {
+      return cause;
+    }
+  }
+
+  /** The bytes of one archive at a time. */
+  private final class Archives extends InputStream {
+    private final PostgresConnection connection;
+    private ByteBuffer piece = ByteBuffer.allocate(0);
+
+    /** Null before the first archive and when the current one has ended. */
+    private @Nullable String nextTablespace;
+
+    private String tablespace = "";
+    private boolean inArchive;
+    private boolean over;
+
+    Archives(PostgresConnection connection) {
+      this.connection = connection;
+    }
+
+    /** Moves to the next archive; false when the backup is complete. */
+    boolean nextArchive() throws IOException {
+      inArchive = false;
+      if (nextTablespace == null && !over) {
+        advance();
+      }
+      if (nextTablespace == null) {
+        return false;
+      }
+      tablespace = Objects.requireNonNull(nextTablespace);
+      nextTablespace = null;
+      inArchive = true;
+      return true;
+    }
+
+    /** What the archive's paths are relative to: empty, or {@code pg_tblspc/OID/}. */
+    String prefix() {
+      return tablespace.isEmpty() ? "" : "pg_tblspc/" + tablespace + "/";
+    }
+
+    void skipToEnd() throws IOException {
+      while (more()) {
+        piece.position(piece.limit());
+      }
+    }
+
+    @Override
+    public int read() throws IOException {
+      return more() ? piece.get() & 0xFF : -1;
+    }
+
+    @Override
+    public int read(byte[] target, int offset, int length) throws IOException {
+      if (length == 0) {
+        return 0;
+      }
+      if (!more()) {
+        return -1;
+      }
+      int count = Math.min(length, piece.remaining());
+      piece.get(target, offset, count);
+      return count;
+    }
+
+    /** Whether the current archive has bytes left; waits for them. */
+    private boolean more() throws IOException {
+      while (!piece.hasRemaining()) {
+        if (over || nextTablespace != null || !inArchive) {
+          return false;
+        }
+        advance();
+      }
+      return true;
+    }
+
+    /** Takes the next message: data, the next archive, or the end. */
+    private void advance() throws IOException {
+      try {
+        if (!connection.nextCopyData()) {
+          over = true;
+          return;
+        }
+        ByteBuffer data = connection.copyData();
+        if (!data.hasRemaining()) {
+          throw new EOFException("the server sent an empty message in a base backup");
+        }
+        int kind = data.get();
+        switch (kind) {
+          case 'd' -> {
+            piece = data;
+            copiedBytes.addAndGet(data.remaining());
+          }
+          case 'n' -> {
+            String archive = MessageChannel.cString(data);
+            nextTablespace = archive.equals("base.tar") ? "" : oid(archive);
+          }
+          case 'p' -> {}
+          default -> throw new IOException("the server sent message " + kind + " in a base backup");
+        }
+      } catch (IOException e) {
+        throw new ArchiveException(e);
+      }
+    }
+
+    private static String oid(String archive) throws IOException {
+      String oid = archive.endsWith(".tar") ? archive.substring(0, archive.length() - 4) : archive;
+      if (oid.isEmpty() || !oid.chars().allMatch(Character::isDigit)) {
+        throw new IOException("the server sent an archive named " + archive);
+      }
+      return oid;
+    }
+  }
+}

@@ -1,0 +1,376 @@
+package dev.varve.server.source;
+
+import dev.varve.engine.postgres.Lsn;
+import dev.varve.engine.postgres.PostgresMajor;
+import dev.varve.server.source.SourceException.Kind;
+import java.io.IOException;
+import java.net.SocketTimeoutException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One primary, as its replication protocol shows it: connects, checks that it can be a source,
+ * minds its slot. Every refusal becomes a {@link SourceException} that says what to do. Stateless
+ * and thread-safe.
+ */
+public final class PrimarySource {
+  private static final Duration ANSWER_TIMEOUT = Duration.ofSeconds(20);
+
+  private final SourceSettings settings;
+  private final Tls tls;
+
+  public PrimarySource(SourceSettings settings, Tls tls) {
+    this.settings = settings;
+    this.tls = tls;
+  }
+
+  public SourceSettings settings() {
+    return settings;
+  }
+
+  /** Connects once, and checks that the primary can be a source. */
+  public PrimaryIdentity identify() throws SourceException {
+    try (PostgresConnection connection = connect()) {
+      return identify(connection);
+    }
+  }
+
+  /**
+   * Connects once and checks that the primary is the cluster of a timeline and still has its slot:
+   * all that must hold for {@link WalReceiver} to go on.
+   */
+  public void verify(PrimaryIdentity expected) throws SourceException {
+    try (PostgresConnection connection = connect()) {
+      requireSameCluster(expected, identify(connection));
+      requireSlot(connection);
+    }
+  }
+
+  /** Makes the slot, which keeps WAL from now on, unless a usable one is there. */
+  public void createSlot() throws SourceException {
+    try (PostgresConnection connection = connect()) {
+      Slot slot = readSlot(connection);
+      if (slot == null) {
+        query(connection, "CREATE_REPLICATION_SLOT " + quoted() + " PHYSICAL RESERVE_WAL");
+      } else {
+        requireUsable(slot);
+      }
+    }
+  }
+
+  /** Drops the slot if there is one. */
+  public void dropSlot() throws SourceException {
+    try (PostgresConnection connection = connect()) {
+      if (readSlot(connection) != null) {
+        query(connection, "DROP_REPLICATION_SLOT " + quoted());
+      }
+    }
+  }
+
+  /** A WAL sender connection. */
+  PostgresConnection connect() throws SourceException {
+    try {
+      return PostgresConnection.open(
+          settings, PostgresConnection.Role.WAL_SENDER, tls, ANSWER_TIMEOUT);
+    } catch (IOException e) {
+      SourceException trouble = trouble(e);
+      if (e instanceof ServerError error && error.sqlState().equals("53300")) {
+        throw explainFullHouse(error);
+      }
+      throw trouble;
+    }
+  }
+
+  /** What the primary is; an unsupported one is an error. */
+  PrimaryIdentity identify(PostgresConnection connection) throws SourceException {
+    try {
+      PostgresMajor major = major(connection.parameter("server_version"));
+      ResultRow system = only(query(connection, "IDENTIFY_SYSTEM"));
+      String walLevel = show(connection, "wal_level");
+      if (walLevel.equals("minimal")) {
+        throw walLevelMinimal();
+      }
+      String blockSize = show(connection, "block_size");
+      if (!blockSize.equals("8192")) {
+        throw unfit("was built with a block size of " + blockSize + "; only 8192 is supported");
+      }
+      return new PrimaryIdentity(
+          Long.parseUnsignedLong(system.require(0)),
+          major,
+          Integer.parseUnsignedInt(system.require(1)),
+          bytes(show(connection, "wal_segment_size")),
+          Lsn.parse(system.require(2)));
+    } catch (IOException | IllegalArgumentException e) {
+      throw new SourceException(
+          Kind.UNREACHABLE, at() + " answered nonsense: " + e.getMessage(), e);
+    }
+  }
+
+  /** Fails unless both are the same cluster on the same PostgreSQL timeline. */
+  void requireSameCluster(PrimaryIdentity expected, PrimaryIdentity found) throws SourceException {
+    if (expected.systemIdentifier() != found.systemIdentifier()) {
+      throw other(
+          "has system identifier "
+              + Long.toUnsignedString(found.systemIdentifier())
+              + ", the timeline is a copy of "
+              + Long.toUnsignedString(expected.systemIdentifier())
+              + ": point the timeline at its own primary, or attach this one under another name");
+    }
+    if (expected.major() != found.major()) {
+      throw other(
+          "runs PostgreSQL "
+              + found.major().number()
+              + ", the timeline was copied from "
+              + expected.major().number()
+              + ": attach the upgraded cluster under another name");
+    }
+    if (expected.tli() != found.tli()) {
+      throw other(
+          "is on PostgreSQL timeline "
+              + found.tli()
+              + ", the copy follows "
+              + expected.tli()
+              + ": a promotion cannot be followed; attach the new primary under another name");
+    }
+    if (expected.walSegmentBytes() != found.walSegmentBytes()) {
+      throw other(
+          "has WAL segments of "
+              + found.walSegmentBytes()
+              + " bytes, the copy was made with "
+              + expected.walSegmentBytes()
+              + ": attach it under another name");
+    }
+  }
+
+  /** Fails unless the slot is there and still keeps WAL. */
+  void requireSlot(PostgresConnection connection) throws SourceException {
+    Slot slot = readSlot(connection);
+    if (slot == null) {
+      throw slotLost("does not exist", null);
+    }
+    requireUsable(slot);
+  }
+
+  private void requireUsable(Slot slot) throws SourceException {
+    if (!slot.type().equals("physical")) {
+      throw new SourceException(
+          Kind.UNFIT,
+          at()
+              + ": slot \""
+              + settings.slot()
+              + "\" is "
+              + slot.type()
+              + "; name another, or drop it for a physical one");
+    }
+    if (slot.restart() == null) {
+      throw slotLost("keeps no WAL" + invalidation(), null);
+    }
+  }
+
+  /** A failure while streaming: as {@link #trouble}, and what may be wrong with slot and WAL. */
+  SourceException streamingTrouble(IOException e, long resumeLsn) {
+    if (e instanceof ServerError error) {
+      switch (error.sqlState()) {
+        case "58P01" -> {
+          return new SourceException(
+              Kind.WAL_GONE,
+              at()
+                  + " no longer has the WAL from "
+                  + Lsn.format(resumeLsn)
+                  + " on ("
+                  + error.getMessage()
+                  + "): what was received stays readable, but cannot be continued; restore the segment to pg_wal, or"
+                  + " attach the primary under another name, which copies it anew",
+              e);
+        }
+        case "55000", "42704" -> {
+          return slotLost("is of no more use (" + error.getMessage() + ")", error);
+        }
+        case "55006" -> {
+          return new SourceException(
+              Kind.UNREACHABLE,
+              at()
+                  + ": "
+                  + error.getMessage()
+                  + "; is another pageserver or standby using this slot?",
+              e);
+        }
+        default -> {}
+      }
+    }
+    return trouble(e);
+  }
+
+  /** What a failed conversation means. */
+  SourceException trouble(IOException e) {
+    if (e instanceof ServerError error) {
+      String state = error.sqlState();
+      if (state.startsWith("28")) {
+        return refused(error, "check user, password and the replication lines of pg_hba.conf");
+      }
+      if (state.equals("42501")) {
+        return refused(error, "ALTER ROLE " + settings.user() + " REPLICATION");
+      }
+      if (state.equals("08P01")) {
+        return refused(error, "set another sslmode or ssl = on");
+      }
+      return new SourceException(
+          Kind.UNREACHABLE, at() + ": " + error.getMessage() + " (SQLSTATE " + state + ")", e);
+    }
+    if (e instanceof SSLException) {
+      return refused(
+          e, "check sslmode " + settings.sslMode() + ", the host's name and the root certificates");
+    }
+    String why =
+        e instanceof SocketTimeoutException
+            ? "did not answer in time"
+            : "cannot be reached: " + message(e);
+    return new SourceException(Kind.UNREACHABLE, at() + " " + why, e);
+  }
+
+  private SourceException refused(IOException e, String remedy) {
+    return new SourceException(Kind.REFUSED, at() + " refuses: " + message(e) + "; " + remedy, e);
+  }
+
+  private SourceException slotLost(String what, @Nullable IOException cause) {
+    return new SourceException(
+        Kind.SLOT_LOST,
+        at()
+            + ": replication slot \""
+            + settings.slot()
+            + "\" "
+            + what
+            + "; drop it if it is there and SELECT pg_create_physical_replication_slot('"
+            + settings.slot()
+            + "', true): receiving goes on if the WAL is still there, else attach the primary under another name;"
+            + " max_slot_wal_keep_size decides how soon a slot is given up",
+        cause);
+  }
+
+  private SourceException unfit(String what) {
+    return new SourceException(Kind.UNFIT, at() + " " + what);
+  }
+
+  private SourceException other(String what) {
+    return new SourceException(Kind.OTHER_CLUSTER, at() + " " + what);
+  }
+
+  private SourceException walLevelMinimal() {
+    return unfit(
+        "has wal_level = minimal, which leaves out what a copy needs; set wal_level = replica and max_wal_senders to 2 or"
+            + " more, and restart it");
+  }
+
+  /** No walsender was free: says whether that is for now or for ever. */
+  private SourceException explainFullHouse(ServerError error) {
+    String message = String.valueOf(error.getMessage());
+    String walLevel = asSession("SHOW wal_level");
+    if ("minimal".equals(walLevel)) {
+      return walLevelMinimal();
+    }
+    if (message.contains("currently 0")) {
+      return unfit(
+          "lets no WAL sender in ("
+              + message
+              + "); set max_wal_senders to 2 or more, and restart it");
+    }
+    return new SourceException(
+        Kind.UNREACHABLE, at() + ": " + message + "; raise max_wal_senders", error);
+  }
+
+  /** Why the slot keeps nothing, as far as an ordinary session is told; starts with a space. */
+  private String invalidation() {
+    String status =
+        asSession(
+            "SELECT wal_status FROM pg_replication_slots WHERE slot_name = '"
+                + settings.slot()
+                + "'");
+    return status == null ? "" : " (wal_status " + status + ")";
+  }
+
+  /** One value from an ordinary session, or null: only for better messages. */
+  private @Nullable String asSession(String query) {
+    try (PostgresConnection session =
+        PostgresConnection.open(settings, PostgresConnection.Role.SESSION, tls, ANSWER_TIMEOUT)) {
+      List<ResultRow> rows = session.query(query);
+      return rows.isEmpty() ? null : rows.getFirst().get(0);
+    } catch (IOException e) {
+      return null;
+    }
+  }
+
+  private @Nullable Slot readSlot(PostgresConnection connection) throws SourceException {
+    try {
+      ResultRow row = only(query(connection, "READ_REPLICATION_SLOT " + quoted()));
+      String type = row.get(0);
+      return type == null ? null : new Slot(type, row.get(1));
+    } catch (IOException e) {
+      throw trouble(e);
+    }
+  }
+
+  private String show(PostgresConnection connection, String parameter)
+      throws SourceException, IOException {
+    return only(query(connection, "SHOW " + parameter)).require(0);
+  }
+
+  private List<ResultRow> query(PostgresConnection connection, String command)
+      throws SourceException {
+    try {
+      return connection.query(command);
+    } catch (IOException e) {
+      throw trouble(e);
+    }
+  }
+
+  private static ResultRow only(List<ResultRow> rows) throws IOException {
+    if (rows.size() != 1) {
+      throw new IOException(rows.size() + " rows instead of one");
+    }
+    return rows.getFirst();
+  }
+
+  /** The major out of {@code 17.2 (Debian 17.2-1)} or {@code 18beta1}. */
+  private PostgresMajor major(@Nullable String version) throws SourceException {
+    String text = version == null ? "" : version;
+    int digits = 0;
+    while (digits < text.length() && Character.isDigit(text.charAt(digits))) {
+      digits++;
+    }
+    try {
+      return PostgresMajor.of(Integer.parseInt(text.substring(0, digits)));
+    } catch (IllegalArgumentException e) {
+      throw new SourceException(
+          Kind.UNFIT,
+          at() + " runs PostgreSQL " + text + "; supported majors are 15, 16, 17 and 18",
+          e);
+    }
+  }
+
+  /** PostgreSQL's spelling of a size: {@code 16MB}, {@code 1GB}. */
+  private static int bytes(String size) {
+    String text = size.toUpperCase(Locale.ROOT);
+    int shift = text.endsWith("GB") ? 30 : text.endsWith("MB") ? 20 : text.endsWith("KB") ? 10 : 0;
+    String digits = shift == 0 ? text : text.substring(0, text.length() - 2);
+    return Math.multiplyExact(Integer.parseInt(digits), 1 << shift);
+  }
+
+  private static String message(IOException e) {
+    String message = e.getMessage();
+    return message == null ? e.getClass().getSimpleName() : message;
+  }
+
+  private String at() {
+    return "primary " + settings.address();
+  }
+
+  private String quoted() {
+    return '"' + settings.slot() + '"';
+  }
+
+  /** What READ_REPLICATION_SLOT tells: a slot without a restart LSN keeps no WAL. */
+  private record Slot(String type, @Nullable String restart) {}
+}

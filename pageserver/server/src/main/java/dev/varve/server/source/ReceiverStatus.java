@@ -1,0 +1,43 @@
+package dev.varve.server.source;
+
+/**
+ * What a {@link WalReceiver} is about, at one moment.
+ *
+ * @param problem what is wrong and what to do about it; empty while nothing is
+ * @param sourceLsn where the primary's WAL ended when it was last heard of; 0 before that
+ * @param streamedLsn the end of the last byte that came
+ * @param lagSeconds since everything the primary had was received; 0 when that is so now
+ */
+public record ReceiverStatus(
+    State state, String problem, long sourceLsn, long streamedLsn, double lagSeconds) {
+  /**
+   * <pre>
+   *            +--------------------------------+
+   *            v                                |
+   *       CONNECTING ---> STREAMING ---> SOURCE_TROUBLE, SINK_TROUBLE
+   *            |              |
+   *            +---> FENCED, BROKEN, STOPPED  (for good)
+   * </pre>
+   */
+  public enum State {
+    /** Dialling, or checking what answered. */
+    CONNECTING,
+    /** WAL comes. */
+    STREAMING,
+    /** The primary cannot be followed now; tried again. */
+    SOURCE_TROUBLE,
+    /** The timeline cannot take WAL now, since object store or disk are in trouble; tried again. */
+    SINK_TROUBLE,
+    /** Another pageserver owns the timeline. */
+    FENCED,
+    /** The timeline will never take this WAL; a person must look. */
+    BROKEN,
+    /** Closed by its owner. */
+    STOPPED
+  }
+
+  /** WAL bytes that the primary has and we have not. */
+  public long lagBytes() {
+    return Math.max(0, sourceLsn - streamedLsn);
+  }
+}

@@ -1,0 +1,51 @@
+package dev.varve.server.source;
+
+import dev.varve.engine.PageserverException.InvalidRequest;
+import java.util.regex.Pattern;
+
+/**
+ * Where a primary is and how to be let in. {@code user} needs the {@code REPLICATION} attribute and
+ * a {@code replication} line in pg_hba.conf; {@code database} is only asked for the reasons of a
+ * refusal.
+ *
+ * @param slot name of the physical replication slot: 1 to 63 of {@code [a-z0-9_]}
+ */
+public record SourceSettings(
+    String host,
+    int port,
+    String user,
+    String password,
+    String database,
+    SslMode sslMode,
+    String slot) {
+  private static final Pattern SLOT = Pattern.compile("[a-z0-9_]{1,63}");
+
+  public SourceSettings {
+    require(!host.isBlank(), "the primary's host is empty");
+    require(port >= 1 && port <= 65535, "the primary's port is " + port + "; expected 1 to 65535");
+    require(!user.isEmpty() && user.indexOf(0) < 0, "the primary's user is empty");
+    require(!database.isEmpty() && database.indexOf(0) < 0, "the primary's database is empty");
+    require(
+        SLOT.matcher(slot).matches(),
+        "slot '"
+            + slot
+            + "' is not a slot name: 1 to 63 lower-case letters, digits and underscores");
+  }
+
+  private static void require(boolean holds, String message) {
+    if (!holds) {
+      throw new InvalidRequest(message);
+    }
+  }
+
+  /** {@code host:port}, for messages. */
+  public String address() {
+    return host.indexOf(':') >= 0 ? "[" + host + "]:" + port : host + ":" + port;
+  }
+
+  /** Without the password. */
+  @Override
+  public String toString() {
+    return user + "@" + address() + " sslmode=" + sslMode + " slot=" + slot;
+  }
+}

@@ -1,0 +1,229 @@
+package dev.varve.server.source;
+
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.postgres.Lsn;
+import dev.varve.server.source.ReceiverStatus.State;
+import dev.varve.server.source.SourceException.Kind;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps one timeline fed with its primary's WAL: connects, streams from {@link WalSink#resumeLsn}
+ * into the sink, reports positions, and starts over after trouble, waiting longer each time. Owned
+ * by an attachment, whose thread runs {@link #run} until it is closed or the timeline can take no
+ * more. Follows PostgreSQL 17 {@code doc/src/sgml/protocol.sgml}, "Streaming Replication Protocol".
+ */
+public final class WalReceiver implements Runnable, AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(WalReceiver.class);
+  private static final Duration SILENCE = StandbyStatus.INTERVAL.multipliedBy(3);
+  private static final long SHORTEST_PAUSE_MILLIS = 100;
+  private static final long LONGEST_PAUSE_MILLIS = 5_000;
+
+  /** {@code w}, start, end of WAL, time. */
+  private static final int WAL_HEADER_BYTES = 25;
+
+  private final String name;
+  private final PrimarySource source;
+  private final PrimaryIdentity expected;
+  private final WalSink sink;
+  private final CountDownLatch closed = new CountDownLatch(1);
+
+  private volatile State state = State.CONNECTING;
+  private volatile String problem = "";
+  private volatile long sourceLsn;
+  private volatile long streamedLsn;
+  private volatile long caughtUpNanos = System.nanoTime();
+  private volatile @Nullable PostgresConnection current;
+  private boolean streamed;
+
+  /**
+   * {@code name} is the timeline's, for logs; {@code expected} what the primary was when the
+   * timeline was copied from it.
+   */
+  public WalReceiver(String name, PrimarySource source, PrimaryIdentity expected, WalSink sink) {
+    this.name = name;
+    this.source = source;
+    this.expected = expected;
+    this.sink = sink;
+    streamedLsn = sink.resumeLsn();
+  }
+
+  /** What it is about now. Thread-safe. */
+  public ReceiverStatus status() {
+    boolean behind = state != State.STREAMING || streamedLsn < sourceLsn;
+    double lagSeconds = behind ? (System.nanoTime() - caughtUpNanos) / 1e9 : 0;
+    return new ReceiverStatus(state, problem, sourceLsn, streamedLsn, lagSeconds);
+  }
+
+  @Override
+  public void run() {
+    long pauseMillis = SHORTEST_PAUSE_MILLIS;
+    try {
+      while (!isClosed()) {
+        streamed = false;
+        try {
+          stream();
+        } catch (SourceException e) {
+          trouble(State.SOURCE_TROUBLE, e);
+        } catch (PageserverException.Unavailable | PageserverException.LsnNotReceived e) {
+          trouble(State.SINK_TROUBLE, e);
+        }
+        pauseMillis =
+            streamed ? SHORTEST_PAUSE_MILLIS : Math.min(pauseMillis * 2, LONGEST_PAUSE_MILLIS);
+        if (closed.await(pauseMillis, TimeUnit.MILLISECONDS)) {
+          break;
+        }
+      }
+      stop(State.STOPPED, "");
+    } catch (PageserverException.Fenced e) {
+      LOG.info("{}: stopped receiving: {}", name, e.getMessage());
+      stop(State.FENCED, String.valueOf(e.getMessage()));
+    } catch (InterruptedException e) {
+      stop(State.STOPPED, "");
+      Thread.currentThread().interrupt();
+    } catch (RuntimeException e) {
+      if (isClosed()) {
+        stop(State.STOPPED, "");
+        return;
+      }
+      // The top of the thread: whatever it is, this WAL cannot be taken, and skipping it is out of
+      // the question.
+      LOG.error("{}: stopped receiving WAL at {}", name, Lsn.format(streamedLsn), e);
+      stop(State.BROKEN, e.getMessage() == null ? e.toString() : e.getMessage());
+    }
+  }
+
+  /** One connection: returns when the owner closed this, else throws why it ended. */
+  private void stream() throws SourceException {
+    try (PostgresConnection connection = source.connect()) {
+      current = connection;
+      if (isClosed()) {
+        return;
+      }
+      source.requireSameCluster(expected, source.identify(connection));
+      source.requireSlot(connection);
+      long startLsn = sink.resumeLsn();
+      try {
+        connection.startCopy(
+            "START_REPLICATION SLOT \""
+                + source.settings().slot()
+                + "\" PHYSICAL "
+                + Lsn.format(startLsn)
+                + " TIMELINE "
+                + expected.tli());
+        connection.readTimeout(SILENCE);
+        receive(connection, startLsn);
+      } catch (IOException e) {
+        throw source.streamingTrouble(e, startLsn);
+      }
+    } catch (SourceException e) {
+      if (!isClosed()) {
+        throw e;
+      }
+    } finally {
+      current = null;
+    }
+  }
+
+  private void receive(PostgresConnection connection, long startLsn)
+      throws IOException, SourceException {
+    streamedLsn = startLsn;
+    StandbyStatus status = new StandbyStatus(connection, sink, startLsn);
+    status.send(true);
+    Thread.ofVirtual().name("varve-status-" + name).start(status);
+    try {
+      while (connection.nextCopyData()) {
+        message(connection.copyData(), status);
+      }
+    } finally {
+      status.end();
+    }
+    throw new SourceException(
+        Kind.OTHER_CLUSTER,
+        "the primary ended PostgreSQL timeline "
+            + expected.tli()
+            + ": a promotion cannot be followed; attach the new primary under another name");
+  }
+
+  private void message(ByteBuffer data, StandbyStatus status) throws IOException {
+    int type = data.hasRemaining() ? data.get(data.position()) : -1;
+    if (type == 'w' && data.remaining() >= WAL_HEADER_BYTES) {
+      int at = data.position();
+      long lsn = data.getLong(at + 1);
+      if (lsn != streamedLsn) {
+        throw new IOException(
+            "the primary sent WAL of " + Lsn.format(lsn) + ", expected " + Lsn.format(streamedLsn));
+      }
+      int length = data.remaining() - WAL_HEADER_BYTES;
+      seen(data.getLong(at + 9));
+      sink.receive(lsn, data.array(), at + WAL_HEADER_BYTES, length);
+      streamedLsn = lsn + length;
+      status.streamed(streamedLsn);
+      nowStreaming();
+    } else if (type == 'k' && data.remaining() >= 18) {
+      seen(data.getLong(data.position() + 1));
+      nowStreaming();
+      if (data.get(data.position() + 17) != 0) {
+        status.send(false);
+      }
+    } else {
+      throw new IOException(
+          "the primary sent message " + type + " of " + data.remaining() + " bytes in its WAL");
+    }
+  }
+
+  private void seen(long walEndLsn) {
+    if (walEndLsn > sourceLsn) {
+      sourceLsn = walEndLsn;
+    }
+    sink.sourceLsn(walEndLsn);
+  }
+
+  private void nowStreaming() {
+    if (streamedLsn >= sourceLsn) {
+      caughtUpNanos = System.nanoTime();
+    }
+    if (!streamed) {
+      streamed = true;
+      if (!problem.isEmpty()) {
+        LOG.info("{}: receiving WAL again, at {}", name, Lsn.format(streamedLsn));
+      }
+      problem = "";
+      state = State.STREAMING;
+    }
+  }
+
+  private void trouble(State kind, Exception e) {
+    String message = e.getMessage() == null ? e.toString() : e.getMessage();
+    if (!message.equals(problem)) {
+      LOG.warn("{}: {}; trying again", name, message);
+    }
+    problem = message;
+    state = kind;
+  }
+
+  private void stop(State end, String why) {
+    problem = why;
+    state = end;
+  }
+
+  private boolean isClosed() {
+    return closed.getCount() == 0;
+  }
+
+  /** Ends {@link #run} soon; does not wait for it. */
+  @Override
+  public void close() {
+    closed.countDown();
+    PostgresConnection connection = current;
+    if (connection != null) {
+      connection.close();
+    }
+  }
+}

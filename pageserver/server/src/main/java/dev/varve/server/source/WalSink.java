@@ -1,0 +1,25 @@
+package dev.varve.server.source;
+
+/**
+ * Who takes the WAL of one timeline. {@link #receive} is called by the receiver's thread only; the
+ * positions may be read by any. Failures are {@link dev.varve.engine.PageserverException}s.
+ */
+public interface WalSink {
+  /** WAL is wanted from here: a record boundary. Asked anew before each stream. */
+  long resumeLsn();
+
+  /**
+   * Takes WAL that starts at {@code lsn}, where the last call ended. Blocks while the timeline is
+   * too far ahead of publishing.
+   */
+  void receive(long lsn, byte[] wal, int offset, int length);
+
+  /** The primary's WAL ends here, as it just said. */
+  void sourceLsn(long walEndLsn);
+
+  /** The end of the newest record that can be read. */
+  long receivedLsn();
+
+  /** What the object store holds for good: what the primary may forget. */
+  long publishedLsn();
+}
