@@ -60,7 +60,11 @@ public interface ClusterEffects {
   /** An SLRU page that exists, zeroed, from here on. */
   void zeroSlruPage(int slru, int page);
 
-  /** Changes an SLRU page by {@code op} (see {@link DerivedOp}). */
+  /**
+   * Changes an SLRU page by {@code op} (see {@link DerivedOp}). A page that does not exist comes
+   * into being, zeroed: WAL of older minors has the offset behind a page's last multixact before
+   * the next page.
+   */
   void deriveSlru(int slru, int page, byte[] op, int offset, int length);
 
   /**

@@ -23,6 +23,18 @@ public final class ResourceManagers {
 
   private static @Nullable ResourceManager create(int rmid) {
     return switch (rmid) {
+      case 0 -> new XlogRedo();
+      case 1 -> new TransactionRedo();
+      case 2 -> new SmgrRedo();
+      case 3 -> new ClogRedo();
+      case 4 -> new DatabaseRedo();
+      case 5 -> new TablespaceRedo();
+      case 6 -> new MultiXactRedo();
+      case 7 -> new RelMapRedo();
+      case 8 -> new StandbyRedo();
+      case 18 -> new CommitTsRedo();
+      case 19 -> new ReplicationOriginRedo();
+      case 21 -> new LogicalMessageRedo();
       default -> null;
     };
   }
