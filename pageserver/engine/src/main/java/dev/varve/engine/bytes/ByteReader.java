@@ -101,6 +101,12 @@ public final class ByteReader {
     return value;
   }
 
+  /** A {@code u32} that counts elements of this size, which lie in the rest of the range. */
+  public int countOf(int elementBytes) {
+    require(4);
+    return count((remaining() - 4) / elementBytes);
+  }
+
   /** An unsigned value in base 128; more than 64 bits, or a trailing zero group, are corrupt. */
   public long varint() {
     long value = 0;

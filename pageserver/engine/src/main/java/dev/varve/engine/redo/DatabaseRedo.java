@@ -35,7 +35,7 @@ final class DatabaseRedo extends BlocklessManager {
         effects.createDatabase(database, tablespace);
       }
       case DROP -> {
-        for (int count = in.count(in.remaining() / 4); count > 0; count--) {
+        for (int count = in.countOf(4); count > 0; count--) {
           effects.dropDatabase(database, in.i32());
         }
         in.end();

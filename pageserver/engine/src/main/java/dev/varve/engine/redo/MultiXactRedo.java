@@ -46,7 +46,7 @@ final class MultiXactRedo extends BlocklessManager {
   private static void create(WalRecord record, ByteReader in, ClusterEffects effects) {
     int multi = in.i32();
     int offset = in.i32();
-    int count = in.count(in.remaining() / MEMBER_SIZE);
+    int count = in.countOf(MEMBER_SIZE);
     int membersAt = in.position();
     int newestXid = record.xid;
     for (int i = 0; i < count; i++) {

@@ -22,12 +22,12 @@ final class StandbyRedo extends BlocklessManager {
     ByteReader in = main(record);
     switch (record.info) {
       case LOCK -> {
-        in.skip(12 * in.count(in.remaining() / 12));
+        in.skip(12 * in.countOf(12));
         in.end();
       }
       case RUNNING_XACTS -> {
-        int count = in.count(in.remaining() / 4);
-        int subCount = in.count(in.remaining() / 4);
+        int count = in.countOf(4);
+        int subCount = in.countOf(4);
         in.skip(4); // whether subtransactions overflowed
         int nextXid = in.i32();
         in.skip(8); // oldest running and latest completed
@@ -39,7 +39,7 @@ final class StandbyRedo extends BlocklessManager {
       }
       case INVALIDATIONS -> {
         in.skip(12); // database, tablespace, flag
-        in.skip(16 * in.count(in.remaining() / 16));
+        in.skip(16 * in.countOf(16));
         in.end();
       }
       default -> throw unknown(record);

@@ -70,11 +70,11 @@ final class TransactionRedo extends BlocklessManager {
       case PREPARE -> prepare(record, in, effects);
       case ASSIGNMENT -> {
         in.skip(4); // the top-level transaction
-        in.skip(4 * in.count(in.remaining() / 4));
+        in.skip(4 * in.countOf(4));
         in.end();
       }
       case INVALIDATIONS -> {
-        in.skip(16 * in.count(in.remaining() / 16));
+        in.skip(16 * in.countOf(16));
         in.end();
       }
       default -> throw unknown(record);
@@ -94,19 +94,19 @@ final class TransactionRedo extends BlocklessManager {
     if ((xinfo & HAS_DATABASE) != 0) {
       in.skip(8);
     }
-    int subxacts = (xinfo & HAS_SUBXACTS) != 0 ? in.count(in.remaining() / 4) : 0;
+    int subxacts = (xinfo & HAS_SUBXACTS) != 0 ? in.countOf(4) : 0;
     int subxactsAt = in.skip(4 * subxacts);
-    int relations = (xinfo & HAS_RELATIONS) != 0 ? in.count(in.remaining() / 12) : 0;
+    int relations = (xinfo & HAS_RELATIONS) != 0 ? in.countOf(12) : 0;
     int relationsAt = in.skip(12 * relations);
     if ((xinfo & HAS_DROPPED_STATS) != 0) {
       int size = context.major().atLeast(PostgresMajor.V18) ? 16 : 12;
-      in.skip(size * in.count(in.remaining() / size));
+      in.skip(size * in.countOf(size));
     }
     if ((xinfo & HAS_INVALIDATIONS) != 0) {
       if (!commit) {
         throw new RedoException("an abort has no invalidations");
       }
-      in.skip(16 * in.count(in.remaining() / 16));
+      in.skip(16 * in.countOf(16));
     }
     if (((xinfo & HAS_TWOPHASE) != 0) != prepared) {
       throw new RedoException(
@@ -198,7 +198,7 @@ final class TransactionRedo extends BlocklessManager {
               + totalLength);
     }
     in.skip(28 - in.consumed());
-    int subxacts = in.count(in.remaining() / 4);
+    int subxacts = in.countOf(4);
     in.skip(54 - in.consumed());
     int gidLength = in.u16();
     long originLsn = in.i64();
