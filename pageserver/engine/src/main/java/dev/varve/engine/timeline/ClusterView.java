@@ -1,0 +1,188 @@
+package dev.varve.engine.timeline;
+
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.bytes.LittleEndian;
+import dev.varve.engine.layer.Chain;
+import dev.varve.engine.postgres.RelFileLocator;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A cluster's state beside its pages as of one LSN, read from the layers when asked for. Any thread; cheap to make.
+ */
+public final class ClusterView {
+  private final PageReader reader;
+  private final RelationDictionary dictionary;
+  private final long lsn;
+
+  ClusterView(PageReader reader, RelationDictionary dictionary, long lsn) {
+    this.reader = reader;
+    this.dictionary = dictionary;
+    this.lsn = lsn;
+  }
+
+  public long lsn() {
+    return lsn;
+  }
+
+  /** Blocks of a fork (unsigned), or -1 when it does not exist. */
+  public int relationSize(RelFileLocator relation, int fork) {
+    int id =
+        dictionary.find(
+            relation.tablespaceOid(), relation.databaseOid(), relation.relationNumber(), fork);
+    return id < 0 ? -1 : relationSize(id);
+  }
+
+  int relationSize(int relationId) {
+    byte[] value = reader.value(KeySpace.key(KeySpace.RELATION_SIZE, relationId), lsn);
+    return value == null || value.length == 0 ? -1 : LittleEndian.i32(value, 0);
+  }
+
+  /** Every fork in one database's directory in one tablespace, by the order in which they first appeared. */
+  public List<RelationEntry> relations(int tablespaceOid, int databaseOid) {
+    List<RelationEntry> found = new ArrayList<>();
+    int end = dictionary.end();
+    for (int id = KeySpace.FIRST_RELATION; id < end; id++) {
+      if (dictionary.isIn(id, tablespaceOid, databaseOid)) {
+        int blocks = relationSize(id);
+        if (blocks != -1) {
+          int fork = dictionary.fork(id);
+          found.add(
+              new RelationEntry(dictionary.locator(id).relationNumber(), fork, blocks, fork));
+        }
+      }
+    }
+    return RelationEntry.withUnlogged(found);
+  }
+
+  /** The OIDs or ids that exist in one of the key spaces that have a directory. */
+  List<Integer> directory(int keySpace) {
+    byte[] value = reader.value(KeySpace.key(KeySpace.DIRECTORY, keySpace), lsn);
+    if (value == null) {
+      return List.of();
+    }
+    List<Integer> ids = new ArrayList<>();
+    for (int i = 0; i < LittleEndian.i32(value, 0); i++) {
+      ids.add(LittleEndian.i32(value, 4 + 4 * i));
+    }
+    return ids;
+  }
+
+  DatabaseDirectories database(int databaseOid) {
+    byte[] value = reader.value(KeySpace.key(KeySpace.DATABASE, databaseOid), lsn);
+    return value == null ? DatabaseDirectories.NONE : DatabaseDirectories.decode(value);
+  }
+
+  /**
+   * One directory of a database.
+   *
+   * @param databaseOid 0 for {@code global/}
+   * @param relationMap the bytes of its {@code pg_filenode.map}, null in a tablespace that is not the database's own
+   */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  public record Directory(int databaseOid, int tablespaceOid, byte @Nullable [] relationMap) {}
+
+  /** Every database directory, {@code global/} among them. */
+  public List<Directory> directories() {
+    List<Directory> found = new ArrayList<>();
+    for (int oid : directory(KeySpace.DATABASE)) {
+      for (DatabaseDirectories.Directory directory : database(oid).directories()) {
+        found.add(new Directory(oid, directory.tablespaceOid(), directory.relationMap()));
+      }
+    }
+    return found;
+  }
+
+  /** OID → location of every tablespace but the two built-in ones. */
+  public Map<Integer, String> tablespaces() {
+    Map<Integer, String> found = new LinkedHashMap<>();
+    for (int oid : directory(KeySpace.TABLESPACE)) {
+      byte[] value = required(KeySpace.key(KeySpace.TABLESPACE, oid), "tablespace " + oid);
+      found.put(oid, new String(value, StandardCharsets.UTF_8));
+    }
+    return found;
+  }
+
+  /**
+   * A prepared transaction.
+   *
+   * @param fullXid with its epoch
+   * @param stateFile what {@code pg_twophase} holds for it
+   */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  public record Prepared(long fullXid, byte[] stateFile) {}
+
+  public List<Prepared> prepared() {
+    List<Prepared> found = new ArrayList<>();
+    for (int xid : directory(KeySpace.TWO_PHASE)) {
+      byte[] value = required(KeySpace.key(KeySpace.TWO_PHASE, xid), "transaction " + xid);
+      found.add(
+          new Prepared(LittleEndian.i64(value, 0), Arrays.copyOfRange(value, 8, value.length)));
+    }
+    return found;
+  }
+
+  /** How far a replication origin has been replayed. */
+  public record Origin(int id, long remoteLsn, long localLsn) {}
+
+  public List<Origin> origins() {
+    List<Origin> found = new ArrayList<>();
+    for (int id : directory(KeySpace.REPLICATION_ORIGIN)) {
+      byte[] value = required(KeySpace.key(KeySpace.REPLICATION_ORIGIN, id), "origin " + id);
+      found.add(new Origin(id, LittleEndian.i64(value, 0), LittleEndian.i64(value, 8)));
+    }
+    return found;
+  }
+
+  SlruBounds slru(int slru) {
+    byte[] value = reader.value(KeySpace.key(KeySpace.SLRU_BOUNDS, slru), lsn);
+    return value == null ? SlruBounds.NONE : SlruBounds.decode(value);
+  }
+
+  /** The first page of an SLRU (numbered as in {@code ClusterEffects}) that exists. */
+  public long slruFirstPage(int slru) {
+    return slru(slru).firstPage();
+  }
+
+  /** One more than its newest page; below the first one when page numbers wrapped. */
+  public long slruEndPage(int slru) {
+    return slru(slru).endPage();
+  }
+
+  /** Reads an SLRU page that exists; zeros when it was never written. */
+  public void slruPage(int slru, int page, byte[] target) {
+    if (!reader.page(KeySpace.key(KeySpace.FIRST_SLRU + slru, page), lsn, target, new Chain())) {
+      Arrays.fill(target, 0, dev.varve.engine.postgres.Page.SIZE, (byte) 0);
+    }
+  }
+
+  /** The control file up to its CRC, parameters current. */
+  public byte[] controlFile() {
+    return required(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_FILE), "control file");
+  }
+
+  /** 88 bytes of a {@code CheckPoint} with current counters, but for {@link #nextXid}. */
+  public byte[] checkPoint() {
+    return required(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_CHECKPOINT), "checkpoint");
+  }
+
+  /** The next full transaction id. */
+  public long nextXid() {
+    return LittleEndian.i64(
+        required(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_NEXT_XID), "next xid"), 0);
+  }
+
+  private byte[] required(long key, String what) {
+    byte[] value = reader.value(key, lsn);
+    if (value == null || value.length == 0) {
+      throw new PageserverException.Corrupt(
+          "no " + what + " at " + dev.varve.engine.postgres.Lsn.format(lsn));
+    }
+    return value;
+  }
+}

@@ -1,0 +1,150 @@
+package dev.varve.engine.timeline;
+
+import dev.varve.engine.bytes.LittleEndian;
+import dev.varve.engine.postgres.RelFileLocator;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.Arrays;
+
+/**
+ * Interns relation forks to dense ids, from {@link KeySpace#FIRST_RELATION} up. Ids are never given twice, not even when a relation
+ * number is used again: a dropped relation's entry stays and only its size says that it does not exist. One writer; any
+ * thread may look up, and sees every id that was interned before the LSN it reads at was published.
+ */
+final class RelationDictionary {
+  private static final VarHandle SLOT = MethodHandles.arrayElementVarHandle(int[].class);
+
+  /** Length of an entry's encoding: four little-endian u32: tablespace, database, relation number, fork. */
+  static final int ENTRY_BYTES = 16;
+
+  private static final int FIRST = KeySpace.FIRST_RELATION;
+
+  /** Open addressing: slots hold ids, 0 is empty; columns are indexed by id − FIRST. Grown by replacement. */
+  private static final class Table {
+    final int[] slots;
+    final int[] tablespaces;
+    final int[] databases;
+    final int[] relations;
+    final byte[] forks;
+
+    Table(int capacity) {
+      slots = new int[capacity * 2];
+      tablespaces = new int[capacity];
+      databases = new int[capacity];
+      relations = new int[capacity];
+      forks = new byte[capacity];
+    }
+
+    int find(int tablespace, int database, int relation, int fork) {
+      int mask = slots.length - 1;
+      for (int slot = hash(tablespace, database, relation, fork) & mask; ; slot = slot + 1 & mask) {
+        int id = (int) SLOT.getAcquire(slots, slot);
+        if (id == 0) {
+          return -1;
+        }
+        int at = id - FIRST;
+        if (relations[at] == relation
+            && databases[at] == database
+            && tablespaces[at] == tablespace
+            && forks[at] == fork) {
+          return id;
+        }
+      }
+    }
+
+    void insert(int id, int tablespace, int database, int relation, int fork) {
+      int at = id - FIRST;
+      tablespaces[at] = tablespace;
+      databases[at] = database;
+      relations[at] = relation;
+      forks[at] = (byte) fork;
+      int mask = slots.length - 1;
+      int slot = hash(tablespace, database, relation, fork) & mask;
+      while (slots[slot] != 0) {
+        slot = slot + 1 & mask;
+      }
+      SLOT.setRelease(slots, slot, id);
+    }
+
+    private static int hash(int tablespace, int database, int relation, int fork) {
+      int h = relation * 0x9E3779B9 + database * 0x85EBCA6B + tablespace * 31 + fork;
+      return (h ^ h >>> 15) * 0x2C1B3C6D >>> 3;
+    }
+  }
+
+  private volatile Table table = new Table(1024);
+  private volatile int count;
+
+  /** The fork's id, or -1 when it was never seen. */
+  int find(int tablespaceOid, int databaseOid, int relationNumber, int fork) {
+    return table.find(tablespaceOid, databaseOid, relationNumber, fork);
+  }
+
+  /** Adds a fork that {@link #find} does not know; returns its new id. */
+  int add(int tablespaceOid, int databaseOid, int relationNumber, int fork) {
+    Table current = table;
+    int id = FIRST + count;
+    if (count == current.relations.length) {
+      Table grown = new Table(count * 2);
+      for (int at = 0; at < count; at++) {
+        grown.insert(
+            FIRST + at,
+            current.tablespaces[at],
+            current.databases[at],
+            current.relations[at],
+            current.forks[at]);
+      }
+      grown.insert(id, tablespaceOid, databaseOid, relationNumber, fork);
+      table = grown;
+    } else {
+      current.insert(id, tablespaceOid, databaseOid, relationNumber, fork);
+    }
+    count++;
+    return id;
+  }
+
+  /** One more than the highest id. */
+  int end() {
+    return FIRST + count;
+  }
+
+  RelFileLocator locator(int id) {
+    Table current = table;
+    int at = id - FIRST;
+    return new RelFileLocator(
+        current.tablespaces[at], current.databases[at], current.relations[at]);
+  }
+
+  int fork(int id) {
+    return table.forks[id - FIRST];
+  }
+
+  /** Whether the id's relation belongs to this database directory. */
+  boolean isIn(int id, int tablespaceOid, int databaseOid) {
+    Table current = table;
+    int at = id - FIRST;
+    return current.databases[at] == databaseOid && current.tablespaces[at] == tablespaceOid;
+  }
+
+  /** Writes the id's entry as it is kept under {@link KeySpace#DICTIONARY}. */
+  void encode(int id, byte[] target) {
+    Table current = table;
+    int at = id - FIRST;
+    LittleEndian.putI32(target, 0, current.tablespaces[at]);
+    LittleEndian.putI32(target, 4, current.databases[at]);
+    LittleEndian.putI32(target, 8, current.relations[at]);
+    LittleEndian.putI32(target, 12, current.forks[at]);
+  }
+
+  /** Adds the entry that {@link #encode} wrote; entries come in the order of their ids. */
+  void load(byte[] entry) {
+    if (entry.length != ENTRY_BYTES) {
+      throw new IllegalArgumentException("dictionary entry of " + Arrays.toString(entry));
+    }
+    add(
+        LittleEndian.i32(entry, 0),
+        LittleEndian.i32(entry, 4),
+        LittleEndian.i32(entry, 8),
+        LittleEndian.i32(entry, 12));
+  }
+}
