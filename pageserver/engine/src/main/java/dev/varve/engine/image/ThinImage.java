@@ -14,16 +14,15 @@ import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.redo.ClusterEffects;
 import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.timeline.ClusterView;
-import dev.varve.engine.timeline.RecordBoundary;
+import dev.varve.engine.layer.RecordBoundary;
 import dev.varve.engine.timeline.RelationEntry;
 import dev.varve.engine.timeline.Timeline;
+import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.zip.CRC32C;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
@@ -133,10 +132,8 @@ public final class ThinImage {
 
   /** Writes the image as a zstd-compressed tar stream. Does not close {@code out}. */
   public void writeTo(OutputStream out) throws IOException {
-    ZstdOutputStream compressed = new ZstdOutputStream(out, COMPRESSION_LEVEL);
-    compressed.setCloseFrameOnFlush(false);
-    try (TarArchiveOutputStream tar = new TarArchiveOutputStream(new Unclosed(compressed), 10240)) {
-      tar.setLongFileMode(TarArchiveOutputStream.LONGFILE_POSIX);
+    try (TarArchiveOutputStream tar =
+        new TarArchiveOutputStream(new ZstdOutputStream(new LeftOpen(out), COMPRESSION_LEVEL))) {
       writeDirectories(tar);
       writeDatabases(tar);
       writeGlobal(tar);
@@ -146,12 +143,25 @@ public final class ThinImage {
       writePrepared(tar);
       writeOrigins(tar);
       writeWalAndControlFile(tar);
-      tar.finish();
     }
-    compressed.closeFrame();
   }
 
-  private static final class ZstdClose {}
+  /** Passes everything on but {@code close}. */
+  private static final class LeftOpen extends FilterOutputStream {
+    LeftOpen(OutputStream out) {
+      super(out);
+    }
+
+    @Override
+    public void write(byte[] bytes, int offset, int length) throws IOException {
+      out.write(bytes, offset, length);
+    }
+
+    @Override
+    public void close() throws IOException {
+      flush();
+    }
+  }
 
   private void writeDirectories(TarArchiveOutputStream tar) throws IOException {
     for (String directory : DIRECTORIES) {
@@ -166,12 +176,10 @@ public final class ThinImage {
     byte[] version =
         (identity.major().number() + "\n").getBytes(StandardCharsets.US_ASCII);
     putFile(tar, "PG_VERSION", version);
-    Set<String> parents = new LinkedHashSet<>();
     for (int tablespace : view.tablespaces().keySet()) {
       String directory = "pg_tblspc/" + Integer.toUnsignedString(tablespace);
       putDirectory(tar, directory);
       putDirectory(tar, directory + "/" + tablespaceVersionDirectory());
-      parents.add(directory);
     }
     for (ClusterView.Directory directory : directories()) {
       String path = path(directory);

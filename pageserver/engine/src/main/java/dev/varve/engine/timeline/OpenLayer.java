@@ -2,6 +2,7 @@ package dev.varve.engine.timeline;
 
 import dev.varve.engine.bytes.LittleEndian;
 import dev.varve.engine.layer.Chain;
+import dev.varve.engine.layer.RecordBoundary;
 import dev.varve.engine.layer.ValueKind;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -234,11 +235,8 @@ final class OpenLayer {
     }
   }
 
-  /** A record's first byte and the LSN behind it. */
-  record Boundary(long startLsn, long endLsn) {}
-
   /** The last record that ends at or before {@code lsn}, or null when there is none here. */
-  @Nullable Boundary boundaryAtOrBefore(long lsn) {
+  @Nullable RecordBoundary boundaryAtOrBefore(long lsn) {
     int count = recordCount;
     int[] ends = recordEnds;
     int low = 0;
@@ -255,8 +253,8 @@ final class OpenLayer {
   }
 
   /** Boundary {@code index} of {@link #recordCount}. */
-  Boundary boundary(int index) {
-    return new Boundary(
+  RecordBoundary boundary(int index) {
+    return new RecordBoundary(
         startLsn + ((long) recordStarts[index] << 3), recordEnd(recordEnds, index));
   }
 

@@ -15,8 +15,8 @@ import dev.varve.engine.redo.RedoException;
 import dev.varve.engine.redo.ResourceManager;
 import dev.varve.engine.redo.ResourceManagers;
 import dev.varve.engine.wal.BlockRecord;
-import dev.varve.engine.wal.FullPageImage;
 import dev.varve.engine.wal.WalRecord;
+import java.util.Arrays;
 
 /**
  * Turns records into entries of the open layer: for each block what redo of that block needs, and for everything else new values of the
@@ -126,13 +126,6 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
       }
       return;
     }
-    if (record.hasImage(id)
-        && !record.willInit(id)
-        && record.mainLength == 0
-        && record.rmid == FullPageImage.RMGR_XLOG) {
-      // A hint that carries no image to apply: nothing happens to the page.
-      return;
-    }
     extendTo(relationId, block, !record.willInit(id));
     if (record.willInit(id)) {
       layer.put(key, lsn, ValueKind.ZERO_PAGE, NOTHING, 0, 0);
@@ -141,7 +134,7 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   }
 
   private void putRecord(long key, WalRecord record, int id, boolean forced) {
-    encoded.clear();
+    encoded.reset();
     BlockRecord.encode(record, id, forced, encoded);
     layer.put(key, lsn, ValueKind.RECORD, encoded.array(), 0, encoded.length());
   }
@@ -297,7 +290,7 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   public void relationMap(
       int databaseOid, int tablespaceOid, byte[] bytes, int offset, int length) {
     state.putDatabase(
-        databaseOid, tablespaceOid, java.util.Arrays.copyOfRange(bytes, offset, offset + length));
+        databaseOid, tablespaceOid, Arrays.copyOfRange(bytes, offset, offset + length));
   }
 
   @Override

@@ -1,0 +1,370 @@
+package dev.varve.engine.timeline;
+
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.layer.Chain;
+import dev.varve.engine.layer.Manifest;
+import dev.varve.engine.layer.RecordBoundary;
+import dev.varve.engine.postgres.ControlFile;
+import dev.varve.engine.postgres.Lsn;
+import dev.varve.engine.postgres.Page;
+import dev.varve.engine.postgres.PageChecksum;
+import dev.varve.engine.postgres.RelFileLocator;
+import dev.varve.engine.redo.RedoContext;
+import dev.varve.engine.wal.WalDecoder;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One history of one database cluster, attached to this pageserver under a generation. One thread feeds it WAL; any thread reads any page at
+ * any LSN from the end of the base backup up to what was received.
+ *
+ * <p>Life: empty (nothing in the object store) → imported from a base backup → receiving. What was received is kept in memory, written to
+ * local layer files, and published; {@link #publishedLsn} tells how far it is durable in the object store, and after any restart WAL
+ * is wanted from there.
+ *
+ * <p>Errors: {@link PageserverException.Corrupt} and {@link PageserverException.Fenced} stop the timeline for good; {@link #failure} tells.
+ */
+public final class Timeline implements AutoCloseable {
+  private static final AtomicLong SERIALS = new AtomicLong();
+
+  private final String name;
+  private final TimelineLayers layers;
+  private final EngineOptions options;
+  private final PageCache pageCache;
+  private final LongSupplier nanos;
+  private final long serial = SERIALS.incrementAndGet();
+  private final RelationDictionary dictionary = new RelationDictionary();
+  private final PageReader reader;
+  private volatile @Nullable Running running;
+
+  /** What there is once a base backup was imported. */
+  private record Running(
+      ClusterIdentity identity,
+      RedoContext context,
+      boolean checksums,
+      TimelineWriter writer,
+      LayerFlusher flusher) {}
+
+  /**
+   * Opens a timeline whose manifest this attachment has claimed.
+   *
+   * @param name for messages: tenant/timeline
+   * @param nanos a monotonic clock
+   */
+  public Timeline(
+      String name,
+      TimelineLayers layers,
+      EngineOptions options,
+      PageCache pageCache,
+      LongSupplier nanos) {
+    this.name = name;
+    this.layers = layers;
+    this.options = options;
+    this.pageCache = pageCache;
+    this.nanos = nanos;
+    this.reader = new PageReader(layers::map, this::redoContext);
+    if (!layers.manifest().isEmpty()) {
+      start();
+    }
+  }
+
+  /** {@code tenant/timeline}. */
+  public String name() {
+    return name;
+  }
+
+  public int generation() {
+    return layers.manifest().generation();
+  }
+
+  /** Whether nothing was imported yet: a base backup is wanted. */
+  public boolean isEmpty() {
+    return running == null;
+  }
+
+  /** Begins to import a base backup into an empty timeline. */
+  public BaseBackupImport beginImport(ClusterIdentity identity, long beforeLsn) {
+    if (!isEmpty()) {
+      throw new PageserverException.InvalidRequest(name + " has been imported already");
+    }
+    return new BaseBackupImport(layers, dictionary, identity, options, beforeLsn, this::start);
+  }
+
+  /** Loads what the manifest says and starts to take in WAL. */
+  private void start() {
+    Manifest manifest = layers.manifest();
+    ClusterIdentity identity =
+        new ClusterIdentity(
+            manifest.systemIdentifier(), manifest.major(), manifest.walSegmentBytes());
+    long publishedLsn = manifest.publishedLsn();
+    loadDictionary(publishedLsn);
+    ClusterView view = new ClusterView(reader, dictionary, publishedLsn);
+    byte[] controlFile = view.controlFile();
+    boolean checksums = ControlFile.hasChecksums(controlFile);
+    boolean hintsLogged = checksums || controlFile[ControlFile.WAL_LOG_HINTS] != 0;
+    RedoContext context = new RedoContext(identity.major(), hintsLogged);
+    OpenLayer open = new OpenLayer(publishedLsn, nanos.getAsLong());
+    WalIngest ingest = new WalIngest(dictionary, reader, context, open);
+    ingest.state().load(view);
+    layers.open(open);
+    TimelineWriter writer =
+        new TimelineWriter(
+            layers,
+            options,
+            nanos,
+            identity,
+            ingest,
+            open,
+            manifest.startLsn(),
+            publishedLsn,
+            manifest.lastRecordLsn() == 0
+                ? WalDecoder.UNKNOWN_PREV
+                : manifest.lastRecordLsn(),
+            manifest.readableFromLsn());
+    LayerFlusher flusher = new LayerFlusher(name, layers, reader, dictionary, writer, options);
+    running = new Running(identity, context, checksums, writer, flusher);
+    flusher.start();
+  }
+
+  private void loadDictionary(long lsn) {
+    if (dictionary.end() > KeySpace.FIRST_RELATION) {
+      return;
+    }
+    for (int id = KeySpace.FIRST_RELATION; ; id++) {
+      byte[] entry = reader.value(KeySpace.key(KeySpace.DICTIONARY, id), lsn);
+      if (entry == null) {
+        return;
+      }
+      dictionary.load(entry);
+    }
+  }
+
+  private RedoContext redoContext() {
+    return running().context;
+  }
+
+  private Running running() {
+    Running current = running;
+    if (current == null) {
+      throw new PageserverException.NotFound(name + " holds nothing yet: no base backup was imported");
+    }
+    return current;
+  }
+
+  // Writing
+
+  public ClusterIdentity identity() {
+    return running().identity;
+  }
+
+  /** WAL is wanted from here; a record boundary right after a start, any byte later. */
+  public long resumeLsn() {
+    return running().writer.wantedLsn();
+  }
+
+  /**
+   * Takes in the WAL bytes at {@code lsn}, which go on where the last ones ended. Blocks while memory or disk for unpublished layers is used
+   * up. One thread.
+   *
+   * @throws PageserverException when the timeline stopped
+   */
+  public void receive(long lsn, byte[] wal, int offset, int length) {
+    running().writer.receive(lsn, wal, offset, length);
+  }
+
+  /** Freezes and publishes what is in memory now, without waiting for it. */
+  public void flush() {
+    running().flusher.flushNow();
+  }
+
+  /** The end of the newest record that can be read. */
+  public long receivedLsn() {
+    Running current = running;
+    return current == null ? 0 : current.writer.receivedLsn();
+  }
+
+  /** Everything up to here is durable in the object store. */
+  public long publishedLsn() {
+    return layers.manifest().publishedLsn();
+  }
+
+  /** The lowest LSN that can be read; 0 while the base backup's end has not been received. */
+  public long readableFromLsn() {
+    Running current = running;
+    return current == null ? 0 : current.writer.consistentLsn();
+  }
+
+  /** When the newest transaction received committed: microseconds since 2000-01-01; 0 for none. */
+  public long newestCommitMicros() {
+    Running current = running;
+    return current == null ? 0 : current.writer.newestCommitMicros();
+  }
+
+  /** Why the timeline stopped; null while it has not. */
+  public @Nullable PageserverException failure() {
+    Running current = running;
+    return current == null ? layers.failure() : current.writer.failure();
+  }
+
+  /** How many layer files there are, and their bytes. */
+  public int layerCount() {
+    return layers.map().files().size();
+  }
+
+  public long layerBytes() {
+    return layers.map().files().stream().mapToLong(f -> f.descriptor().fileBytes()).sum();
+  }
+
+  // Reading
+
+  /**
+   * Waits until {@code lsn} has been received.
+   *
+   * @throws PageserverException.LsnNotReceived when it was not within {@code timeout}
+   */
+  public void waitFor(long lsn, Duration timeout) {
+    long deadline = nanos.getAsLong() + timeout.toNanos();
+    while (Long.compareUnsigned(receivedLsn(), lsn) < 0) {
+      PageserverException reason = failure();
+      if (reason != null) {
+        throw reason;
+      }
+      if (nanos.getAsLong() - deadline >= 0) {
+        throw new PageserverException.LsnNotReceived(
+            name + ": " + Lsn.format(lsn) + " has not been received; WAL ends at "
+                + Lsn.format(receivedLsn()));
+      }
+      try {
+        Thread.sleep(1);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new PageserverException.Unavailable("interrupted", e);
+      }
+    }
+  }
+
+  /** The last record that ends at or before {@code lsn}: where an image can be made. */
+  public RecordBoundary boundaryAt(long lsn) {
+    requireReadable(lsn);
+    RecordBoundary boundary = layers.map().boundaryAtOrBefore(lsn);
+    if (boundary == null || Long.compareUnsigned(boundary.endLsn(), readableFromLsn()) < 0) {
+      throw new PageserverException.Corrupt(name + ": no record ends at or before " + Lsn.format(lsn));
+    }
+    return boundary;
+  }
+
+  /** The state beside the pages as of {@code lsn}. */
+  public ClusterView view(long lsn) {
+    requireReadable(lsn);
+    return new ClusterView(reader, dictionary, lsn);
+  }
+
+  /** Blocks of a fork as of {@code lsn}, unsigned; -1 when it does not exist. */
+  public int relationSize(RelFileLocator relation, int fork, long lsn) {
+    return view(lsn).relationSize(relation, fork);
+  }
+
+  public List<RelationEntry> listRelations(int tablespaceOid, int databaseOid, long lsn) {
+    return view(lsn).relations(tablespaceOid, databaseOid);
+  }
+
+  /**
+   * Reads a run of pages as of {@code lsn}, with their checksums where the cluster has them.
+   *
+   * @throws PageserverException.NotFound when the fork does not exist or ends before the run does
+   */
+  public void readPages(
+      RelFileLocator relation,
+      int fork,
+      int firstBlock,
+      int count,
+      long lsn,
+      byte[] target,
+      int offset) {
+    requireReadable(lsn);
+    int id =
+        dictionary.find(
+            relation.tablespaceOid(), relation.databaseOid(), relation.relationNumber(), fork);
+    Chain chain = null;
+    boolean sizeChecked = false;
+    for (int i = 0; i < count; i++) {
+      int block = firstBlock + i;
+      long key = KeySpace.key(id, block);
+      byte[] page = id < 0 ? null : pageCache.get(serial, key, lsn);
+      if (page == null) {
+        if (!sizeChecked) {
+          requireBlocks(relation, fork, id, Integer.toUnsignedLong(firstBlock) + count, lsn);
+          sizeChecked = true;
+        }
+        if (chain == null) {
+          chain = new Chain();
+        }
+        page = materialise(relation, fork, key, lsn, chain);
+      }
+      System.arraycopy(page, 0, target, offset + i * Page.SIZE, Page.SIZE);
+    }
+  }
+
+  private byte[] materialise(
+      RelFileLocator relation, int fork, long key, long lsn, Chain chain) {
+    byte[] page = new byte[Page.SIZE];
+    if (!reader.page(key, lsn, page, chain)) {
+      throw new PageserverException.Corrupt(
+          name + ": no layer knows block " + Integer.toUnsignedString(KeySpace.block(key))
+              + " of fork " + fork + " of " + relation + " at " + Lsn.format(lsn));
+    }
+    if (running().checksums) {
+      PageChecksum.set(page, KeySpace.block(key));
+    }
+    pageCache.put(serial, key, lsn, page);
+    return page;
+  }
+
+  private void requireBlocks(
+      RelFileLocator relation, int fork, int id, long end, long lsn) {
+    int blocks = id < 0 ? -1 : new ClusterView(reader, dictionary, lsn).relationSize(id);
+    if (blocks == -1) {
+      throw new PageserverException.NotFound(
+          name + ": fork " + fork + " of " + relation + " does not exist at " + Lsn.format(lsn));
+    }
+    if (end > Integer.toUnsignedLong(blocks)) {
+      throw new PageserverException.NotFound(
+          name + ": fork " + fork + " of " + relation + " has "
+              + Integer.toUnsignedString(blocks) + " blocks at " + Lsn.format(lsn)
+              + "; asked for up to block " + (end - 1));
+    }
+  }
+
+  private void requireReadable(long lsn) {
+    Running current = running();
+    long from = current.writer.consistentLsn();
+    if (from == 0) {
+      throw new PageserverException.Unavailable(
+          name + ": the end of the base backup has not been received yet", null);
+    }
+    if (Long.compareUnsigned(lsn, from) < 0) {
+      throw new PageserverException.LsnCollected(
+          name + ": " + Lsn.format(lsn) + " lies before " + Lsn.format(from)
+              + ", the lowest LSN that can be read");
+    }
+    if (Long.compareUnsigned(lsn, current.writer.receivedLsn()) > 0) {
+      throw new PageserverException.LsnNotReceived(
+          name + ": " + Lsn.format(lsn) + " has not been received; WAL ends at "
+              + Lsn.format(current.writer.receivedLsn()));
+    }
+  }
+
+  /** Stops taking in WAL. What was not published is dropped: its source still has it. */
+  @Override
+  public void close() {
+    Running current = running;
+    if (current != null) {
+      current.writer.close();
+      current.flusher.close();
+    }
+    layers.close();
+  }
+}

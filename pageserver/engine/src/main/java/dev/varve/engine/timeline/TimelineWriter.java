@@ -1,0 +1,190 @@
+package dev.varve.engine.timeline;
+
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.postgres.Lsn;
+import dev.varve.engine.redo.RedoException;
+import dev.varve.engine.wal.WalDecoder;
+import dev.varve.engine.wal.WalRecord;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The one writer of a timeline: WAL bytes go through the decoder and ingest into the open layer, which is frozen when it is large or old
+ * enough. The WAL receiver's thread feeds it; the flusher's may freeze an aged layer in between; one lock keeps them apart, and is not
+ * held across I/O: waiting for room gives it up.
+ */
+final class TimelineWriter {
+  private final TimelineLayers layers;
+  private final EngineOptions options;
+  private final LongSupplier nanos;
+  private final WalDecoder decoder;
+  private final WalIngest ingest;
+  private final WalRecord record = new WalRecord();
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition room = lock.newCondition();
+  private OpenLayer open;
+  private final long backupStartLsn;
+  private volatile long receivedLsn;
+  private volatile long consistentLsn;
+  private volatile @Nullable PageserverException failure;
+  private volatile boolean closed;
+
+  /**
+   * @param backupStartLsn where the base backup started, whose end makes the timeline readable
+   * @param startLsn the published LSN that WAL goes on from
+   * @param previousStartLsn the start of the last record before it, or {@link WalDecoder#UNKNOWN_PREV}
+   * @param consistentLsn the end of the base backup when it is known, else 0
+   */
+  TimelineWriter(
+      TimelineLayers layers,
+      EngineOptions options,
+      LongSupplier nanos,
+      ClusterIdentity identity,
+      WalIngest ingest,
+      OpenLayer open,
+      long backupStartLsn,
+      long startLsn,
+      long previousStartLsn,
+      long consistentLsn) {
+    this.layers = layers;
+    this.options = options;
+    this.nanos = nanos;
+    this.ingest = ingest;
+    this.open = open;
+    this.backupStartLsn = backupStartLsn;
+    this.receivedLsn = startLsn;
+    this.consistentLsn = consistentLsn;
+    decoder =
+        new WalDecoder(
+            identity.major(), identity.walSegmentBytes(), identity.systemIdentifier());
+    decoder.startAt(startLsn, previousStartLsn);
+  }
+
+  /** Everything up to here can be read. */
+  long receivedLsn() {
+    return receivedLsn;
+  }
+
+  /** The end of the base backup; 0 while it has not been received. */
+  long consistentLsn() {
+    return consistentLsn;
+  }
+
+  /** The next byte of WAL that is wanted. */
+  long wantedLsn() {
+    return decoder.fedLsn();
+  }
+
+  @Nullable PageserverException failure() {
+    return failure;
+  }
+
+  /** Stops the timeline; the first reason stays. */
+  void fail(PageserverException reason) {
+    if (failure == null) {
+      failure = reason;
+    }
+    signalRoom();
+  }
+
+  long newestCommitMicros() {
+    return ingest.newestCommitMicros();
+  }
+
+  /** See {@link Timeline#receive}. */
+  void receive(long lsn, byte[] wal, int offset, int length) {
+    lock.lock();
+    try {
+      requireHealthy();
+      decoder.feed(lsn, wal, offset, length);
+      while (decoder.next(record)) {
+        ingest.ingest(record);
+        open.endRecord(record.startLsn, decoder.nextLsn());
+        if (ingest.endedBackupStartLsn() == backupStartLsn && consistentLsn == 0) {
+          consistentLsn = record.endLsn;
+        }
+        if (open.bytes() >= options.openLayerBytes() || !open.reaches(record.endLsn)) {
+          receivedLsn = open.endLsn();
+          awaitRoom();
+          freeze();
+        }
+      }
+      receivedLsn = open.endLsn();
+    } catch (RedoException e) {
+      PageserverException.Corrupt corrupt = new PageserverException.Corrupt(
+              "record at " + Lsn.format(record.startLsn) + " (rmgr " + record.rmid + ", info 0x"
+                  + Integer.toHexString(record.info) + "): " + e.getMessage(), e);
+      failure = corrupt;
+      throw corrupt;
+    } catch (PageserverException.Corrupt e) {
+      failure = e;
+      throw e;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Freezes the open layer when it holds anything and is older than allowed, or when {@code now} is asked for. */
+  void freezeIfOld(boolean now) {
+    lock.lock();
+    try {
+      if (failure == null
+          && !open.isEmpty()
+          && layers.map().frozen().isEmpty()
+          && (now
+              || nanos.getAsLong() - open.createdNanos() >= options.openLayerAge().toNanos())) {
+        freeze();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void freeze() {
+    OpenLayer next = new OpenLayer(open.endLsn(), nanos.getAsLong());
+    layers.freeze(next, consistentLsn);
+    ingest.continueIn(next);
+    open = next;
+  }
+
+  private void awaitRoom() {
+    while (layers.isFull()) {
+      requireHealthy();
+      try {
+        // A lost signal must not stop ingest for ever.
+        room.await(1, TimeUnit.SECONDS);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new PageserverException.Unavailable("interrupted while waiting for room", e);
+      }
+    }
+  }
+
+  /** A layer was written or published: whoever waits may look again. */
+  void signalRoom() {
+    lock.lock();
+    try {
+      room.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  void close() {
+    closed = true;
+    signalRoom();
+  }
+
+  private void requireHealthy() {
+    PageserverException reason = failure;
+    if (reason != null) {
+      throw reason;
+    }
+    if (closed) {
+      throw new PageserverException.Unavailable("the timeline is being closed", null);
+    }
+  }
+}
