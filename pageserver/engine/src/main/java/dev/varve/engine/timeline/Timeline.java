@@ -90,7 +90,7 @@ public final class Timeline implements AutoCloseable {
     if (!isEmpty()) {
       throw new PageserverException.InvalidRequest(name + " has been imported already");
     }
-    return new BaseBackupImport(layers, dictionary, identity, options, beforeLsn, this::start);
+    return new BaseBackupImport(layers, identity, options, beforeLsn, this::start);
   }
 
   /** Loads what the manifest says and starts to take in WAL. */

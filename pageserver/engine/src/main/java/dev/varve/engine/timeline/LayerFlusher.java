@@ -1,0 +1,193 @@
+package dev.varve.engine.timeline;
+
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.layer.Chain;
+import dev.varve.engine.layer.RecordBoundary;
+import dev.varve.engine.postgres.Lsn;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings what was frozen to disk and from there to the object store, on two threads of its own: the <em>writer</em> makes a layer file of
+ * each frozen layer, so that memory is free again however slow the object store is; the <em>publisher</em> uploads the files and commits a
+ * manifest that lists them, and merges what has become many. Trouble with disk or store is tried again until it is over: WAL waits at
+ * its bounds in the meantime and nothing is lost.
+ */
+final class LayerFlusher {
+  private static final Logger log = LoggerFactory.getLogger(LayerFlusher.class);
+  private static final Duration IDLE = Duration.ofMillis(200);
+  private static final Duration FIRST_RETRY = Duration.ofMillis(200);
+  private static final Duration LONGEST_RETRY = Duration.ofSeconds(10);
+
+  private final String name;
+  private final TimelineLayers layers;
+  private final TimelineWriter writer;
+  private final ChainBounder bounder;
+  private final Compaction compaction;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition work = lock.newCondition();
+  private final Thread fileThread;
+  private final Thread publishThread;
+  private volatile boolean flushNow;
+  private volatile boolean closed;
+
+  /** One round of a thread's work. */
+  private interface Round {
+    /** Returns whether there was anything to do. */
+    boolean run() throws IOException;
+  }
+
+  LayerFlusher(
+      String name,
+      TimelineLayers layers,
+      PageReader reader,
+      RelationDictionary dictionary,
+      TimelineWriter writer,
+      EngineOptions options) {
+    this.name = name;
+    this.layers = layers;
+    this.writer = writer;
+    this.bounder = new ChainBounder(reader, dictionary, options.imageAfterRecords());
+    this.compaction = new Compaction(layers, bounder, options);
+    fileThread = new Thread(() -> loop("writing a layer", this::writeOne), "layers " + name);
+    publishThread = new Thread(() -> loop("publishing", this::publish), "publish " + name);
+    fileThread.setDaemon(true);
+    publishThread.setDaemon(true);
+  }
+
+  void start() {
+    fileThread.start();
+    publishThread.start();
+  }
+
+  /** The open layer is frozen and published at once, whatever its age. */
+  void flushNow() {
+    flushNow = true;
+    signal();
+  }
+
+  private void signal() {
+    lock.lock();
+    try {
+      work.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void loop(String what, Round round) {
+    Duration retry = FIRST_RETRY;
+    while (!closed && writer.failure() == null) {
+      try {
+        if (round.run()) {
+          if (!retry.equals(FIRST_RETRY)) {
+            log.info("{}: {} works again", name, what);
+            retry = FIRST_RETRY;
+          }
+          signal();
+          writer.signalRoom();
+        } else {
+          await(IDLE);
+        }
+      } catch (IOException | PageserverException.Unavailable e) {
+        if (retry.equals(FIRST_RETRY) && !closed) {
+          log.warn("{}: {} failed and is tried again: {}", name, what, e.toString());
+        }
+        layers.countError();
+        await(retry);
+        retry = retry.multipliedBy(2);
+        if (retry.compareTo(LONGEST_RETRY) > 0) {
+          retry = LONGEST_RETRY;
+        }
+      } catch (PageserverException e) {
+        if (!closed) {
+          log.error("{}: stopped while {}: {}", name, what, e.getMessage(), e);
+        }
+        writer.fail(e);
+      } catch (RuntimeException | Error e) {
+        log.error("{}: stopped while {}", name, what, e);
+        writer.fail(new PageserverException.Corrupt(name + ": " + what + ": " + e, e));
+      }
+    }
+  }
+
+  private void await(Duration time) {
+    lock.lock();
+    try {
+      if (!closed && !work.await(time.toNanos(), TimeUnit.NANOSECONDS)) {
+        return;
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      closed = true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Makes a file of the oldest frozen layer. */
+  private boolean writeOne() throws IOException {
+    boolean now = flushNow;
+    writer.freezeIfOld(now);
+    List<OpenLayer> frozen = layers.map().frozen();
+    if (frozen.isEmpty()) {
+      if (now) {
+        flushNow = false;
+      }
+      return false;
+    }
+    OpenLayer oldest = frozen.getLast();
+    layers.fileWritten(oldest, write(oldest));
+    return true;
+  }
+
+  private LayerFile write(OpenLayer layer) throws IOException {
+    Chain chain = new Chain();
+    try (DeltaOutput out = layers.newDelta(layer.startLsn(), layer.endLsn(), 0, 0, -1)) {
+      for (long key : layer.sortedKeys()) {
+        chain.clear();
+        layer.collectAll(key, chain);
+        bounder.begin(key, layer.startLsn(), layers.readableFromLsn(layer));
+        for (int i = chain.size() - 1; i >= 0; i--) {
+          out.add(key, chain, i);
+          bounder.added(chain.kind(i), chain.lsn(i), i > 0 && chain.lsn(i - 1) == chain.lsn(i), out);
+        }
+      }
+      for (int i = 0; i < layer.recordCount(); i++) {
+        RecordBoundary boundary = layer.boundary(i);
+        out.addBoundary(boundary);
+      }
+      return out.finish();
+    } catch (PageserverException.Corrupt e) {
+      throw new PageserverException.Corrupt(
+          "layer " + Lsn.format(layer.startLsn()) + "–" + Lsn.format(layer.endLsn()) + ": " + e.getMessage(), e);
+    }
+  }
+
+  private boolean publish() throws IOException {
+    boolean published = layers.publish();
+    return compaction.runOnce() || published;
+  }
+
+  void close() {
+    closed = true;
+    signal();
+    for (Thread thread : List.of(fileThread, publishThread)) {
+      boolean interrupted = false;
+      try {
+        thread.join(TimeUnit.SECONDS.toMillis(30));
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+}
