@@ -10,8 +10,10 @@ import dev.varve.engine.postgres.RelFileLocator;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -217,15 +219,15 @@ public final class BaseBackupImport implements AutoCloseable {
     for (Map.Entry<Long, byte[]> entry : values.entrySet()) {
       rest.value(entry.getKey(), entry.getValue());
     }
-    relationPages.finish();
-    slruPages.finish();
-    rest.finish();
-    layers.commitImport(identity, start.startLsn());
+    List<LayerFile> images = new ArrayList<>(relationPages.finish());
+    images.addAll(slruPages.finish());
+    images.addAll(rest.finish());
+    layers.commitImport(identity, start.startLsn(), images);
     onFinished.run();
   }
 
   @Override
-  public void close() {
+  public void close() throws IOException {
     relationPages.close();
     slruPages.close();
   }

@@ -8,7 +8,7 @@ import java.io.IOException;
 
 /**
  * Keeps chains short although WAL carries no full-page images: while a layer is written, a page that has collected so many records since its
- * last whole image gets one, at the LSN of the record that made it too many. Counts what older layers hold as well.
+ * last whole image gets one, at the LSN of the record that made it too many. One thread.
  *
  * <p>Images are only made of pages that can be read: not before the end of the base backup, and not of what was dropped or cut off.
  */
@@ -16,67 +16,81 @@ final class ChainBounder {
   private final PageReader reader;
   private final RelationDictionary dictionary;
   private final int maxRecords;
-  private final Chain below = new Chain();
+  private final boolean countsBelow;
+  private final Chain chain = new Chain();
   private final byte[] page = new byte[Page.SIZE];
   private final byte[] encoded = new byte[ImagePage.MAX_BYTES];
   private long key;
-  private long readableFromLsn;
+  private long consistentLsn;
   private int records;
+  private long lastLsn;
   private boolean counts;
 
-  ChainBounder(PageReader reader, RelationDictionary dictionary, int maxRecords) {
+  /**
+   * @param countsBelow whether what older layers hold of a key counts too: dear, for the background
+   */
+  ChainBounder(
+      PageReader reader, RelationDictionary dictionary, int maxRecords, boolean countsBelow) {
     this.reader = reader;
     this.dictionary = dictionary;
     this.maxRecords = maxRecords;
-  }
-
-  /** The entries of {@code key} follow, from the oldest; what is at or below {@code belowLsn} is in older layers. */
-  void begin(long key, long belowLsn, long readableFromLsn) {
-    this.key = key;
-    this.readableFromLsn = readableFromLsn;
-    records = 0;
-    counts = readableFromLsn != 0 && KeySpace.isPage(key);
-    if (counts) {
-      below.clear();
-      records = reader.chainLength(key, belowLsn, below);
-    }
+    this.countsBelow = countsBelow;
   }
 
   /**
-   * An entry was written; writes an image behind it when it is time.
+   * The entries of {@code key} follow, from the oldest.
    *
-   * @param sameLsnFollows whether the key's next entry has the same LSN: then the page is not complete yet
+   * @param belowLsn what is at or below it is in older layers
+   * @param consistentFromLsn the end of the base backup; 0 while it is not known
    */
-  void added(ValueKind kind, long lsn, boolean sameLsnFollows, DeltaOutput out)
-      throws IOException {
-    if (!counts) {
+  void begin(long key, long belowLsn, long consistentFromLsn) {
+    this.key = key;
+    this.consistentLsn = consistentFromLsn;
+    records = 0;
+    counts = consistentFromLsn != 0 && KeySpace.isPage(key);
+    if (counts && countsBelow) {
+      records = reader.chainLength(key, belowLsn, chain);
+    }
+  }
+
+  /** An entry at {@code lsn} comes next: the page as of the entries before it is complete. */
+  void beforeLsn(long lsn, DeltaRun out) throws IOException {
+    if (counts && records >= maxRecords && lsn != lastLsn) {
+      image(out);
+    }
+  }
+
+  /** An entry was written. */
+  void added(ValueKind kind, long lsn) {
+    records = kind.endsChain() ? 0 : records + 1;
+    lastLsn = lsn;
+  }
+
+  /** All entries of the key were written. */
+  void end(DeltaRun out) throws IOException {
+    if (counts && records >= maxRecords) {
+      image(out);
+    }
+  }
+
+  private void image(DeltaRun out) throws IOException {
+    if (Long.compareUnsigned(lastLsn, consistentLsn) < 0 || !isLive()) {
       return;
     }
-    if (kind.endsChain()) {
-      records = 0;
-      return;
-    }
-    records++;
-    if (records < maxRecords
-        || sameLsnFollows
-        || Long.compareUnsigned(lsn, readableFromLsn) < 0
-        || !isLive(lsn)) {
-      return;
-    }
-    if (reader.page(key, lsn, page, below)) {
+    if (reader.page(key, lastLsn, page, chain)) {
       int length = ImagePage.encode(page, encoded);
       out.add(
-          key, lsn, length == 0 ? ValueKind.ZERO_PAGE : ValueKind.IMAGE, encoded, 0, length);
+          key, lastLsn, length == 0 ? ValueKind.ZERO_PAGE : ValueKind.IMAGE, encoded, 0, length);
       records = 0;
     }
   }
 
-  private boolean isLive(long lsn) {
+  private boolean isLive() {
     int relationId = KeySpace.relationId(key);
     if (relationId < KeySpace.FIRST_RELATION) {
       return true;
     }
-    int blocks = new ClusterView(reader, dictionary, lsn).relationSize(relationId);
+    int blocks = new ClusterView(reader, dictionary, lastLsn).relationSize(relationId);
     return blocks != -1 && Integer.compareUnsigned(KeySpace.block(key), blocks) < 0;
   }
 }

@@ -2,8 +2,6 @@ package dev.varve.engine.timeline;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.Chain;
-import dev.varve.engine.layer.RecordBoundary;
-import dev.varve.engine.postgres.Lsn;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -53,8 +51,12 @@ final class LayerFlusher {
     this.name = name;
     this.layers = layers;
     this.writer = writer;
-    this.bounder = new ChainBounder(reader, dictionary, options.imageAfterRecords());
-    this.compaction = new Compaction(layers, bounder, options);
+    this.bounder = new ChainBounder(reader, dictionary, options.imageAfterRecords(), false);
+    this.compaction =
+        new Compaction(
+            layers,
+            new ChainBounder(reader, dictionary, options.imageAfterRecords(), true),
+            options);
     fileThread = new Thread(() -> loop("writing a layer", this::writeOne), "layers " + name);
     publishThread = new Thread(() -> loop("publishing", this::publish), "publish " + name);
     fileThread.setDaemon(true);
@@ -149,24 +151,24 @@ final class LayerFlusher {
 
   private LayerFile write(OpenLayer layer) throws IOException {
     Chain chain = new Chain();
-    try (DeltaOutput out = layers.newDelta(layer.startLsn(), layer.endLsn(), 0, 0, -1)) {
+    try (DeltaRun out =
+        new DeltaRun(layers, 0, layer.startLsn(), layer.endLsn(), Long.MAX_VALUE)) {
       for (long key : layer.sortedKeys()) {
         chain.clear();
         layer.collectAll(key, chain);
-        bounder.begin(key, layer.startLsn(), layers.readableFromLsn(layer));
+        bounder.begin(key, layer.startLsn(), layers.consistentLsn());
         for (int i = chain.size() - 1; i >= 0; i--) {
-          out.add(key, chain, i);
-          bounder.added(chain.kind(i), chain.lsn(i), i > 0 && chain.lsn(i - 1) == chain.lsn(i), out);
+          bounder.beforeLsn(chain.lsn(i), out);
+          out.add(
+              key, chain.lsn(i), chain.kind(i), chain.bytes(i), chain.offset(i), chain.length(i));
+          bounder.added(chain.kind(i), chain.lsn(i));
         }
+        bounder.end(out);
       }
       for (int i = 0; i < layer.recordCount(); i++) {
-        RecordBoundary boundary = layer.boundary(i);
-        out.addBoundary(boundary);
+        out.addBoundary(layer.boundary(i));
       }
-      return out.finish();
-    } catch (PageserverException.Corrupt e) {
-      throw new PageserverException.Corrupt(
-          "layer " + Lsn.format(layer.startLsn()) + "–" + Lsn.format(layer.endLsn()) + ": " + e.getMessage(), e);
+      return out.finish().getFirst();
     }
   }
 

@@ -52,23 +52,33 @@ final class PageReader {
     if (chain.size() == 0) {
       return false;
     }
-    replay(key, lsn, chain, target, true);
+    replay(key, lsn, chain, target);
     return true;
   }
 
-  /**
-   * Replays a chain into {@code target}.
-   *
-   * @param fromBase whether the chain's oldest entry is a whole page; else {@code target} holds the page that it applies to
-   */
-  void replay(long key, long lsn, Chain chain, byte[] target, boolean fromBase) {
+  /** How many entries a page's chain at {@code lsn} has before a whole page begins it. */
+  int chainLength(long key, long lsn, Chain chain) {
+    chain.clear();
+    layers.get().collectFromFiles(key, lsn, chain);
+    int length = 0;
+    while (length < chain.size() && !chain.kind(length).endsChain()) {
+      length++;
+    }
+    return length;
+  }
+
+  private void replay(long key, long lsn, Chain chain, byte[] target) {
     int next = chain.size() - 1;
-    if (fromBase) {
-      if (!chain.isComplete()) {
-        throw new PageserverException.Corrupt(
-            "page " + describe(key) + " at " + Lsn.format(lsn) + ": nothing to apply "
-                + chain.size() + " changes to; the oldest is of " + Lsn.format(chain.lsn(next)));
-      }
+    if (!chain.isComplete()) {
+      throw new PageserverException.Corrupt(
+          "page "
+              + describe(key)
+              + " at "
+              + Lsn.format(lsn)
+              + ": nothing to apply "
+              + chain.size()
+              + " changes to; the oldest is of "
+              + Lsn.format(chain.lsn(next)));
     }
     for (; next >= 0; next--) {
       apply(key, chain, next, target);

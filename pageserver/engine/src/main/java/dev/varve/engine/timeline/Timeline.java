@@ -206,7 +206,7 @@ public final class Timeline implements AutoCloseable {
   /** Why the timeline stopped; null while it has not. */
   public @Nullable PageserverException failure() {
     Running current = running;
-    return current == null ? layers.failure() : current.writer.failure();
+    return current == null ? null : current.writer.failure();
   }
 
   /** How many layer files there are, and their bytes. */

@@ -1,0 +1,47 @@
+package dev.varve.engine.layer;
+
+/**
+ * What a manifest knows of a layer. Keys are unsigned; a delta layer covers the LSNs above {@code startLsn} up to {@code endLsn}, an image layer has both equal.
+ *
+ * @param level 0 for what a freeze wrote, one more for each time it was merged
+ * @param sequence makes the name unique within a generation
+ * @param indexOffset where the index starts; it and the footer reach to the end of the file
+ * @param lastRecordLsn where the last record at or before {@code endLsn} starts; 0 where no boundaries are kept
+ */
+public record LayerDescriptor(
+    boolean isImage,
+    int level,
+    long firstKey,
+    long lastKey,
+    long startLsn,
+    long endLsn,
+    int generation,
+    int sequence,
+    long fileBytes,
+    long indexOffset,
+    long entryCount,
+    long lastRecordLsn) {
+  public LayerDescriptor {
+    if (Long.compareUnsigned(firstKey, lastKey) > 0
+        || Long.compareUnsigned(startLsn, endLsn) > 0
+        || indexOffset < 0
+        || indexOffset > fileBytes) {
+      throw new IllegalArgumentException(
+          "layer of keys %x–%x, LSNs %x–%x, index at %d of %d"
+              .formatted(firstKey, lastKey, startLsn, endLsn, indexOffset, fileBytes));
+    }
+  }
+
+  public boolean covers(long key) {
+    return Long.compareUnsigned(firstKey, key) <= 0 && Long.compareUnsigned(key, lastKey) <= 0;
+  }
+
+  /** Keys, LSNs, generation and sequence, in lower-case hexadecimal: unique and sortable. */
+  public String name() {
+    return isImage
+        ? "%016x-%016x-%016x-i%08x-%08x"
+            .formatted(firstKey, lastKey, endLsn, generation, sequence)
+        : "%016x-%016x-%016x-%016x-d%08x-%08x"
+            .formatted(firstKey, lastKey, startLsn, endLsn, generation, sequence);
+  }
+}

@@ -1,0 +1,37 @@
+package dev.varve.engine.layer;
+
+/**
+ * The layout of a layer file; {@code docs/formats/layer.md} is its specification.
+ *
+ * <pre>
+ * header   56 bytes: u64 magic, u16 version, u8 kind (1 delta, 2 image), u8 0, u32 generation,
+ *                    u64 first key, u64 last key, u64 start LSN, u64 end LSN, u32 0, u32 CRC of the 52 bytes before
+ * blocks   each a zstd frame or, when that would be longer, the bytes themselves
+ * index    u32 data blocks, u32 boundary blocks, then 36 bytes for each:
+ *                    u64 first key (boundary block: 0), u64 first LSN, u64 offset, u32 stored length, u32 length, u32 CRC of the stored bytes
+ *          u32 length of the Bloom filter, the filter
+ * footer   40 bytes: u64 index offset, u32 index length, u32 CRC of the index, u64 entries, u64 last record's LSN, u32 CRC of the 32 bytes before, u32 magic
+ * </pre>
+ *
+ * <p>Entries of a data block, ascending by key, LSN and arrival: varint key minus the key before (the first: the key), in a delta layer varint
+ * LSN minus the layer's start LSN, u8 kind, varint length, bytes. A boundary block: for each record varint (start − end before) / 8 and
+ * varint (end − start) / 8, the first relative to the block's first LSN.
+ */
+final class LayerFormat {
+  static final long MAGIC = 0x3152_594C_5652_4156L; // "VARVLYR1"
+  static final int FOOTER_MAGIC = 0x5259_4C56; // "VLYR"
+  static final int VERSION = 1;
+  static final int DELTA = 1;
+  static final int IMAGE = 2;
+  static final int HEADER_BYTES = 56;
+  static final int FOOTER_BYTES = 40;
+  static final int INDEX_ENTRY_BYTES = 36;
+
+  /** A block is closed when it has grown to this, before compression. */
+  static final int BLOCK_BYTES = 32 << 10;
+
+  /** No block is longer: a value has one for itself when it must. */
+  static final int MAX_BLOCK_BYTES = 128 << 20;
+
+  private LayerFormat() {}
+}

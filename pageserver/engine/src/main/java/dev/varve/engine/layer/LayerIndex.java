@@ -1,0 +1,107 @@
+package dev.varve.engine.layer;
+
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.bytes.ByteReader;
+import dev.varve.engine.bytes.Crc32c;
+import dev.varve.engine.bytes.LittleEndian;
+
+/** The index of a layer in memory: where each block is and what it starts with, and the Bloom filter over its keys. Immutable. */
+final class LayerIndex {
+  final int dataBlocks;
+  final int boundaryBlocks;
+  final BloomFilter bloom;
+  private final byte[] entries;
+
+  private LayerIndex(int dataBlocks, int boundaryBlocks, byte[] entries, BloomFilter bloom) {
+    this.dataBlocks = dataBlocks;
+    this.boundaryBlocks = boundaryBlocks;
+    this.entries = entries;
+    this.bloom = bloom;
+  }
+
+  /**
+   * Reads index and footer, which together are the end of the file.
+   *
+   * @throws PageserverException.Corrupt naming the layer when a checksum or length is wrong
+   */
+  static LayerIndex parse(LayerDescriptor descriptor, byte[] tail) {
+    String name = descriptor.name();
+    int footer = tail.length - LayerFormat.FOOTER_BYTES;
+    if (footer < 0
+        || LittleEndian.i32(tail, footer + 36) != LayerFormat.FOOTER_MAGIC
+        || LittleEndian.i32(tail, footer + 32) != Crc32c.compute(tail, footer, 32)
+        || LittleEndian.i64(tail, footer) != descriptor.indexOffset()
+        || LittleEndian.i32(tail, footer + 8) != footer) {
+      throw new PageserverException.Corrupt("layer " + name + ": the footer is damaged");
+    }
+    if (LittleEndian.i32(tail, footer + 12) != Crc32c.compute(tail, 0, footer)) {
+      throw new PageserverException.Corrupt("layer " + name + ": the index is damaged");
+    }
+    ByteReader reader = new ByteReader("index of layer " + name, tail, 0, footer);
+    int dataBlocks = reader.i32();
+    int boundaryBlocks = reader.i32();
+    long bytes = ((long) dataBlocks + boundaryBlocks) * LayerFormat.INDEX_ENTRY_BYTES;
+    if (dataBlocks < 0 || boundaryBlocks < 0 || bytes > reader.remaining()) {
+      throw new PageserverException.Corrupt("layer " + name + ": the index is damaged");
+    }
+    byte[] entries = reader.bytes((int) bytes);
+    BloomFilter bloom = new BloomFilter(reader.bytes(reader.i32()));
+    reader.end();
+    return new LayerIndex(dataBlocks, boundaryBlocks, entries, bloom);
+  }
+
+  long firstKey(int block) {
+    return LittleEndian.i64(entries, block * LayerFormat.INDEX_ENTRY_BYTES);
+  }
+
+  long firstLsn(int block) {
+    return LittleEndian.i64(entries, block * LayerFormat.INDEX_ENTRY_BYTES + 8);
+  }
+
+  long offset(int block) {
+    return LittleEndian.i64(entries, block * LayerFormat.INDEX_ENTRY_BYTES + 16);
+  }
+
+  int storedLength(int block) {
+    return LittleEndian.i32(entries, block * LayerFormat.INDEX_ENTRY_BYTES + 24);
+  }
+
+  int length(int block) {
+    return LittleEndian.i32(entries, block * LayerFormat.INDEX_ENTRY_BYTES + 28);
+  }
+
+  int crc(int block) {
+    return LittleEndian.i32(entries, block * LayerFormat.INDEX_ENTRY_BYTES + 32);
+  }
+
+  /** The last data block that starts at or before (key, lsn), or -1. */
+  int findData(long key, long lsn) {
+    int low = 0;
+    int high = dataBlocks;
+    while (low < high) {
+      int middle = low + high >>> 1;
+      int byKey = Long.compareUnsigned(firstKey(middle), key);
+      if (byKey < 0 || byKey == 0 && Long.compareUnsigned(firstLsn(middle), lsn) <= 0) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low - 1;
+  }
+
+  /** The last boundary block (counted with the data blocks) whose first record may end at or before {@code lsn}, or -1. */
+  int findBoundary(long lsn) {
+    int low = dataBlocks;
+    int high = dataBlocks + boundaryBlocks;
+    while (low < high) {
+      int middle = low + high >>> 1;
+      if (Long.compareUnsigned(firstLsn(middle), lsn) < 0) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low == dataBlocks ? -1 : low - 1;
+  }
+}

@@ -1,0 +1,298 @@
+package dev.varve.engine.layer;
+
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.bytes.ByteReader;
+import dev.varve.engine.bytes.ByteWriter;
+import dev.varve.engine.bytes.Crc32c;
+import dev.varve.engine.bytes.LittleEndian;
+import dev.varve.engine.postgres.Lsn;
+import dev.varve.engine.postgres.PostgresMajor;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The list of layers that make a timeline at a moment, and what else is needed to go on from there. Immutable; each change is a new one with the
+ * next number. {@code docs/formats/manifest.md} specifies the bytes.
+ *
+ * @param number 1 for the first
+ * @param generation of the attachment that wrote it
+ * @param major null while nothing was imported; then the fields below are 0
+ * @param startLsn the start of the base backup: the first delta layer begins here
+ * @param readableFromLsn the end of the base backup; 0 while it lies beyond {@code publishedLsn}
+ * @param publishedLsn every record up to here is in the layers
+ * @param lastRecordLsn where the last record before {@code publishedLsn} starts; 0 when not known
+ * @param nextSequence for the next layer's name
+ * @param obsolete objects below the timeline's prefix that no manifest needs any more; removed after a while
+ */
+public record Manifest(
+    long number,
+    int generation,
+    @Nullable PostgresMajor majorOrNull,
+    long systemIdentifier,
+    int walSegmentBytes,
+    long startLsn,
+    long readableFromLsn,
+    long publishedLsn,
+    long lastRecordLsn,
+    int nextSequence,
+    List<LayerDescriptor> layers,
+    List<String> obsolete) {
+  private static final long MAGIC = 0x314E_414D_5652_4156L; // "VARVMAN1"
+  private static final int VERSION = 1;
+  private static final int MAX_LAYERS = 10_000_000;
+
+  /** {@code number} of the manifest before any. */
+  public static final Manifest NONE =
+      new Manifest(0, 0, null, 0, 0, 0, 0, 0, 0, 0, List.of(), List.of());
+
+  /**
+   * Checks that the layers cover what the manifest says.
+   *
+   * @throws IllegalArgumentException when delta layers leave a gap or reach too far
+   */
+  public Manifest {
+    layers = List.copyOf(layers);
+    obsolete = List.copyOf(obsolete);
+    if (majorOrNull != null) {
+      List<LayerDescriptor> deltas =
+          layers.stream()
+              .filter(layer -> !layer.isImage())
+              .sorted(
+                  Comparator.comparingLong(LayerDescriptor::startLsn)
+                      .thenComparing(LayerDescriptor::endLsn)
+                      .thenComparing(LayerDescriptor::firstKey))
+              .toList();
+      long reached = startLsn;
+      long runStart = -1;
+      for (LayerDescriptor delta : deltas) {
+        if (delta.startLsn() != runStart) {
+          if (delta.startLsn() != reached) {
+            throw new IllegalArgumentException(
+                "layers leave a gap: " + Lsn.format(reached) + " to " + delta.name());
+          }
+          runStart = reached;
+          reached = delta.endLsn();
+        } else if (delta.endLsn() != reached) {
+          throw new IllegalArgumentException("layers overlap: " + delta.name());
+        }
+      }
+      if (reached != publishedLsn) {
+        throw new IllegalArgumentException(
+            "layers end at " + Lsn.format(reached) + ", not at " + Lsn.format(publishedLsn));
+      }
+    }
+  }
+
+  /** Whether nothing was imported yet. */
+  public boolean isEmpty() {
+    return majorOrNull == null;
+  }
+
+  public PostgresMajor major() {
+    if (majorOrNull == null) {
+      throw new IllegalStateException("an empty manifest has no major");
+    }
+    return majorOrNull;
+  }
+
+  /** The next manifest, owned by a new attachment. */
+  public Manifest claimedBy(int newGeneration) {
+    return new Manifest(
+        number + 1,
+        newGeneration,
+        majorOrNull,
+        systemIdentifier,
+        walSegmentBytes,
+        startLsn,
+        readableFromLsn,
+        publishedLsn,
+        lastRecordLsn,
+        nextSequence,
+        layers,
+        obsolete);
+  }
+
+  /** The next manifest, holding an imported base backup. */
+  public Manifest imported(
+      PostgresMajor major,
+      long systemId,
+      int segmentBytes,
+      long backupStartLsn,
+      int sequence,
+      Collection<LayerDescriptor> images) {
+    return new Manifest(
+        number + 1,
+        generation,
+        major,
+        systemId,
+        segmentBytes,
+        backupStartLsn,
+        0,
+        backupStartLsn,
+        0,
+        sequence,
+        List.copyOf(images),
+        obsolete);
+  }
+
+  /** The next manifest, with newer layers. */
+  public Manifest published(
+      Collection<LayerDescriptor> added, long lsn, long lastRecord, long readableFrom, int sequence) {
+    List<LayerDescriptor> all = new ArrayList<>(layers);
+    all.addAll(added);
+    return new Manifest(
+        number + 1,
+        generation,
+        majorOrNull,
+        systemIdentifier,
+        walSegmentBytes,
+        startLsn,
+        readableFrom,
+        lsn,
+        lastRecord,
+        sequence,
+        all,
+        List.of());
+  }
+
+  /** The next manifest, with {@code added} in the place of {@code removed}, whose objects become obsolete. */
+  public Manifest replaced(
+      Collection<LayerDescriptor> removed, Collection<LayerDescriptor> added, int sequence) {
+    List<LayerDescriptor> all = new ArrayList<>(layers);
+    all.removeAll(removed);
+    all.addAll(added);
+    List<String> gone = new ArrayList<>(obsolete);
+    removed.forEach(layer -> gone.add(layer.name()));
+    return new Manifest(
+        number + 1,
+        generation,
+        majorOrNull,
+        systemIdentifier,
+        walSegmentBytes,
+        startLsn,
+        readableFromLsn,
+        publishedLsn,
+        lastRecordLsn,
+        sequence,
+        all,
+        gone);
+  }
+
+  public byte[] encode() {
+    ByteWriter out = new ByteWriter();
+    out.i64(MAGIC);
+    out.u16(VERSION);
+    out.u16(majorOrNull == null ? 0 : majorOrNull.number());
+    out.i32(generation);
+    out.i64(number);
+    out.i64(systemIdentifier);
+    out.i32(walSegmentBytes);
+    out.i32(nextSequence);
+    out.i64(startLsn);
+    out.i64(readableFromLsn);
+    out.i64(publishedLsn);
+    out.i64(lastRecordLsn);
+    out.i32(layers.size());
+    for (LayerDescriptor layer : layers) {
+      out.u8(layer.isImage() ? 1 : 0);
+      out.u8(layer.level());
+      out.i64(layer.firstKey());
+      out.i64(layer.lastKey());
+      out.i64(layer.startLsn());
+      out.i64(layer.endLsn());
+      out.i32(layer.generation());
+      out.i32(layer.sequence());
+      out.i64(layer.fileBytes());
+      out.i64(layer.indexOffset());
+      out.i64(layer.entryCount());
+      out.i64(layer.lastRecordLsn());
+    }
+    out.i32(obsolete.size());
+    for (String name : obsolete) {
+      byte[] bytes = name.getBytes(StandardCharsets.US_ASCII);
+      out.u16(bytes.length);
+      out.bytes(bytes);
+    }
+    out.i32(Crc32c.compute(out.array(), 0, out.length()));
+    return out.toByteArray();
+  }
+
+  /**
+   * The inverse of {@link #encode}.
+   *
+   * @param name of the object, for messages
+   * @throws PageserverException.Corrupt when a byte is not what was written
+   */
+  public static Manifest decode(String name, byte[] bytes) {
+    int end = bytes.length - 4;
+    if (end < 0 || LittleEndian.i32(bytes, end) != Crc32c.compute(bytes, 0, end)) {
+      throw new PageserverException.Corrupt("manifest " + name + ": wrong checksum");
+    }
+    ByteReader in = new ByteReader("manifest " + name, bytes, 0, end);
+    if (in.i64() != MAGIC) {
+      throw new PageserverException.Corrupt(name + " is no manifest");
+    }
+    int version = in.u16();
+    if (version != VERSION) {
+      throw new PageserverException.Corrupt(
+          "manifest " + name + " has format version " + version + "; this program knows " + VERSION);
+    }
+    try {
+      return decodeBody(in);
+    } catch (IllegalArgumentException e) {
+      throw new PageserverException.Corrupt("manifest " + name + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static Manifest decodeBody(ByteReader in) {
+    int major = in.u16();
+    int generation = in.i32();
+    long number = in.i64();
+    long systemIdentifier = in.i64();
+    int walSegmentBytes = in.i32();
+    int nextSequence = in.i32();
+    long startLsn = in.i64();
+    long readableFromLsn = in.i64();
+    long publishedLsn = in.i64();
+    long lastRecordLsn = in.i64();
+    List<LayerDescriptor> layers = new ArrayList<>();
+    for (int count = in.count(MAX_LAYERS); count > 0; count--) {
+      layers.add(
+          new LayerDescriptor(
+              in.u8() != 0,
+              in.u8(),
+              in.i64(),
+              in.i64(),
+              in.i64(),
+              in.i64(),
+              in.i32(),
+              in.i32(),
+              in.i64(),
+              in.i64(),
+              in.i64(),
+              in.i64()));
+    }
+    List<String> obsolete = new ArrayList<>();
+    for (int count = in.count(MAX_LAYERS); count > 0; count--) {
+      obsolete.add(new String(in.bytes(in.u16()), StandardCharsets.US_ASCII));
+    }
+    in.end();
+    return new Manifest(
+        number,
+        generation,
+        major == 0 ? null : PostgresMajor.of(major),
+        systemIdentifier,
+        walSegmentBytes,
+        startLsn,
+        readableFromLsn,
+        publishedLsn,
+        lastRecordLsn,
+        nextSequence,
+        layers,
+        obsolete);
+  }
+}

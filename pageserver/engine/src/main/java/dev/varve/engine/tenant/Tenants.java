@@ -1,0 +1,99 @@
+package dev.varve.engine.tenant;
+
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.layer.BlockCache;
+import dev.varve.engine.store.ObjectStore;
+import dev.varve.engine.timeline.EngineOptions;
+import dev.varve.engine.timeline.PageCache;
+import dev.varve.engine.timeline.Timeline;
+import dev.varve.engine.timeline.TimelineLayers;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The timelines that one pageserver has attached, and what they share: the object store, the local disk and the caches. Any thread.
+ */
+public final class Tenants implements AutoCloseable {
+  private final ObjectStore store;
+  private final Path directory;
+  private final EngineOptions options;
+  private final LongSupplier nanos;
+  private final PageCache pageCache;
+  private final BlockCache blockCache;
+  private final ConcurrentHashMap<TimelineId, Timeline> timelines = new ConcurrentHashMap<>();
+
+  /**
+   * @param directory for layer files; a cache, which may be empty
+   * @param nanos a monotonic clock
+   */
+  public Tenants(ObjectStore store, Path directory, EngineOptions options, LongSupplier nanos) {
+    this.store = store;
+    this.directory = directory;
+    this.options = options;
+    this.nanos = nanos;
+    this.pageCache = new PageCache(options.pageCacheBytes());
+    this.blockCache = new BlockCache(options.blockCacheBytes());
+  }
+
+  /**
+   * Attaches a timeline: the one that the object store holds, or an empty one to import a base backup into. Whoever held it before is fenced.
+   *
+   * @param generation the wanted one, or 0 for the next
+   */
+  public Timeline attach(TimelineId id, int generation) {
+    return timelines.compute(
+        id,
+        (key, present) -> {
+          if (present != null) {
+            throw new PageserverException.InvalidRequest(id + " is attached already");
+          }
+          TimelineLayers layers =
+              TimelineLayers.attach(
+                  store,
+                  id.objectPrefix(),
+                  directory.resolve(id.tenant()).resolve(id.timeline()),
+                  blockCache,
+                  generation,
+                  options);
+          return new Timeline(id.toString(), layers, options, pageCache, nanos);
+        });
+  }
+
+  public @Nullable Timeline find(TimelineId id) {
+    return timelines.get(id);
+  }
+
+  /** Every attached timeline's id, sorted. */
+  public List<TimelineId> list() {
+    return timelines.keySet().stream()
+        .sorted(Comparator.comparing(TimelineId::toString))
+        .toList();
+  }
+
+  /** Stops serving a timeline; what was published stays in the object store. */
+  public void detach(TimelineId id) {
+    Timeline timeline = timelines.remove(id);
+    if (timeline != null) {
+      timeline.close();
+    }
+  }
+
+  public PageCache pageCache() {
+    return pageCache;
+  }
+
+  public BlockCache blockCache() {
+    return blockCache;
+  }
+
+  @Override
+  public void close() {
+    for (TimelineId id : list()) {
+      detach(id);
+    }
+  }
+}

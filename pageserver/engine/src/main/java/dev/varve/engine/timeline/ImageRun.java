@@ -1,0 +1,75 @@
+package dev.varve.engine.timeline;
+
+import dev.varve.engine.layer.ImagePage;
+import dev.varve.engine.layer.LayerWriter;
+import dev.varve.engine.layer.ValueKind;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A stream of pages and values at one LSN, written to as many image layers as it takes: a new one begins when a key is not above the one before, and when a
+ * file has grown large. Finished files are uploaded at once. One thread.
+ */
+final class ImageRun implements AutoCloseable {
+  private final TimelineLayers layers;
+  private final long lsn;
+  private final long targetBytes;
+  private final List<LayerFile> files = new ArrayList<>();
+  private final byte[] encoded = new byte[ImagePage.MAX_BYTES];
+  private @Nullable LayerWriter writer;
+  private long lastKey;
+
+  ImageRun(TimelineLayers layers, long lsn, long targetBytes) {
+    this.layers = layers;
+    this.lsn = lsn;
+    this.targetBytes = targetBytes;
+  }
+
+  void page(long key, byte[] page) throws IOException {
+    int length = ImagePage.encode(page, encoded);
+    add(key, length == 0 ? ValueKind.ZERO_PAGE : ValueKind.IMAGE, encoded, length);
+  }
+
+  void value(long key, byte[] bytes) throws IOException {
+    add(key, ValueKind.VALUE, bytes, bytes.length);
+  }
+
+  private void add(long key, ValueKind kind, byte[] bytes, int length) throws IOException {
+    LayerWriter current = writer;
+    if (current != null
+        && (Long.compareUnsigned(key, lastKey) <= 0 || current.rawBytes() >= targetBytes)) {
+      roll(current);
+      current = null;
+    }
+    if (current == null) {
+      current = layers.newLayer(true, 0, key, lsn, lsn);
+      writer = current;
+    }
+    current.add(key, lsn, kind, bytes, 0, length);
+    lastKey = key;
+  }
+
+  private void roll(LayerWriter current) throws IOException {
+    LayerFile file = layers.adopt(current.finish(lastKey));
+    writer = null;
+    file.upload();
+    files.add(file);
+  }
+
+  /** Ends the last file; returns all of them. */
+  List<LayerFile> finish() throws IOException {
+    if (writer != null) {
+      roll(writer);
+    }
+    return files;
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (writer != null) {
+      writer.close();
+    }
+  }
+}

@@ -1,0 +1,135 @@
+package dev.varve.engine.timeline;
+
+import dev.varve.engine.layer.BlockCache;
+import dev.varve.engine.layer.Chain;
+import dev.varve.engine.layer.Layer;
+import dev.varve.engine.layer.LayerDescriptor;
+import dev.varve.engine.layer.LayerSource;
+import dev.varve.engine.layer.RecordBoundary;
+import dev.varve.engine.store.ObjectStore;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A layer of a timeline: on the local disk, in the object store, or both. Reads come from the local file while there is one, else by ranges
+ * from the object store. Any thread.
+ */
+final class LayerFile implements LayerSource, AutoCloseable {
+  private final ObjectStore store;
+  private final String objectName;
+  private final Path path;
+  private final Layer layer;
+  private volatile @Nullable FileChannel local;
+  private volatile boolean published;
+
+  /**
+   * @param objectName where it is, or will be, in the object store
+   * @param path where it is on the local disk, when it is there
+   */
+  LayerFile(
+      LayerDescriptor descriptor,
+      ObjectStore store,
+      String objectName,
+      Path path,
+      BlockCache cache,
+      boolean published)
+      throws IOException {
+    this.store = store;
+    this.objectName = objectName;
+    this.path = path;
+    this.published = published;
+    this.layer = new Layer(descriptor, this, cache);
+    if (Files.exists(path) && Files.size(path) == descriptor.fileBytes()) {
+      local = FileChannel.open(path, StandardOpenOption.READ);
+    }
+  }
+
+  LayerDescriptor descriptor() {
+    return layer.descriptor();
+  }
+
+  Layer layer() {
+    return layer;
+  }
+
+  boolean isPublished() {
+    return published;
+  }
+
+  boolean isLocal() {
+    return local != null;
+  }
+
+  /** Uploads the file; it may be read from the object store once a manifest lists it. */
+  void upload() throws IOException {
+    store.putFile(objectName, path);
+    published = true;
+  }
+
+  void collect(long key, long lsn, Chain chain) {
+    layer.collect(key, lsn, chain);
+  }
+
+  @Nullable RecordBoundary boundaryAtOrBefore(long lsn) {
+    return layer.boundaryAtOrBefore(lsn);
+  }
+
+  @Override
+  public byte[] read(long offset, int length) throws IOException {
+    FileChannel channel = local;
+    if (channel == null) {
+      return store.getRange(objectName, offset, length);
+    }
+    ByteBuffer buffer = ByteBuffer.allocate(length);
+    while (buffer.hasRemaining()) {
+      int count;
+      try {
+        count = channel.read(buffer, offset + buffer.position());
+      } catch (java.nio.channels.ClosedChannelException e) {
+        // Let go of while this read was under way.
+        return store.getRange(objectName, offset, length);
+      }
+      if (count < 0) {
+        throw new EOFException(path + " ends before byte " + (offset + length));
+      }
+    }
+    return buffer.array();
+  }
+
+  /** Gives the local copy up; only of a published layer. */
+  void evict() throws IOException {
+    FileChannel channel = local;
+    if (published && channel != null) {
+      local = null;
+      channel.close();
+      Files.deleteIfExists(path);
+    }
+  }
+
+  /** Removes the local copy of a layer that no manifest lists any more. Reads that are under way may still fall back to the store. */
+  void discardLocal() throws IOException {
+    FileChannel channel = local;
+    if (channel != null) {
+      Files.deleteIfExists(path);
+    }
+  }
+
+  @Override
+  public void close() {
+    FileChannel channel = local;
+    local = null;
+    if (channel != null) {
+      try {
+        channel.close();
+      } catch (IOException e) {
+        // Nothing is lost: the channel was only read from.
+      }
+    }
+  }
+}

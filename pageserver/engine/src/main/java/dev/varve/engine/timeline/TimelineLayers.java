@@ -1,0 +1,293 @@
+package dev.varve.engine.timeline;
+
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.layer.BlockCache;
+import dev.varve.engine.layer.LayerDescriptor;
+import dev.varve.engine.layer.LayerWriter;
+import dev.varve.engine.layer.Manifest;
+import dev.varve.engine.layer.ManifestStore;
+import dev.varve.engine.store.ObjectStore;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Stream;
+
+/**
+ * A timeline's layers and the manifest that lists them: the one place where either changes. Readers take the newest {@link LayerMap}; changes to it are made
+ * under this object's monitor, which is not held across I/O. Manifests are committed by one thread at a time, the publisher's.
+ */
+public final class TimelineLayers implements AutoCloseable {
+  private static final String LAYERS = "layers/";
+
+  private final ObjectStore store;
+  private final String prefix;
+  private final Path directory;
+  private final BlockCache cache;
+  private final ManifestStore manifests;
+  private final EngineOptions options;
+  private final AtomicInteger nextSequence;
+  private final LongAdder errors = new LongAdder();
+  private volatile LayerMap map;
+  private volatile Manifest manifest;
+  private volatile long consistentLsn;
+  private volatile long unpublishedBytes;
+
+  /**
+   * Opens what a claimed manifest lists.
+   *
+   * @param prefix of the timeline's objects, with a slash at its end
+   * @param directory where this timeline's layer files are kept; made when it is not there
+   * @param claimed the manifest that this attachment committed
+   */
+  public TimelineLayers(
+      ObjectStore store,
+      String prefix,
+      Path directory,
+      BlockCache cache,
+      ManifestStore manifests,
+      Manifest claimed,
+      EngineOptions options)
+      throws IOException {
+    this.store = store;
+    this.prefix = prefix;
+    this.directory = directory;
+    this.cache = cache;
+    this.manifests = manifests;
+    this.options = options;
+    this.manifest = claimed;
+    this.consistentLsn = claimed.readableFromLsn();
+    this.nextSequence = new AtomicInteger(claimed.nextSequence());
+    Files.createDirectories(directory);
+    List<LayerFile> files = new ArrayList<>();
+    for (LayerDescriptor descriptor : claimed.layers()) {
+      files.add(open(descriptor, true));
+    }
+    removeStrays(claimed);
+    map = LayerMap.of(files);
+  }
+
+  /** Removes local files of an earlier run that the manifest does not list. */
+  private void removeStrays(Manifest claimed) throws IOException {
+    List<String> listed = claimed.layers().stream().map(LayerDescriptor::name).toList();
+    try (Stream<Path> files = Files.list(directory)) {
+      for (Path file : (Iterable<Path>) files::iterator) {
+        if (!listed.contains(file.getFileName().toString())) {
+          Files.delete(file);
+        }
+      }
+    }
+  }
+
+  LayerMap map() {
+    return map;
+  }
+
+  public Manifest manifest() {
+    return manifest;
+  }
+
+  long consistentLsn() {
+    return consistentLsn;
+  }
+
+  /** How often disk or object store failed. */
+  long errors() {
+    return errors.sum();
+  }
+
+  void countError() {
+    errors.increment();
+  }
+
+  // The writer's side
+
+  synchronized void open(OpenLayer layer) {
+    map = map.withOpen(layer);
+  }
+
+  /** The open layer is complete. */
+  synchronized void freeze(OpenLayer next, long consistentUpTo) {
+    consistentLsn = consistentUpTo;
+    map = map.withFrozen(next);
+  }
+
+  /** Whether WAL has to wait. */
+  boolean isFull() {
+    return map.frozen().size() >= options.frozenLayers()
+        || unpublishedBytes > options.unpublishedBytes();
+  }
+
+  // Files
+
+  private LayerFile open(LayerDescriptor descriptor, boolean published) throws IOException {
+    return new LayerFile(
+        descriptor,
+        store,
+        prefix + LAYERS + descriptor.name(),
+        directory.resolve(descriptor.name()),
+        cache,
+        published);
+  }
+
+  /** A new file; it gets its name when it is finished. */
+  LayerWriter newLayer(boolean image, int level, long firstKey, long startLsn, long endLsn)
+      throws IOException {
+    int sequence = nextSequence.getAndIncrement();
+    return new LayerWriter(
+        temporary(sequence),
+        image,
+        level,
+        firstKey,
+        startLsn,
+        endLsn,
+        manifest.generation(),
+        sequence);
+  }
+
+  private Path temporary(int sequence) {
+    return directory.resolve("writing-" + sequence);
+  }
+
+  /** Gives a finished file its name and opens it. */
+  LayerFile adopt(LayerDescriptor descriptor) throws IOException {
+    Files.move(temporary(descriptor.sequence()), directory.resolve(descriptor.name()));
+    return open(descriptor, false);
+  }
+
+  /** The file of a frozen layer takes its place; it is yet to be published. */
+  synchronized void fileWritten(OpenLayer layer, LayerFile file) {
+    unpublishedBytes += file.descriptor().fileBytes();
+    map = map.withFile(layer, file);
+  }
+
+  // The publisher's side
+
+  /** Uploads what was written and commits it; false when there was nothing. */
+  boolean publish() throws IOException {
+    List<LayerFile> waiting =
+        new ArrayList<>(
+            map.files().stream()
+                .filter(file -> !file.descriptor().isImage())
+                .filter(
+                    file ->
+                        Long.compareUnsigned(file.descriptor().endLsn(), manifest.publishedLsn())
+                            > 0)
+                .toList());
+    if (waiting.isEmpty()) {
+      return false;
+    }
+    for (LayerFile file : waiting) {
+      if (!file.isPublished()) {
+        file.upload();
+      }
+    }
+    List<LayerDescriptor> added = waiting.stream().map(LayerFile::descriptor).toList();
+    LayerDescriptor newest = added.getFirst();
+    long readableFrom =
+        consistentLsn != 0 && Long.compareUnsigned(consistentLsn, newest.endLsn()) <= 0
+            ? consistentLsn
+            : 0;
+    List<String> obsolete = manifest.obsolete();
+    commit(
+        manifest.published(
+            added,
+            newest.endLsn(),
+            newest.lastRecordLsn(),
+            readableFrom,
+            nextSequence.get()));
+    synchronized (this) {
+      unpublishedBytes -= added.stream().mapToLong(LayerDescriptor::fileBytes).sum();
+    }
+    for (String name : obsolete) {
+      store.delete(prefix + LAYERS + name);
+    }
+    evict();
+    return true;
+  }
+
+  /** Uploads merged files and commits them in the place of those they were merged from. */
+  void replace(Collection<LayerFile> removed, Collection<LayerFile> added) throws IOException {
+    for (LayerFile file : added) {
+      file.upload();
+    }
+    commit(
+        manifest.replaced(
+            removed.stream().map(LayerFile::descriptor).toList(),
+            added.stream().map(LayerFile::descriptor).toList(),
+            nextSequence.get()));
+    synchronized (this) {
+      map = map.withFiles(removed, added);
+    }
+    for (LayerFile file : removed) {
+      file.discardLocal();
+    }
+  }
+
+  /** Commits the images of a base backup as the timeline's first layers. */
+  void commitImport(
+      ClusterIdentity identity, long backupStartLsn, Collection<LayerFile> images)
+      throws IOException {
+    for (LayerFile file : images) {
+      if (!file.isPublished()) {
+        file.upload();
+      }
+    }
+    commit(
+        manifest.imported(
+            identity.major(),
+            identity.systemIdentifier(),
+            identity.walSegmentBytes(),
+            backupStartLsn,
+            nextSequence.get(),
+            images.stream().map(LayerFile::descriptor).toList()));
+    synchronized (this) {
+      map = map.withFiles(List.of(), images);
+    }
+  }
+
+  private void commit(Manifest next) throws IOException {
+    manifests.commit(next);
+    manifest = next;
+  }
+
+  /** Keeps the local files of published layers within their bound: the oldest go first. */
+  private void evict() throws IOException {
+    long bytes = 0;
+    for (LayerFile file : map.files()) {
+      if (file.isLocal()) {
+        bytes += file.descriptor().fileBytes();
+        if (bytes > options.localCacheBytes() && file.isPublished()) {
+          file.evict();
+        }
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    map.files().forEach(LayerFile::close);
+  }
+
+  /** Opens a timeline's layers for an attachment under a new generation. */
+  public static TimelineLayers attach(
+      ObjectStore store,
+      String prefix,
+      Path directory,
+      BlockCache cache,
+      int generation,
+      EngineOptions options) {
+    try {
+      ManifestStore manifests = new ManifestStore(store, prefix);
+      Manifest claimed = manifests.claim(generation);
+      return new TimelineLayers(store, prefix, directory, cache, manifests, claimed, options);
+    } catch (IOException | UncheckedIOException e) {
+      throw new PageserverException.Unavailable(prefix + ": cannot be attached: " + e.getMessage(), e);
+    }
+  }
+}
