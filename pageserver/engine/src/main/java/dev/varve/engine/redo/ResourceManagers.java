@@ -32,6 +32,7 @@ public final class ResourceManagers {
       case 6 -> new MultiXactRedo();
       case 7 -> new RelMapRedo();
       case 8 -> new StandbyRedo();
+      case 11 -> new BtreeRedo();
       case 18 -> new CommitTsRedo();
       case 19 -> new ReplicationOriginRedo();
       case 21 -> new LogicalMessageRedo();
