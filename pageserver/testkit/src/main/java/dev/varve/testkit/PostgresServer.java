@@ -1,0 +1,417 @@
+package dev.varve.testkit;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A real PostgreSQL server for a test: {@code initdb}, start, stop, kill. It listens on 127.0.0.1 at a free port and trusts everybody unless a password
+ * is set. As root everything runs as {@link #UID}, since PostgreSQL refuses root. Everything is stopped and removed on close, or when the JVM ends.
+ */
+public final class PostgresServer implements AutoCloseable {
+  /** Who runs PostgreSQL when the test runs as root: nobody. */
+  public static final int UID = 65534;
+
+  private static final long START_SECONDS = 60;
+
+  private final int major;
+  private final Path binaries;
+  private final Path home;
+  private final boolean ownsHome;
+  private final Path dataDirectory;
+  private final Map<String, String> settings;
+  private final @Nullable String password;
+  private int port;
+  private @Nullable Process process;
+  private final Thread hook = new Thread(this::kill);
+
+  private PostgresServer(Builder builder, Path home, boolean ownsHome, Path dataDirectory) {
+    this.major = builder.major;
+    this.binaries = PostgresBinaries.directory(builder.major);
+    this.home = home;
+    this.ownsHome = ownsHome;
+    this.dataDirectory = dataDirectory;
+    this.settings = new LinkedHashMap<>(builder.settings);
+    this.password = builder.password;
+    Runtime.getRuntime().addShutdownHook(hook);
+  }
+
+  public static Builder builder(int major) {
+    return new Builder(major);
+  }
+
+  /** How a server is to be. */
+  public static final class Builder {
+    private final int major;
+    private final List<String> initdb = new ArrayList<>();
+    private final Map<String, String> settings = new LinkedHashMap<>();
+    private @Nullable String password;
+    private boolean checksums;
+
+    private Builder(int major) {
+      this.major = major;
+      settings.put("fsync", "off");
+      settings.put("shared_buffers", "64MB");
+      settings.put("wal_level", "replica");
+      settings.put("max_wal_senders", "10");
+      settings.put("max_replication_slots", "10");
+      settings.put("max_prepared_transactions", "20");
+      settings.put("log_min_messages", "warning");
+    }
+
+    public Builder checksums(boolean on) {
+      checksums = on;
+      return this;
+    }
+
+    public Builder setting(String name, String value) {
+      settings.put(name, value);
+      return this;
+    }
+
+    /** Further arguments of {@code initdb}, such as {@code --wal-segsize=1}. */
+    public Builder initdbArgument(String argument) {
+      initdb.add(argument);
+      return this;
+    }
+
+    /** The superuser {@code postgres} has this password, asked for by SCRAM. */
+    public Builder password(String secret) {
+      password = secret;
+      return this;
+    }
+
+    /** Makes a new cluster and starts it. */
+    public PostgresServer start() {
+      PostgresServer server = create();
+      server.start();
+      return server;
+    }
+
+    /** Makes a new cluster without starting it. */
+    public PostgresServer create() {
+      try {
+        Path home = temporaryDirectory();
+        PostgresServer server = new PostgresServer(this, home, true, home.resolve("data"));
+        server.initdb(initdb, checksums);
+        return server;
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+
+    /** A server on a data directory that exists; it is not removed on close. Does not start it. */
+    public PostgresServer on(Path dataDirectory) {
+      try {
+        return new PostgresServer(this, temporaryDirectory(), true, dataDirectory);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+
+  /** A new directory below the temporary directory that PostgreSQL's user owns. */
+  public static Path temporaryDirectory() throws IOException {
+    Path directory = Files.createTempDirectory("varve-pg");
+    Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
+    own(directory);
+    return directory;
+  }
+
+  /** Gives a file or directory to PostgreSQL's user; nothing happens when the test is not root. */
+  public static void own(Path path) throws IOException {
+    if (isRoot()) {
+      Files.setAttribute(path, "unix:uid", UID);
+      Files.setAttribute(path, "unix:gid", UID);
+    }
+  }
+
+  public static boolean isRoot() {
+    return "root".equals(System.getProperty("user.name"));
+  }
+
+  /** {@code command} as PostgreSQL's user. */
+  public static List<String> asPostgresUser(List<String> command) {
+    List<String> whole = new ArrayList<>();
+    if (isRoot()) {
+      whole.addAll(
+          List.of(
+              "setpriv",
+              "--reuid=" + UID,
+              "--regid=" + UID,
+              "--clear-groups",
+              "--"));
+    }
+    whole.addAll(command);
+    return whole;
+  }
+
+  private void initdb(List<String> arguments, boolean checksums) throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                binaries.resolve("bin/initdb").toString(),
+                "--pgdata=" + dataDirectory,
+                "--username=postgres",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-sync",
+                "--auth=" + (password == null ? "trust" : "scram-sha-256")));
+    if (checksums) {
+      command.add("--data-checksums");
+    } else if (major >= 18) {
+      command.add("--no-data-checksums");
+    }
+    if (password != null) {
+      Path file = home.resolve("password");
+      Files.writeString(file, password);
+      own(file);
+      command.add("--pwfile=" + file);
+    }
+    command.addAll(arguments);
+    run(command);
+    // Replication connections are local ones in initdb's default already; nothing to add.
+  }
+
+  private void run(List<String> command) throws IOException {
+    Path output = home.resolve("command.log");
+    Process ran =
+        new ProcessBuilder(asPostgresUser(command))
+            .redirectErrorStream(true)
+            .redirectOutput(output.toFile())
+            .start();
+    try {
+      if (ran.waitFor() != 0) {
+        throw new IOException(command.getFirst() + " failed: " + Files.readString(output));
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException(e);
+    }
+  }
+
+  /** Starts the server and waits until it answers. */
+  public void start() {
+    try {
+      if (port == 0) {
+        port = freePort();
+      }
+      List<String> command =
+          new ArrayList<>(
+              List.of(binaries.resolve("bin/postgres").toString(), "-D", dataDirectory.toString()));
+      Map<String, String> all = new LinkedHashMap<>(settings);
+      all.put("port", Integer.toString(port));
+      all.put("listen_addresses", "127.0.0.1");
+      all.put("unix_socket_directories", "");
+      all.forEach(
+          (name, value) -> {
+            command.add("-c");
+            command.add(name + "=" + value);
+          });
+      process =
+          new ProcessBuilder(asPostgresUser(command))
+              .redirectErrorStream(true)
+              .redirectOutput(ProcessBuilder.Redirect.appendTo(home.resolve("server.log").toFile()))
+              .start();
+      awaitReady();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private void awaitReady() throws IOException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
+    while (true) {
+      try (Connection connection = connect("postgres")) {
+        connection.isValid(5);
+        return;
+      } catch (SQLException e) {
+        if (!isRunning() || System.nanoTime() > deadline) {
+          throw new IOException("PostgreSQL did not start: " + e.getMessage() + "\n" + log(), e);
+        }
+        try {
+          Thread.sleep(20);
+        } catch (InterruptedException interrupted) {
+          Thread.currentThread().interrupt();
+          throw new IOException(interrupted);
+        }
+      }
+    }
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    }
+  }
+
+  public boolean isRunning() {
+    return process != null && process.isAlive();
+  }
+
+  public int major() {
+    return major;
+  }
+
+  public int port() {
+    return port;
+  }
+
+  public Path dataDirectory() {
+    return dataDirectory;
+  }
+
+  /** {@code bin/} of this major. */
+  public Path binDirectory() {
+    return binaries.resolve("bin");
+  }
+
+  public String jdbcUrl(String database) {
+    return "jdbc:postgresql://127.0.0.1:" + port + "/" + database;
+  }
+
+  /** Connects as the superuser {@code postgres}. */
+  public Connection connect(String database) throws SQLException {
+    return connect(database, new Properties());
+  }
+
+  /** The same with further connection properties. */
+  public Connection connect(String database, Properties more) throws SQLException {
+    Properties properties = new Properties();
+    properties.putAll(more);
+    properties.setProperty("user", "postgres");
+    if (password != null) {
+      properties.setProperty("password", password);
+    }
+    properties.setProperty("sslmode", "disable");
+    return DriverManager.getConnection(jdbcUrl(database), properties);
+  }
+
+  /** Runs statements, each on its own, in one database. */
+  public void execute(String database, String... statements) throws SQLException {
+    try (Connection connection = connect(database);
+        Statement statement = connection.createStatement()) {
+      for (String sql : statements) {
+        statement.execute(sql);
+      }
+    }
+  }
+
+  /** The first column of a query's first row, as text. */
+  public String query(String database, String sql) throws SQLException {
+    try (Connection connection = connect(database);
+        Statement statement = connection.createStatement();
+        java.sql.ResultSet rows = statement.executeQuery(sql)) {
+      return rows.next() ? String.valueOf(rows.getString(1)) : "";
+    }
+  }
+
+  /** Where WAL ends now, as PostgreSQL writes LSNs. */
+  public String currentLsn() throws SQLException {
+    return query("postgres", "select pg_current_wal_flush_lsn()");
+  }
+
+  /** What the server wrote to its log since it was made. */
+  public String log() {
+    try {
+      Path log = home.resolve("server.log");
+      return Files.exists(log) ? Files.readString(log) : "";
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Fast shutdown. */
+  public void stop() {
+    signal("INT");
+  }
+
+  /** Immediate shutdown, as in a crash. */
+  public void stopImmediately() {
+    signal("QUIT");
+  }
+
+  private void signal(String name) {
+    Process running = process;
+    if (running == null || !running.isAlive()) {
+      return;
+    }
+    try {
+      new ProcessBuilder("kill", "-" + name, Long.toString(running.pid())).start().waitFor();
+      if (!running.waitFor(60, TimeUnit.SECONDS)) {
+        kill();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    process = null;
+  }
+
+  /** Kills the postmaster; its children notice and end. */
+  public void kill() {
+    Process running = process;
+    if (running != null) {
+      running.descendants().forEach(ProcessHandle::destroyForcibly);
+      running.destroyForcibly();
+      try {
+        running.waitFor(10, TimeUnit.SECONDS);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+      process = null;
+    }
+  }
+
+  public void restart() {
+    stop();
+    start();
+  }
+
+  /** Adds or changes a setting for the next start. */
+  public void setting(String name, String value) {
+    settings.put(name, value);
+  }
+
+  @Override
+  public void close() {
+    stop();
+    try {
+      Runtime.getRuntime().removeShutdownHook(hook);
+    } catch (IllegalStateException e) {
+      // The JVM is going down and runs the hook itself.
+    }
+    if (ownsHome) {
+      deleteTree(home);
+    }
+  }
+
+  /** Removes a directory and what is in it, as far as it can. */
+  public static void deleteTree(Path directory) {
+    try (Stream<Path> files = Files.walk(directory)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.deleteIfExists(file);
+      }
+    } catch (IOException | UncheckedIOException e) {
+      System.err.println("left behind: " + directory + ": " + e);
+    }
+  }
+}
