@@ -12,12 +12,13 @@ import java.util.List;
 import java.util.zip.CRC32C;
 
 /**
- * The WAL of a thin image: a shutdown checkpoint generated at exactly the image's LSN, in a segment that is otherwise empty, so that
- * PostgreSQL's new WAL goes on where the old one ended. When the record does not fit the segment it goes on in a second one.
+ * The WAL of a thin image: a shutdown checkpoint generated at exactly the image's LSN, in a segment
+ * that is otherwise empty, so that PostgreSQL's new WAL goes on where the old one ended. When the
+ * record does not fit the segment it goes on in a second one.
  *
- * <p>The LSN may lie in the middle of a page, on a page boundary (the record then starts behind the page header), at a segment's start,
- * or so close to a page's end that the record is split. Follows PostgreSQL 17 {@code src/include/access/xlog_internal.h} and {@code
- * xlogrecord.h}.
+ * <p>The LSN may lie in the middle of a page, on a page boundary (the record then starts behind the
+ * page header), at a segment's start, or so close to a page's end that the record is split. Follows
+ * PostgreSQL 17 {@code src/include/access/xlog_internal.h} and {@code xlogrecord.h}.
  */
 final class CheckpointSegment {
   private static final int PAGE = 8192;
@@ -46,7 +47,10 @@ final class CheckpointSegment {
     this.tli = tli;
   }
 
-  /** Where the checkpoint record of an image at {@code lsn} starts: behind the page header when that comes next. */
+  /**
+   * Where the checkpoint record of an image at {@code lsn} starts: behind the page header when that
+   * comes next.
+   */
   static long recordLsn(long lsn, int segmentBytes) {
     if (lsn % PAGE != 0) {
       return lsn;
@@ -57,7 +61,8 @@ final class CheckpointSegment {
   /**
    * Makes the segment, or two.
    *
-   * @param previousStartLsn where the last record before {@code lsn} starts: the new record's {@code xl_prev}
+   * @param previousStartLsn where the last record before {@code lsn} starts: the new record's
+   *     {@code xl_prev}
    * @param checkPoint 88 bytes whose redo pointer is {@link #recordLsn}
    */
   static List<Segment> generate(
@@ -69,7 +74,8 @@ final class CheckpointSegment {
     long pageStart = start - start % PAGE;
     int inPage = (int) (start % PAGE);
     int header = pageStart % segmentBytes == 0 ? LONG_HEADER : SHORT_HEADER;
-    // The part of the record before that stands on this page, so that a reader of the page finds the new one.
+    // The part of the record before that stands on this page, so that a reader of the page finds
+    // the new one.
     boolean continued = previousStartLsn < pageStart && inPage > header;
     wal.pageHeader(segment, pageStart, continued ? inPage - header : 0);
 

@@ -5,6 +5,7 @@ import static dev.varve.engine.bytes.LittleEndian.putI32;
 import static dev.varve.engine.bytes.LittleEndian.putI64;
 
 import com.github.luben.zstd.ZstdOutputStream;
+import dev.varve.engine.layer.RecordBoundary;
 import dev.varve.engine.postgres.CheckPoint;
 import dev.varve.engine.postgres.ControlFile;
 import dev.varve.engine.postgres.ForkNumber;
@@ -14,7 +15,6 @@ import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.redo.ClusterEffects;
 import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.timeline.ClusterView;
-import dev.varve.engine.layer.RecordBoundary;
 import dev.varve.engine.timeline.RelationEntry;
 import dev.varve.engine.timeline.Timeline;
 import java.io.FilterOutputStream;
@@ -28,10 +28,11 @@ import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 
 /**
- * The files that stock PostgreSQL needs to start at an LSN as after a clean shutdown: {@code global/} with the shared catalogs and a control
- * file, transaction status, relation maps, prepared transactions, replication origins, and one WAL segment with a checkpoint made at
- * exactly that LSN. What is below {@code base/} comes through the page mount, but for each database's {@code PG_VERSION} and relation map.
- * The size does not depend on the amount of user data.
+ * The files that stock PostgreSQL needs to start at an LSN as after a clean shutdown: {@code
+ * global/} with the shared catalogs and a control file, transaction status, relation maps, prepared
+ * transactions, replication origins, and one WAL segment with a checkpoint made at exactly that
+ * LSN. What is below {@code base/} comes through the page mount, but for each database's {@code
+ * PG_VERSION} and relation map. The size does not depend on the amount of user data.
  *
  * <p>The same LSN gives the same bytes. Configuration files are the compute's own.
  */
@@ -68,7 +69,10 @@ public final class ThinImage {
 
   private static final int PAGES_PER_SLRU_SEGMENT = 32;
 
-  /** The largest page number of each SLRU plus one: 2^32 ids or members over what a page holds, rounded up. */
+  /**
+   * The largest page number of each SLRU plus one: 2^32 ids or members over what a page holds,
+   * rounded up.
+   */
   private static final long[] SLRU_PAGES = {
     0x1_0000_0000L / 32768,
     0x1_0000_0000L / 2048,
@@ -125,7 +129,10 @@ public final class ThinImage {
     return view.tablespaces();
   }
 
-  /** The directory in a tablespace that belongs to this major and catalog version ({@code TABLESPACE_VERSION_DIRECTORY}). */
+  /**
+   * The directory in a tablespace that belongs to this major and catalog version ({@code
+   * TABLESPACE_VERSION_DIRECTORY}).
+   */
   public String tablespaceVersionDirectory() {
     return "PG_" + identity.major().number() + "_" + i32(controlFile, ControlFile.CATALOG_VERSION);
   }
@@ -173,8 +180,7 @@ public final class ThinImage {
   }
 
   private void writeDatabases(TarArchiveOutputStream tar) throws IOException {
-    byte[] version =
-        (identity.major().number() + "\n").getBytes(StandardCharsets.US_ASCII);
+    byte[] version = (identity.major().number() + "\n").getBytes(StandardCharsets.US_ASCII);
     putFile(tar, "PG_VERSION", version);
     for (int tablespace : view.tablespaces().keySet()) {
       String directory = "pg_tblspc/" + Integer.toUnsignedString(tablespace);
@@ -260,7 +266,10 @@ public final class ThinImage {
     }
   }
 
-  /** {@code pg_logical/replorigin_checkpoint}, as PostgreSQL 17 {@code src/backend/replication/logical/origin.c} reads it. */
+  /**
+   * {@code pg_logical/replorigin_checkpoint}, as PostgreSQL 17 {@code
+   * src/backend/replication/logical/origin.c} reads it.
+   */
   private void writeOrigins(TarArchiveOutputStream tar) throws IOException {
     List<ClusterView.Origin> origins = view.origins();
     if (origins.isEmpty()) {
@@ -281,8 +290,7 @@ public final class ThinImage {
   }
 
   private void writeWalAndControlFile(TarArchiveOutputStream tar) throws IOException {
-    long recordLsn =
-        CheckpointSegment.recordLsn(boundary.endLsn(), identity.walSegmentBytes());
+    long recordLsn = CheckpointSegment.recordLsn(boundary.endLsn(), identity.walSegmentBytes());
     byte[] checkPoint = view.checkPoint();
     int tli = i32(checkPoint, CheckPoint.THIS_TLI);
     putI64(checkPoint, CheckPoint.REDO, recordLsn);

@@ -6,7 +6,8 @@ import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Decompressed blocks of layers, bounded in bytes, shared by all layers of a pageserver. A block in it is never written to again.
+ * Decompressed blocks of layers, bounded in bytes, shared by all layers of a pageserver. A block in
+ * it is never written to again.
  */
 public final class BlockCache {
   private record Slot(long layer, int block) {}

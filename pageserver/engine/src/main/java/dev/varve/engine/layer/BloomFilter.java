@@ -3,7 +3,8 @@ package dev.varve.engine.layer;
 import java.util.Arrays;
 
 /**
- * Tells of most keys that a layer does not have that it does not: ten bits a key, six probes, about one wrong "maybe" in a hundred.
+ * Tells of most keys that a layer does not have that it does not: ten bits a key, six probes, about
+ * one wrong "maybe" in a hundred.
  */
 final class BloomFilter {
   private static final int BITS_PER_KEY = 10;

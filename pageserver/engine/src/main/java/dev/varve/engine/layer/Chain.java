@@ -3,8 +3,9 @@ package dev.varve.engine.layer;
 import java.util.Arrays;
 
 /**
- * The entries of one key, from the newest to the oldest, until one that needs nothing older. Collected from layer to layer; entries point
- * into the arrays that the layers keep them in. Reused; not thread-safe.
+ * The entries of one key, from the newest to the oldest, until one that needs nothing older.
+ * Collected from layer to layer; entries point into the arrays that the layers keep them in.
+ * Reused; not thread-safe.
  */
 public final class Chain {
   private int size;

@@ -8,8 +8,9 @@ import dev.varve.engine.postgres.Page;
 import java.util.Arrays;
 
 /**
- * A whole page with its largest useful run of zeros cut out: u16 offset and u16 length of the hole, then the bytes before and behind it. The
- * hole lies between {@code pd_lower} and {@code pd_upper} and is cut only where it is zero, so that pages come back byte for byte.
+ * A whole page with its largest useful run of zeros cut out: u16 offset and u16 length of the hole,
+ * then the bytes before and behind it. The hole lies between {@code pd_lower} and {@code pd_upper}
+ * and is cut only where it is zero, so that pages come back byte for byte.
  */
 public final class ImagePage {
   /** The longest encoding: no hole. */
@@ -61,7 +62,6 @@ public final class ImagePage {
     }
     System.arraycopy(bytes, offset + 4, page, 0, start);
     Arrays.fill(page, start, start + hole, (byte) 0);
-    System.arraycopy(
-        bytes, offset + 4 + start, page, start + hole, Page.SIZE - start - hole);
+    System.arraycopy(bytes, offset + 4 + start, page, start + hole, Page.SIZE - start - hole);
   }
 }

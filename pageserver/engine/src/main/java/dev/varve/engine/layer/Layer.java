@@ -12,11 +12,11 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One layer file ({@link LayerFormat}), open for reading. The index is read on first use and kept; blocks come from the shared cache, or by one
- * ranged read each. Any thread.
+ * One layer file ({@link LayerFormat}), open for reading. The index is read on first use and kept;
+ * blocks come from the shared cache, or by one ranged read each. Any thread.
  *
- * <p>Whatever is damaged is {@link PageserverException.Corrupt} naming layer and block; a source that does not answer is {@link
- * PageserverException.Unavailable}.
+ * <p>Whatever is damaged is {@link PageserverException.Corrupt} naming layer and block; a source
+ * that does not answer is {@link PageserverException.Unavailable}.
  */
 public final class Layer {
   private static final AtomicLong SERIALS = new AtomicLong();
@@ -104,8 +104,8 @@ public final class Layer {
   }
 
   /**
-   * Adds the key's entries at or below {@code maxLsn} to the chain, newest first, until it is complete. A key that an image layer does not
-   * have it knows nothing of.
+   * Adds the key's entries at or below {@code maxLsn} to the chain, newest first, until it is
+   * complete. A key that an image layer does not have it knows nothing of.
    */
   public void collect(long key, long maxLsn, Chain chain) {
     LayerIndex in = index();
@@ -166,7 +166,10 @@ public final class Layer {
     }
   }
 
-  /** All entries from {@code fromKey} on, in order; blocks that it reads do not displace cached ones. */
+  /**
+   * All entries from {@code fromKey} on, in order; blocks that it reads do not displace cached
+   * ones.
+   */
   public LayerCursor cursor(long fromKey) {
     return new LayerCursor(this, fromKey);
   }

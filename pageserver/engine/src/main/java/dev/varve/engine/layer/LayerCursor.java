@@ -2,9 +2,7 @@ package dev.varve.engine.layer;
 
 import dev.varve.engine.PageserverException;
 
-/**
- * Walks a layer's entries in order, a block at a time. Not thread-safe.
- */
+/** Walks a layer's entries in order, a block at a time. Not thread-safe. */
 public final class LayerCursor {
   private static final ValueKind[] KINDS = ValueKind.values();
 
@@ -116,7 +114,12 @@ public final class LayerCursor {
 
   private PageserverException.Corrupt damaged() {
     return new PageserverException.Corrupt(
-        "layer " + layer.descriptor().name() + ": block " + block + " is malformed at byte " + position);
+        "layer "
+            + layer.descriptor().name()
+            + ": block "
+            + block
+            + " is malformed at byte "
+            + position);
   }
 
   public long key() {

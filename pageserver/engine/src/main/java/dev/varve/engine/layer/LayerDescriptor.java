@@ -1,12 +1,14 @@
 package dev.varve.engine.layer;
 
 /**
- * What a manifest knows of a layer. Keys are unsigned; a delta layer covers the LSNs above {@code startLsn} up to {@code endLsn}, an image layer has both equal.
+ * What a manifest knows of a layer. Keys are unsigned; a delta layer covers the LSNs above {@code
+ * startLsn} up to {@code endLsn}, an image layer has both equal.
  *
  * @param level 0 for what a freeze wrote, one more for each time it was merged
  * @param sequence makes the name unique within a generation
  * @param indexOffset where the index starts; it and the footer reach to the end of the file
- * @param lastRecordLsn where the last record at or before {@code endLsn} starts; 0 where no boundaries are kept
+ * @param lastRecordLsn where the last record at or before {@code endLsn} starts; 0 where no
+ *     boundaries are kept
  */
 public record LayerDescriptor(
     boolean isImage,
@@ -39,8 +41,7 @@ public record LayerDescriptor(
   /** Keys, LSNs, generation and sequence, in lower-case hexadecimal: unique and sortable. */
   public String name() {
     return isImage
-        ? "%016x-%016x-%016x-i%08x-%08x"
-            .formatted(firstKey, lastKey, endLsn, generation, sequence)
+        ? "%016x-%016x-%016x-i%08x-%08x".formatted(firstKey, lastKey, endLsn, generation, sequence)
         : "%016x-%016x-%016x-%016x-d%08x-%08x"
             .formatted(firstKey, lastKey, startLsn, endLsn, generation, sequence);
   }

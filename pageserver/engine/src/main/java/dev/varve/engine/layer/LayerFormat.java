@@ -13,9 +13,10 @@ package dev.varve.engine.layer;
  * footer   40 bytes: u64 index offset, u32 index length, u32 CRC of the index, u64 entries, u64 last record's LSN, u32 CRC of the 32 bytes before, u32 magic
  * </pre>
  *
- * <p>Entries of a data block, ascending by key, LSN and arrival: varint key minus the key before (the first: the key), in a delta layer varint
- * LSN minus the layer's start LSN, u8 kind, varint length, bytes. A boundary block: for each record varint (start − end before) / 8 and
- * varint (end − start) / 8, the first relative to the block's first LSN.
+ * <p>Entries of a data block, ascending by key, LSN and arrival: varint key minus the key before
+ * (the first: the key), in a delta layer varint LSN minus the layer's start LSN, u8 kind, varint
+ * length, bytes. A boundary block: for each record varint (start − end before) / 8 and varint (end
+ * − start) / 8, the first relative to the block's first LSN.
  */
 final class LayerFormat {
   static final long MAGIC = 0x3152_594C_5652_4156L; // "VARVLYR1"

@@ -5,7 +5,10 @@ import dev.varve.engine.bytes.ByteReader;
 import dev.varve.engine.bytes.Crc32c;
 import dev.varve.engine.bytes.LittleEndian;
 
-/** The index of a layer in memory: where each block is and what it starts with, and the Bloom filter over its keys. Immutable. */
+/**
+ * The index of a layer in memory: where each block is and what it starts with, and the Bloom filter
+ * over its keys. Immutable.
+ */
 final class LayerIndex {
   final int dataBlocks;
   final int boundaryBlocks;
@@ -90,7 +93,10 @@ final class LayerIndex {
     return low - 1;
   }
 
-  /** The last boundary block (counted with the data blocks) whose first record may end at or before {@code lsn}, or -1. */
+  /**
+   * The last boundary block (counted with the data blocks) whose first record may end at or before
+   * {@code lsn}, or -1.
+   */
   int findBoundary(long lsn) {
     int low = dataBlocks;
     int high = dataBlocks + boundaryBlocks;

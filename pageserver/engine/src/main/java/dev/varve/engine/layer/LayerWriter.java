@@ -14,8 +14,9 @@ import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 
 /**
- * Writes one layer file ({@link LayerFormat}): entries in ascending order of key, LSN and arrival, then record boundaries in ascending order,
- * then {@link #finish}. One thread; memory is bounded by a block, the index and eight bytes a key. Closing without finishing removes the file.
+ * Writes one layer file ({@link LayerFormat}): entries in ascending order of key, LSN and arrival,
+ * then record boundaries in ascending order, then {@link #finish}. One thread; memory is bounded by
+ * a block, the index and eight bytes a key. Closing without finishing removes the file.
  */
 public final class LayerWriter implements AutoCloseable {
   private static final int COMPRESSION_LEVEL = 1;
@@ -52,7 +53,8 @@ public final class LayerWriter implements AutoCloseable {
 
   /**
    * @param firstKey the lowest key that the layer stands for, whether or not it has it
-   * @param startLsn above which, and {@code endLsn} up to which, a delta layer covers; for an image layer both are its LSN
+   * @param startLsn above which, and {@code endLsn} up to which, a delta layer covers; for an image
+   *     layer both are its LSN
    */
   public LayerWriter(
       Path path,

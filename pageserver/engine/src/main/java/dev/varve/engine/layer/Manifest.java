@@ -15,8 +15,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The list of layers that make a timeline at a moment, and what else is needed to go on from there. Immutable; each change is a new one with the
- * next number. {@code docs/formats/manifest.md} specifies the bytes.
+ * The list of layers that make a timeline at a moment, and what else is needed to go on from there.
+ * Immutable; each change is a new one with the next number. {@code docs/formats/manifest.md}
+ * specifies the bytes.
  *
  * @param number 1 for the first
  * @param generation of the attachment that wrote it
@@ -26,7 +27,8 @@ import org.jspecify.annotations.Nullable;
  * @param publishedLsn every record up to here is in the layers
  * @param lastRecordLsn where the last record before {@code publishedLsn} starts; 0 when not known
  * @param nextSequence for the next layer's name
- * @param obsolete objects below the timeline's prefix that no manifest needs any more; removed after a while
+ * @param obsolete objects below the timeline's prefix that no manifest needs any more; removed
+ *     after a while
  */
 public record Manifest(
     long number,
@@ -141,7 +143,11 @@ public record Manifest(
 
   /** The next manifest, with newer layers. */
   public Manifest published(
-      Collection<LayerDescriptor> added, long lsn, long lastRecord, long readableFrom, int sequence) {
+      Collection<LayerDescriptor> added,
+      long lsn,
+      long lastRecord,
+      long readableFrom,
+      int sequence) {
     List<LayerDescriptor> all = new ArrayList<>(layers);
     all.addAll(added);
     return new Manifest(
@@ -159,7 +165,10 @@ public record Manifest(
         List.of());
   }
 
-  /** The next manifest, with {@code added} in the place of {@code removed}, whose objects become obsolete. */
+  /**
+   * The next manifest, with {@code added} in the place of {@code removed}, whose objects become
+   * obsolete.
+   */
   public Manifest replaced(
       Collection<LayerDescriptor> removed, Collection<LayerDescriptor> added, int sequence) {
     List<LayerDescriptor> all = new ArrayList<>(layers);
@@ -239,7 +248,12 @@ public record Manifest(
     int version = in.u16();
     if (version != VERSION) {
       throw new PageserverException.Corrupt(
-          "manifest " + name + " has format version " + version + "; this program knows " + VERSION);
+          "manifest "
+              + name
+              + " has format version "
+              + version
+              + "; this program knows "
+              + VERSION);
     }
     try {
       return decodeBody(in);

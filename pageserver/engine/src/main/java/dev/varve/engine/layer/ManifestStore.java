@@ -10,8 +10,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * A timeline's manifests in the object store: numbered objects, each created exclusively, so that of two owners one loses and knows it. The
- * newest few are kept. Any thread, but one commit at a time.
+ * A timeline's manifests in the object store: numbered objects, each created exclusively, so that
+ * of two owners one loses and knows it. The newest few are kept. Any thread, but one commit at a
+ * time.
  */
 public final class ManifestStore {
   private static final int KEPT = 8;
@@ -56,7 +57,8 @@ public final class ManifestStore {
   }
 
   /**
-   * Makes this attachment the owner: creates the next manifest with a generation above the newest one's.
+   * Makes this attachment the owner: creates the next manifest with a generation above the newest
+   * one's.
    *
    * @param generation the wanted one, or 0 for the next
    * @throws PageserverException.Fenced when a generation that is not lower holds it already
@@ -67,14 +69,20 @@ public final class ManifestStore {
       int wanted = generation == 0 ? newest.generation() + 1 : generation;
       if (wanted <= newest.generation()) {
         throw new PageserverException.Fenced(
-            prefix + ": generation " + newest.generation() + " has attached; " + wanted + " came too late");
+            prefix
+                + ": generation "
+                + newest.generation()
+                + " has attached; "
+                + wanted
+                + " came too late");
       }
       Manifest next = newest.claimedBy(wanted);
       try {
         store.create(name(next.number()), next.encode());
         return next;
       } catch (ObjectExistsException e) {
-        // Someone else was faster, or the object is this call's own from a try whose answer was lost.
+        // Someone else was faster, or the object is this call's own from a try whose answer was
+        // lost.
         if (isStored(next)) {
           return next;
         }
@@ -94,8 +102,12 @@ public final class ManifestStore {
     } catch (ObjectExistsException e) {
       if (!isStored(next)) {
         throw new PageserverException.Fenced(
-            prefix + ": manifest " + next.number() + " was written by another owner; generation "
-                + next.generation() + " stops");
+            prefix
+                + ": manifest "
+                + next.number()
+                + " was written by another owner; generation "
+                + next.generation()
+                + " stops");
       }
     }
     removeOld(next.number());

@@ -1,8 +1,9 @@
 package dev.varve.engine.postgres;
 
 /**
- * Offsets in the 88 bytes of {@code CheckPoint}, as a checkpoint record and the control file hold it; the same in 15 to 18 but for {@code
- * wal_level}. Follows PostgreSQL 17 {@code src/include/catalog/pg_control.h}.
+ * Offsets in the 88 bytes of {@code CheckPoint}, as a checkpoint record and the control file hold
+ * it; the same in 15 to 18 but for {@code wal_level}. Follows PostgreSQL 17 {@code
+ * src/include/catalog/pg_control.h}.
  */
 public final class CheckPoint {
   public static final int SIZE = 88;

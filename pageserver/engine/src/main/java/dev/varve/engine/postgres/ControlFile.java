@@ -11,8 +11,8 @@ import java.util.Arrays;
 import java.util.zip.CRC32C;
 
 /**
- * {@code global/pg_control}: offsets, checking, and the file of a cluster that was shut down. Follows PostgreSQL 17 and 18 {@code
- * src/include/catalog/pg_control.h}.
+ * {@code global/pg_control}: offsets, checking, and the file of a cluster that was shut down.
+ * Follows PostgreSQL 17 and 18 {@code src/include/catalog/pg_control.h}.
  */
 public final class ControlFile {
   /** {@code PG_CONTROL_FILE_SIZE}: the file is padded with zeros. */
@@ -52,7 +52,8 @@ public final class ControlFile {
   /**
    * Checks a control file as read from a backup.
    *
-   * @throws PageserverException.Corrupt when its CRC, version or block size is not what this major has
+   * @throws PageserverException.Corrupt when its CRC, version or block size is not what this major
+   *     has
    */
   public static void check(byte[] file, PostgresMajor major) {
     int kept = keptBytes(major);
@@ -70,7 +71,8 @@ public final class ControlFile {
   }
 
   /**
-   * The control file of a cluster that was shut down cleanly by the checkpoint at {@code checkPointLsn}.
+   * The control file of a cluster that was shut down cleanly by the checkpoint at {@code
+   * checkPointLsn}.
    *
    * @param kept the first {@link #keptBytes} bytes: identity and parameters
    * @param checkPoint the checkpoint's 88 bytes
@@ -82,7 +84,8 @@ public final class ControlFile {
     putI64(file, TIME, i64(checkPoint, CheckPoint.TIME));
     putI64(file, CHECK_POINT, checkPointLsn);
     System.arraycopy(checkPoint, 0, file, CHECK_POINT_COPY, CheckPoint.SIZE);
-    // Minimum recovery point and its TLI, backup start, backup end, end required: none of them holds after a shutdown.
+    // Minimum recovery point and its TLI, backup start, backup end, end required: none of them
+    // holds after a shutdown.
     Arrays.fill(file, MIN_RECOVERY_POINT, BACKUP_END_REQUIRED + 1, (byte) 0);
     int end = keptBytes(major);
     Arrays.fill(file, end, file.length, (byte) 0);

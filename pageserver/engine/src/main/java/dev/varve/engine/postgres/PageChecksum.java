@@ -3,8 +3,9 @@ package dev.varve.engine.postgres;
 import dev.varve.engine.bytes.LittleEndian;
 
 /**
- * {@code pd_checksum}: 32 interleaved FNV-1a-like sums over the page's 32-bit words, folded, mixed with the block number and reduced to 1 to
- * 65535. Follows PostgreSQL 17 {@code src/include/storage/checksum_impl.h}.
+ * {@code pd_checksum}: 32 interleaved FNV-1a-like sums over the page's 32-bit words, folded, mixed
+ * with the block number and reduced to 1 to 65535. Follows PostgreSQL 17 {@code
+ * src/include/storage/checksum_impl.h}.
  */
 public final class PageChecksum {
   private static final int SUMS = 32;

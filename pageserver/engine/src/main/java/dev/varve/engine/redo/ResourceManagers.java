@@ -33,8 +33,11 @@ public final class ResourceManagers {
       case 7 -> new RelMapRedo();
       case 8 -> new StandbyRedo();
       case 11 -> new BtreeRedo();
+      case 13 -> new GinRedo();
+      case 17 -> new BrinRedo();
       case 18 -> new CommitTsRedo();
       case 19 -> new ReplicationOriginRedo();
+      case 20 -> new GenericRedo();
       case 21 -> new LogicalMessageRedo();
       default -> null;
     };

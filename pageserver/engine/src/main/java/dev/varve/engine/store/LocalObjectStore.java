@@ -18,11 +18,13 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Objects as files of a directory: for one machine, and for tests. An object is written to a temporary file, synced, and then renamed or, for exclusive
- * creation, linked to its name; the directory is synced as well. Temporary files start with a dot and are never listed.
+ * Objects as files of a directory: for one machine, and for tests. An object is written to a
+ * temporary file, synced, and then renamed or, for exclusive creation, linked to its name; the
+ * directory is synced as well. Temporary files start with a dot and are never listed.
  */
 public final class LocalObjectStore implements ObjectStore {
-  private static final Pattern NAME = Pattern.compile("[a-z0-9_-][a-z0-9._-]*(/[a-z0-9_-][a-z0-9._-]*)*");
+  private static final Pattern NAME =
+      Pattern.compile("[a-z0-9_-][a-z0-9._-]*(/[a-z0-9_-][a-z0-9._-]*)*");
 
   private final Path root;
 
@@ -102,8 +104,7 @@ public final class LocalObjectStore implements ObjectStore {
     Path temporary = temporary(target);
     boolean written = false;
     try (FileChannel channel =
-        FileChannel.open(
-            temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
       ByteBuffer buffer = ByteBuffer.wrap(bytes);
       while (buffer.hasRemaining()) {
         channel.write(buffer);

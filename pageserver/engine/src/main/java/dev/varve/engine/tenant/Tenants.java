@@ -15,7 +15,8 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The timelines that one pageserver has attached, and what they share: the object store, the local disk and the caches. Any thread.
+ * The timelines that one pageserver has attached, and what they share: the object store, the local
+ * disk and the caches. Any thread.
  */
 public final class Tenants implements AutoCloseable {
   private final ObjectStore store;
@@ -40,7 +41,8 @@ public final class Tenants implements AutoCloseable {
   }
 
   /**
-   * Attaches a timeline: the one that the object store holds, or an empty one to import a base backup into. Whoever held it before is fenced.
+   * Attaches a timeline: the one that the object store holds, or an empty one to import a base
+   * backup into. Whoever held it before is fenced.
    *
    * @param generation the wanted one, or 0 for the next
    */
@@ -69,9 +71,7 @@ public final class Tenants implements AutoCloseable {
 
   /** Every attached timeline's id, sorted. */
   public List<TimelineId> list() {
-    return timelines.keySet().stream()
-        .sorted(Comparator.comparing(TimelineId::toString))
-        .toList();
+    return timelines.keySet().stream().sorted(Comparator.comparing(TimelineId::toString)).toList();
   }
 
   /** Stops serving a timeline; what was published stays in the object store. */

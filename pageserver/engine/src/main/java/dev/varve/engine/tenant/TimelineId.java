@@ -4,7 +4,8 @@ import dev.varve.engine.PageserverException;
 import java.util.regex.Pattern;
 
 /**
- * A timeline's name and its tenant's: each 1 to 63 lower-case letters, digits and inner hyphens, as Kubernetes names are (RFC 1123 labels).
+ * A timeline's name and its tenant's: each 1 to 63 lower-case letters, digits and inner hyphens, as
+ * Kubernetes names are (RFC 1123 labels).
  */
 public record TimelineId(String tenant, String timeline) {
   private static final Pattern LABEL = Pattern.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");

@@ -1,6 +1,6 @@
 /**
- * Tenants: the timelines that one pageserver has attached, each in its place of the object store and of the local disk, under a
- * generation of its own.
+ * Tenants: the timelines that one pageserver has attached, each in its place of the object store
+ * and of the local disk, under a generation of its own.
  */
 @NullMarked
 package dev.varve.engine.tenant;

@@ -6,15 +6,16 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a base backup's {@code backup_label} says. Follows PostgreSQL 17 {@code build_backup_content} in {@code
- * src/backend/access/transam/xlogbackup.c}.
+ * What a base backup's {@code backup_label} says. Follows PostgreSQL 17 {@code
+ * build_backup_content} in {@code src/backend/access/transam/xlogbackup.c}.
  *
  * @param startLsn where redo has to start
  * @param tli the PostgreSQL timeline that the backup was taken on
  */
 record BackupLabel(long startLsn, int tli) {
   private static final Pattern START =
-      Pattern.compile("(?m)^START WAL LOCATION: ([0-9A-F]{1,8}/[0-9A-F]{1,8}) \\(file [0-9A-F]{24}\\)$");
+      Pattern.compile(
+          "(?m)^START WAL LOCATION: ([0-9A-F]{1,8}/[0-9A-F]{1,8}) \\(file [0-9A-F]{24}\\)$");
   private static final Pattern TLI = Pattern.compile("(?m)^START TIMELINE: ([0-9]{1,10})$");
 
   static BackupLabel parse(String text) {

@@ -7,8 +7,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a file of a base backup is, by its path below the data directory. Follows PostgreSQL 17 {@code src/common/relpath.c} and {@code
- * src/backend/backup/basebackup.c}.
+ * What a file of a base backup is, by its path below the data directory. Follows PostgreSQL 17
+ * {@code src/common/relpath.c} and {@code src/backend/backup/basebackup.c}.
  */
 sealed interface BackupPath {
   /** One segment of a relation fork; segments are numbered from 0. */
@@ -38,15 +38,19 @@ sealed interface BackupPath {
   /** How many blocks a relation segment holds when it is full ({@code RELSEG_SIZE}). */
   int BLOCKS_PER_SEGMENT = 131072;
 
-  Pattern RELATION =
-      Pattern.compile("([0-9]{1,10})(?:_(fsm|vm|init))?(?:\\.([0-9]{1,5}))?");
+  Pattern RELATION = Pattern.compile("([0-9]{1,10})(?:_(fsm|vm|init))?(?:\\.([0-9]{1,5}))?");
   Pattern DATABASE = Pattern.compile("base/([0-9]{1,10})/(.+)");
-  Pattern TABLESPACE = Pattern.compile("pg_tblspc/([0-9]{1,10})/PG_[0-9]+_[0-9]+/([0-9]{1,10})/(.+)");
+  Pattern TABLESPACE =
+      Pattern.compile("pg_tblspc/([0-9]{1,10})/PG_[0-9]+_[0-9]+/([0-9]{1,10})/(.+)");
   Pattern SLRU =
-      Pattern.compile("(pg_xact|pg_multixact/offsets|pg_multixact/members|pg_commit_ts)/([0-9A-F]{4,15})");
+      Pattern.compile(
+          "(pg_xact|pg_multixact/offsets|pg_multixact/members|pg_commit_ts)/([0-9A-F]{4,15})");
   Pattern TWO_PHASE = Pattern.compile("pg_twophase/([0-9A-F]{8}|[0-9A-F]{16})");
 
-  /** What the path names; null for what is not kept: configuration, statistics, WAL, temporary files. */
+  /**
+   * What the path names; null for what is not kept: configuration, statistics, WAL, temporary
+   * files.
+   */
   static @Nullable BackupPath parse(String path) {
     switch (path) {
       case "PG_VERSION":
@@ -72,8 +76,7 @@ sealed interface BackupPath {
     }
     Matcher tablespace = TABLESPACE.matcher(path);
     if (tablespace.matches()) {
-      return inDirectory(
-          oid(tablespace.group(1)), oid(tablespace.group(2)), tablespace.group(3));
+      return inDirectory(oid(tablespace.group(1)), oid(tablespace.group(2)), tablespace.group(3));
     }
     Matcher slru = SLRU.matcher(path);
     if (slru.matches()) {
@@ -87,9 +90,7 @@ sealed interface BackupPath {
       return new SlruSegment(number, Integer.parseInt(slru.group(2), 16));
     }
     Matcher twoPhase = TWO_PHASE.matcher(path);
-    return twoPhase.matches()
-        ? new TwoPhase(Long.parseUnsignedLong(twoPhase.group(1), 16))
-        : null;
+    return twoPhase.matches() ? new TwoPhase(Long.parseUnsignedLong(twoPhase.group(1), 16)) : null;
   }
 
   private static @Nullable BackupPath inDirectory(int tablespace, int database, String name) {

@@ -19,11 +19,13 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes in the files of a base backup, in any order, and makes them the timeline's first image layers. The backup is fuzzy: pages may be
- * newer than its start and torn; only WAL up to its end makes them whole, so nothing is read before that was received.
+ * Takes in the files of a base backup, in any order, and makes them the timeline's first image
+ * layers. The backup is fuzzy: pages may be newer than its start and torn; only WAL up to its end
+ * makes them whole, so nothing is read before that was received.
  *
- * <p>Relation pages and SLRU pages go to image layers as they come, with bounded memory; everything else is kept until {@link #finish} and
- * written last. One thread. Closing without finishing leaves nothing behind but unreferenced files.
+ * <p>Relation pages and SLRU pages go to image layers as they come, with bounded memory; everything
+ * else is kept until {@link #finish} and written last. One thread. Closing without finishing leaves
+ * nothing behind but unreferenced files.
  */
 public final class BaseBackupImport implements AutoCloseable {
   /** No file that is kept whole is longer: prepared transactions are the largest. */
@@ -56,7 +58,10 @@ public final class BaseBackupImport implements AutoCloseable {
     this.identity = identity;
     this.imageLsn = imageLsn;
     this.onFinished = onFinished;
-    this.state = new ClusterState((key, bytes, length) -> values.put(key, Arrays.copyOf(bytes, length)), new RelationDictionary());
+    this.state =
+        new ClusterState(
+            (key, bytes, length) -> values.put(key, Arrays.copyOf(bytes, length)),
+            new RelationDictionary());
     this.relationPages = new ImageRun(layers, imageLsn, options.targetLayerBytes());
     this.slruPages = new ImageRun(layers, imageLsn, options.targetLayerBytes());
   }
@@ -69,7 +74,8 @@ public final class BaseBackupImport implements AutoCloseable {
   /**
    * One file of the backup.
    *
-   * @param path below the data directory, with slashes; a file in a tablespace as {@code pg_tblspc/OID/PG_…/database/file}
+   * @param path below the data directory, with slashes; a file in a tablespace as {@code
+   *     pg_tblspc/OID/PG_…/database/file}
    * @param length its length in bytes
    * @param in the file's bytes; what the import does not keep it leaves unread
    */
@@ -84,8 +90,7 @@ public final class BaseBackupImport implements AutoCloseable {
       case BackupPath.DatabaseVersion database ->
           state.putDatabase(database.databaseOid(), database.tablespaceOid(), null);
       case BackupPath.RelationMap map ->
-          state.putDatabase(
-              map.databaseOid(), map.tablespaceOid(), readWhole(path, length, in));
+          state.putDatabase(map.databaseOid(), map.tablespaceOid(), readWhole(path, length, in));
       case BackupPath.TwoPhase transaction ->
           prepared.put((int) transaction.xid(), readWhole(path, length, in));
       case BackupPath.Named named -> named(named, path, length, in);
@@ -113,8 +118,7 @@ public final class BaseBackupImport implements AutoCloseable {
       }
       case CONTROL_FILE -> {
         ControlFile.check(bytes, identity.major());
-        if (LittleEndian.i64(bytes, ControlFile.SYSTEM_IDENTIFIER)
-            != identity.systemIdentifier()) {
+        if (LittleEndian.i64(bytes, ControlFile.SYSTEM_IDENTIFIER) != identity.systemIdentifier()) {
           throw new PageserverException.InvalidRequest(
               "the backup is of another cluster: system identifier "
                   + Long.toUnsignedString(LittleEndian.i64(bytes, ControlFile.SYSTEM_IDENTIFIER))
@@ -123,8 +127,7 @@ public final class BaseBackupImport implements AutoCloseable {
         }
         controlFile = bytes;
       }
-      case BACKUP_LABEL ->
-          label = BackupLabel.parse(new String(bytes, StandardCharsets.UTF_8));
+      case BACKUP_LABEL -> label = BackupLabel.parse(new String(bytes, StandardCharsets.UTF_8));
       case TABLESPACE_MAP -> {
         for (String line : new String(bytes, StandardCharsets.UTF_8).split("\n")) {
           int space = line.indexOf(' ');
@@ -136,8 +139,7 @@ public final class BaseBackupImport implements AutoCloseable {
       }
       case REPLICATION_ORIGINS -> {
         for (int at = 4; at + 16 + 4 <= bytes.length; at += 16) {
-          state.putOrigin(
-              LittleEndian.u16(bytes, at), LittleEndian.i64(bytes, at + 8), imageLsn);
+          state.putOrigin(LittleEndian.u16(bytes, at), LittleEndian.i64(bytes, at + 8), imageLsn);
         }
       }
     }
@@ -200,7 +202,10 @@ public final class BaseBackupImport implements AutoCloseable {
     return bytes;
   }
 
-  /** Writes what is left, publishes everything and starts the timeline: WAL is wanted from the backup's start. */
+  /**
+   * Writes what is left, publishes everything and starts the timeline: WAL is wanted from the
+   * backup's start.
+   */
   public void finish() throws IOException {
     BackupLabel start = label;
     byte[] control = controlFile;
@@ -210,7 +215,10 @@ public final class BaseBackupImport implements AutoCloseable {
     }
     if (Long.compareUnsigned(imageLsn, start.startLsn()) > 0) {
       throw new PageserverException.Corrupt(
-          "the backup starts at " + Lsn.format(start.startLsn()) + ", before " + Lsn.format(imageLsn));
+          "the backup starts at "
+              + Lsn.format(start.startLsn())
+              + ", before "
+              + Lsn.format(imageLsn));
     }
     slruRanges.forEach((slru, range) -> state.setSlru(slru, new SlruBounds(range[0], range[1])));
     state.setControlFile(control, identity.major());

@@ -7,10 +7,12 @@ import dev.varve.engine.postgres.Page;
 import java.io.IOException;
 
 /**
- * Keeps chains short although WAL carries no full-page images: while a layer is written, a page that has collected so many records since its
- * last whole image gets one, at the LSN of the record that made it too many. One thread.
+ * Keeps chains short although WAL carries no full-page images: while a layer is written, a page
+ * that has collected so many records since its last whole image gets one, at the LSN of the record
+ * that made it too many. One thread.
  *
- * <p>Images are only made of pages that can be read: not before the end of the base backup, and not of what was dropped or cut off.
+ * <p>Images are only made of pages that can be read: not before the end of the base backup, and not
+ * of what was dropped or cut off.
  */
 final class ChainBounder {
   private final PageReader reader;

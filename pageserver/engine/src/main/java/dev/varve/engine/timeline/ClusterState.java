@@ -20,11 +20,15 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Everything of a cluster that is not a page, as of the newest record: what ingest needs to interpret the next one. Every change is also
- * written as an entry, so that {@link ClusterView} can read it back as of any LSN. Writer thread only.
+ * Everything of a cluster that is not a page, as of the newest record: what ingest needs to
+ * interpret the next one. Every change is also written as an entry, so that {@link ClusterView} can
+ * read it back as of any LSN. Writer thread only.
  */
 final class ClusterState {
-  /** Where changes go: an entry of kind {@code VALUE} at the LSN of the record that is being ingested. */
+  /**
+   * Where changes go: an entry of kind {@code VALUE} at the LSN of the record that is being
+   * ingested.
+   */
   interface Journal {
     void value(long key, byte[] bytes, int length);
   }
@@ -34,7 +38,8 @@ final class ClusterState {
   private final Journal journal;
   private final RelationDictionary dictionary;
   private int[] sizes = new int[1024];
-  private final Map<Integer, DatabaseDirectories> databases = new TreeMap<>(Integer::compareUnsigned);
+  private final Map<Integer, DatabaseDirectories> databases =
+      new TreeMap<>(Integer::compareUnsigned);
   private final Map<Integer, String> tablespaces = new TreeMap<>(Integer::compareUnsigned);
   private final TreeSet<Integer> prepared = new TreeSet<>(Integer::compareUnsigned);
   private final TreeSet<Integer> origins = new TreeSet<>();
@@ -59,8 +64,7 @@ final class ClusterState {
     if (id < 0) {
       id = dictionary.add(tablespaceOid, databaseOid, relationNumber, fork);
       dictionary.encode(id, scratch);
-      journal.value(
-          KeySpace.key(KeySpace.DICTIONARY, id), scratch, RelationDictionary.ENTRY_BYTES);
+      journal.value(KeySpace.key(KeySpace.DICTIONARY, id), scratch, RelationDictionary.ENTRY_BYTES);
     }
     return id;
   }
@@ -74,8 +78,7 @@ final class ClusterState {
   void setSize(int relationId, int blocks) {
     loadSize(relationId, blocks);
     putI32(scratch, 0, blocks);
-    journal.value(
-        KeySpace.key(KeySpace.RELATION_SIZE, relationId), scratch, blocks == -1 ? 0 : 4);
+    journal.value(KeySpace.key(KeySpace.RELATION_SIZE, relationId), scratch, blocks == -1 ? 0 : 4);
   }
 
   void loadSize(int relationId, int blocks) {
@@ -225,7 +228,10 @@ final class ClusterState {
     return nextXid;
   }
 
-  /** {@code xid} was used: the next one is at least its successor (T16 of the WAL notes; {@code AdvanceNextFullTransactionIdPastXid}). */
+  /**
+   * {@code xid} was used: the next one is at least its successor (T16 of the WAL notes; {@code
+   * AdvanceNextFullTransactionIdPastXid}).
+   */
   void advanceNextXid(int xid) {
     if (Integer.compareUnsigned(xid, 3) < 0 || xid - (int) nextXid < 0) {
       return;
@@ -284,7 +290,10 @@ final class ClusterState {
     }
   }
 
-  /** Takes over a checkpoint record's counters: all of them exactly at a shutdown, forward only while the cluster ran. */
+  /**
+   * Takes over a checkpoint record's counters: all of them exactly at a shutdown, forward only
+   * while the cluster ran.
+   */
   void checkpoint(boolean shutdown, byte[] bytes, int offset) {
     int nextMulti = i32(checkPoint, CheckPoint.NEXT_MULTI);
     int nextMultiOffset = i32(checkPoint, CheckPoint.NEXT_MULTI_OFFSET);
@@ -340,7 +349,9 @@ final class ClusterState {
 
   // Loading
 
-  /** Takes over what {@code view} shows, without writing anything. The dictionary is loaded already. */
+  /**
+   * Takes over what {@code view} shows, without writing anything. The dictionary is loaded already.
+   */
   void load(ClusterView view) {
     for (int id = KeySpace.FIRST_RELATION; id < dictionary.end(); id++) {
       loadSize(id, view.relationSize(id));

@@ -13,7 +13,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A cluster's state beside its pages as of one LSN, read from the layers when asked for. Any thread; cheap to make.
+ * A cluster's state beside its pages as of one LSN, read from the layers when asked for. Any
+ * thread; cheap to make.
  */
 public final class ClusterView {
   private final PageReader reader;
@@ -43,7 +44,10 @@ public final class ClusterView {
     return value == null || value.length == 0 ? -1 : LittleEndian.i32(value, 0);
   }
 
-  /** Every fork in one database's directory in one tablespace, by the order in which they first appeared. */
+  /**
+   * Every fork in one database's directory in one tablespace, by the order in which they first
+   * appeared.
+   */
   public List<RelationEntry> relations(int tablespaceOid, int databaseOid) {
     List<RelationEntry> found = new ArrayList<>();
     int end = dictionary.end();
@@ -52,8 +56,7 @@ public final class ClusterView {
         int blocks = relationSize(id);
         if (blocks != -1) {
           int fork = dictionary.fork(id);
-          found.add(
-              new RelationEntry(dictionary.locator(id).relationNumber(), fork, blocks, fork));
+          found.add(new RelationEntry(dictionary.locator(id).relationNumber(), fork, blocks, fork));
         }
       }
     }
@@ -82,7 +85,8 @@ public final class ClusterView {
    * One directory of a database.
    *
    * @param databaseOid 0 for {@code global/}
-   * @param relationMap the bytes of its {@code pg_filenode.map}, null in a tablespace that is not the database's own
+   * @param relationMap the bytes of its {@code pg_filenode.map}, null in a tablespace that is not
+   *     the database's own
    */
   @SuppressWarnings("ArrayRecordComponent") // never compared
   public record Directory(int databaseOid, int tablespaceOid, byte @Nullable [] relationMap) {}

@@ -9,9 +9,11 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Merges delta layers: so many runs of one level, neighbours in LSN, become one run of the next level, sorted by key; long chains get an image on the way. A
- * run is the files of one LSN range, which together stand for all keys. So a read looks into few files however long the
- * history is, and an entry is rewritten once a level. Memory is bounded by a block for each run that is merged. The publisher's thread.
+ * Merges delta layers: so many runs of one level, neighbours in LSN, become one run of the next
+ * level, sorted by key; long chains get an image on the way. A run is the files of one LSN range,
+ * which together stand for all keys. So a read looks into few files however long the history is,
+ * and an entry is rewritten once a level. Memory is bounded by a block for each run that is merged.
+ * The publisher's thread.
  */
 final class Compaction {
   private final TimelineLayers layers;
@@ -54,20 +56,18 @@ final class Compaction {
   private List<Run> runs() {
     List<LayerFile> deltas =
         layers.map().files().stream()
-            .filter(
-                file ->
-                    !file.descriptor().isImage()
-                        && Long.compareUnsigned(
-                                file.descriptor().endLsn(), layers.manifest().publishedLsn())
-                            <= 0)
+            .filter(file ->
+                !file.descriptor().isImage()
+                    && Long.compareUnsigned(
+                            file.descriptor().endLsn(), layers.manifest().publishedLsn())
+                        <= 0)
             .sorted(
                 Comparator.<LayerFile>comparingLong(file -> file.descriptor().startLsn())
                     .thenComparingLong(file -> file.descriptor().firstKey()))
             .toList();
     List<Run> runs = new ArrayList<>();
     for (LayerFile file : deltas) {
-      if (runs.isEmpty()
-          || runs.getLast().first().startLsn() != file.descriptor().startLsn()) {
+      if (runs.isEmpty() || runs.getLast().first().startLsn() != file.descriptor().startLsn()) {
         runs.add(new Run(new ArrayList<>()));
       }
       runs.getLast().files().add(file);
@@ -85,14 +85,12 @@ final class Compaction {
       removed.addAll(run.files());
     }
     List<LayerFile> added;
-    try (DeltaRun out =
-        new DeltaRun(layers, level, startLsn, endLsn, options.targetLayerBytes())) {
+    try (DeltaRun out = new DeltaRun(layers, level, startLsn, endLsn, options.targetLayerBytes())) {
       while (true) {
         Source lowest = null;
         for (Source source : sources) {
           if (source.cursor != null
-              && (lowest == null
-                  || Long.compareUnsigned(source.key(), lowest.key()) < 0)) {
+              && (lowest == null || Long.compareUnsigned(source.key(), lowest.key()) < 0)) {
             lowest = source;
           }
         }

@@ -7,11 +7,15 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The directories of one database: one per tablespace that holds files of it, and the relation map of the one that is its default.
- * Encoded as, for each, u32 tablespace OID, u16 length of the relation map (0: none) and the map. Immutable.
+ * The directories of one database: one per tablespace that holds files of it, and the relation map
+ * of the one that is its default. Encoded as, for each, u32 tablespace OID, u16 length of the
+ * relation map (0: none) and the map. Immutable.
  */
 record DatabaseDirectories(List<Directory> directories) {
-  /** One directory; {@code relationMap} is the whole {@code pg_filenode.map}, null where there is none. */
+  /**
+   * One directory; {@code relationMap} is the whole {@code pg_filenode.map}, null where there is
+   * none.
+   */
   @SuppressWarnings("ArrayRecordComponent") // never compared
   record Directory(int tablespaceOid, byte @Nullable [] relationMap) {}
 

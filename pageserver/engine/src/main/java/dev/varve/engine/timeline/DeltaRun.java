@@ -9,8 +9,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The delta layers of one LSN range, written in ascending key order: together they stand for every key. A new file begins at a new key when one has grown
- * large. The record boundaries go to the last file. One thread.
+ * The delta layers of one LSN range, written in ascending key order: together they stand for every
+ * key. A new file begins at a new key when one has grown large. The record boundaries go to the
+ * last file. One thread.
  */
 final class DeltaRun implements AutoCloseable {
   private final TimelineLayers layers;

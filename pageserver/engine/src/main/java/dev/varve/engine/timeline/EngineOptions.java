@@ -8,7 +8,8 @@ import java.time.Duration;
  * @param openLayerBytes memory of a timeline's open layer at which it is frozen
  * @param openLayerAge age at which an open layer that holds anything is frozen
  * @param frozenLayers how many frozen layers may wait for their file before WAL has to wait
- * @param unpublishedBytes how many bytes of layer files may wait for the object store before WAL has to wait
+ * @param unpublishedBytes how many bytes of layer files may wait for the object store before WAL
+ *     has to wait
  * @param localCacheBytes how many bytes of published layer files are kept on the local disk
  * @param pageCacheBytes memory for materialised pages, of all timelines together
  * @param blockCacheBytes memory for decompressed layer blocks, of all timelines together

@@ -9,8 +9,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A stream of pages and values at one LSN, written to as many image layers as it takes: a new one begins when a key is not above the one before, and when a
- * file has grown large. Finished files are uploaded at once. One thread.
+ * A stream of pages and values at one LSN, written to as many image layers as it takes: a new one
+ * begins when a key is not above the one before, and when a file has grown large. Finished files
+ * are uploaded at once. One thread.
  */
 final class ImageRun implements AutoCloseable {
   private final TimelineLayers layers;

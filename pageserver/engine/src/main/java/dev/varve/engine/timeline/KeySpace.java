@@ -1,8 +1,9 @@
 package dev.varve.engine.timeline;
 
 /**
- * What a key means. A key is an unsigned {@code long}: relation id in the high half, block number in the low half. Relation ids are dense
- * per timeline; those below {@link #FIRST_RELATION} are the key spaces of everything that is not a relation's block. No key is 0.
+ * What a key means. A key is an unsigned {@code long}: relation id in the high half, block number
+ * in the low half. Relation ids are dense per timeline; those below {@link #FIRST_RELATION} are the
+ * key spaces of everything that is not a relation's block. No key is 0.
  */
 public final class KeySpace {
   /** Block = relation id → locator and fork, written once. */
@@ -26,7 +27,10 @@ public final class KeySpace {
   /** Block = tablespace OID → location in UTF-8; an empty value: dropped. */
   public static final int TABLESPACE = 8;
 
-  /** Block = transaction id → u64 full transaction id and the file's contents; an empty value: ended. */
+  /**
+   * Block = transaction id → u64 full transaction id and the file's contents; an empty value:
+   * ended.
+   */
   public static final int TWO_PHASE = 9;
 
   /** Block = origin id → u64 remote LSN, u64 local LSN; an empty value: dropped. */
@@ -35,7 +39,10 @@ public final class KeySpace {
   /** Block = one of the {@code CONTROL_} constants. */
   public static final int CONTROL = 11;
 
-  /** Block 0 = u32 count, then the OIDs or ids that exist in one of the key spaces {@link #DATABASE} to {@link #REPLICATION_ORIGIN}. */
+  /**
+   * Block 0 = u32 count, then the OIDs or ids that exist in one of the key spaces {@link #DATABASE}
+   * to {@link #REPLICATION_ORIGIN}.
+   */
   public static final int DIRECTORY = 12;
 
   /** The control file as the primary wrote it, with its parameters kept current. */
@@ -44,7 +51,10 @@ public final class KeySpace {
   /** u64 next full transaction id. */
   public static final int CONTROL_NEXT_XID = 2;
 
-  /** The 88 bytes of a {@code CheckPoint} whose counters are kept current, but for the next transaction id. */
+  /**
+   * The 88 bytes of a {@code CheckPoint} whose counters are kept current, but for the next
+   * transaction id.
+   */
   public static final int CONTROL_CHECKPOINT = 3;
 
   /** The first relation id of a relation. */
@@ -64,7 +74,9 @@ public final class KeySpace {
     return (int) key;
   }
 
-  /** Whether the key's value is a page that redo applies to: a relation's block or an SLRU's page. */
+  /**
+   * Whether the key's value is a page that redo applies to: a relation's block or an SLRU's page.
+   */
   public static boolean isPage(long key) {
     int relationId = relationId(key);
     return relationId >= FIRST_RELATION

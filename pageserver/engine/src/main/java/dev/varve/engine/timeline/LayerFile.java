@@ -17,8 +17,8 @@ import java.nio.file.StandardOpenOption;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A layer of a timeline: on the local disk, in the object store, or both. Reads come from the local file while there is one, else by ranges
- * from the object store. Any thread.
+ * A layer of a timeline: on the local disk, in the object store, or both. Reads come from the local
+ * file while there is one, else by ranges from the object store. Any thread.
  */
 final class LayerFile implements LayerSource, AutoCloseable {
   private final ObjectStore store;
@@ -112,7 +112,10 @@ final class LayerFile implements LayerSource, AutoCloseable {
     }
   }
 
-  /** Removes the local copy of a layer that no manifest lists any more. Reads that are under way may still fall back to the store. */
+  /**
+   * Removes the local copy of a layer that no manifest lists any more. Reads that are under way may
+   * still fall back to the store.
+   */
   void discardLocal() throws IOException {
     FileChannel channel = local;
     if (channel != null) {

@@ -12,10 +12,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Brings what was frozen to disk and from there to the object store, on two threads of its own: the <em>writer</em> makes a layer file of
- * each frozen layer, so that memory is free again however slow the object store is; the <em>publisher</em> uploads the files and commits a
- * manifest that lists them, and merges what has become many. Trouble with disk or store is tried again until it is over: WAL waits at
- * its bounds in the meantime and nothing is lost.
+ * Brings what was frozen to disk and from there to the object store, on two threads of its own: the
+ * <em>writer</em> makes a layer file of each frozen layer, so that memory is free again however
+ * slow the object store is; the <em>publisher</em> uploads the files and commits a manifest that
+ * lists them, and merges what has become many. Trouble with disk or store is tried again until it
+ * is over: WAL waits at its bounds in the meantime and nothing is lost.
  */
 final class LayerFlusher {
   private static final Logger log = LoggerFactory.getLogger(LayerFlusher.class);
@@ -151,8 +152,7 @@ final class LayerFlusher {
 
   private LayerFile write(OpenLayer layer) throws IOException {
     Chain chain = new Chain();
-    try (DeltaRun out =
-        new DeltaRun(layers, 0, layer.startLsn(), layer.endLsn(), Long.MAX_VALUE)) {
+    try (DeltaRun out = new DeltaRun(layers, 0, layer.startLsn(), layer.endLsn(), Long.MAX_VALUE)) {
       for (long key : layer.sortedKeys()) {
         chain.clear();
         layer.collectAll(key, chain);

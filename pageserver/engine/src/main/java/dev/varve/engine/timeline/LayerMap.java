@@ -10,14 +10,14 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An immutable snapshot of a timeline's layers. Reading goes from the newest to the oldest: the open layer, the frozen ones, then the files
- * by descending end LSN; at the same end an image comes before a delta, since it includes it.
+ * An immutable snapshot of a timeline's layers. Reading goes from the newest to the oldest: the
+ * open layer, the frozen ones, then the files by descending end LSN; at the same end an image comes
+ * before a delta, since it includes it.
  */
 final class LayerMap {
   private static final Comparator<LayerFile> NEWEST_FIRST =
       (a, b) -> {
-        int byEnd =
-            Long.compareUnsigned(b.descriptor().endLsn(), a.descriptor().endLsn());
+        int byEnd = Long.compareUnsigned(b.descriptor().endLsn(), a.descriptor().endLsn());
         if (byEnd != 0) {
           return byEnd;
         }
@@ -74,7 +74,9 @@ final class LayerMap {
   /** A frozen layer's file takes its place. */
   LayerMap withFile(OpenLayer written, LayerFile file) {
     return new LayerMap(
-        open, frozen.stream().filter(layer -> layer != written).toList(), replaced(List.of(), List.of(file)));
+        open,
+        frozen.stream().filter(layer -> layer != written).toList(),
+        replaced(List.of(), List.of(file)));
   }
 
   LayerMap withFiles(Collection<LayerFile> removed, Collection<LayerFile> added) {
@@ -89,7 +91,10 @@ final class LayerMap {
     return List.copyOf(changed);
   }
 
-  /** Adds the key's entries at or below {@code lsn} to the chain, newest first, until it is complete or nothing is left. */
+  /**
+   * Adds the key's entries at or below {@code lsn} to the chain, newest first, until it is complete
+   * or nothing is left.
+   */
   void collect(long key, long lsn, Chain chain) {
     if (open != null) {
       open.collect(key, lsn, chain);

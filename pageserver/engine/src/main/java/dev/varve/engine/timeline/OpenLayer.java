@@ -10,15 +10,17 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The newest changes of a timeline, in memory: an arena of entries, chained per key from newest to oldest, and a hash table from key to the
- * newest. One writer appends; any number of readers follow chains at the same time. A reader first reads the timeline's received
- * LSN, which the writer publishes after a record's entries, and ignores entries above the LSN it reads at.
+ * The newest changes of a timeline, in memory: an arena of entries, chained per key from newest to
+ * oldest, and a hash table from key to the newest. One writer appends; any number of readers follow
+ * chains at the same time. A reader first reads the timeline's received LSN, which the writer
+ * publishes after a record's entries, and ignores entries above the LSN it reads at.
  *
- * <p>Covers the LSNs above {@link #startLsn} up to {@link #endLsn}. Entries come in ascending LSN order. When it has grown or aged enough
- * it is frozen: nobody writes any more, and it becomes a delta layer.
+ * <p>Covers the LSNs above {@link #startLsn} up to {@link #endLsn}. Entries come in ascending LSN
+ * order. When it has grown or aged enough it is frozen: nobody writes any more, and it becomes a
+ * delta layer.
  *
- * <p>An entry: u64 address of the key's previous entry (0: none), u64 LSN, u8 kind, u32 length, bytes. An address is the chunk's number
- * plus one in the high half and the offset in the low half.
+ * <p>An entry: u64 address of the key's previous entry (0: none), u64 LSN, u8 kind, u32 length,
+ * bytes. An address is the chunk's number plus one in the high half and the offset in the low half.
  */
 final class OpenLayer {
   private static final VarHandle ELEMENT = MethodHandles.arrayElementVarHandle(long[].class);
@@ -45,7 +47,11 @@ final class OpenLayer {
   private int chunkCount;
   private int chunkUsed;
   private byte[] chunk = new byte[0];
-  /** Written by the writer only; other threads see it late, which is good enough for limits and metrics. */
+
+  /**
+   * Written by the writer only; other threads see it late, which is good enough for limits and
+   * metrics.
+   */
   private long bytes;
 
   private int entryCount;
@@ -124,7 +130,10 @@ final class OpenLayer {
     entryCount++;
   }
 
-  /** The record whose entries were just put ends here: it becomes a boundary that an image can be made at. Writer only. */
+  /**
+   * The record whose entries were just put ends here: it becomes a boundary that an image can be
+   * made at. Writer only.
+   */
   void endRecord(long recordStartLsn, long recordEndLsn) {
     int at = recordCount;
     if (at == recordEnds.length) {
@@ -173,7 +182,10 @@ final class OpenLayer {
     table = grown;
   }
 
-  /** Adds the key's entries at or below {@code maxLsn} to the chain, newest first, until it is complete. */
+  /**
+   * Adds the key's entries at or below {@code maxLsn} to the chain, newest first, until it is
+   * complete.
+   */
   void collect(long key, long maxLsn, Chain chain) {
     Table current = table;
     int mask = current.keys.length - 1;
@@ -213,7 +225,10 @@ final class OpenLayer {
     return keys;
   }
 
-  /** Adds all entries of a key to {@code chain}, whether or not it is complete in between. For a frozen layer. */
+  /**
+   * Adds all entries of a key to {@code chain}, whether or not it is complete in between. For a
+   * frozen layer.
+   */
   void collectAll(long key, Chain chain) {
     Table current = table;
     int mask = current.keys.length - 1;

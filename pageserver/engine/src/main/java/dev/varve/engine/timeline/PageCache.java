@@ -7,8 +7,8 @@ import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Materialised pages by timeline, key and LSN, bounded in bytes, shared by all timelines of a pageserver. A page in it is never written
- * to again: whoever gets one copies or sends it.
+ * Materialised pages by timeline, key and LSN, bounded in bytes, shared by all timelines of a
+ * pageserver. A page in it is never written to again: whoever gets one copies or sends it.
  */
 public final class PageCache {
   private record Slot(long timeline, long key, long lsn) {}

@@ -16,8 +16,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Values and pages as of an LSN: collects a key's chain through the layers and replays it. Any thread; holds no state but where the layer
- * map is to be found.
+ * Values and pages as of an LSN: collects a key's chain through the layers and replays it. Any
+ * thread; holds no state but where the layer map is to be found.
  */
 final class PageReader {
   private static final ThreadLocal<WalRecord> RECORD = ThreadLocal.withInitial(WalRecord::new);
@@ -30,7 +30,10 @@ final class PageReader {
     this.context = context;
   }
 
-  /** The newest value of a key at or below {@code lsn}; null when it has none, empty when it was removed. */
+  /**
+   * The newest value of a key at or below {@code lsn}; null when it has none, empty when it was
+   * removed.
+   */
   byte @Nullable [] value(long key, long lsn) {
     Chain chain = new Chain();
     layers.get().collect(key, lsn, chain);
@@ -95,15 +98,18 @@ final class PageReader {
       case RECORD -> {
         WalRecord record = RECORD.get();
         int blockId = BlockRecord.decode(bytes, offset, length, chain.lsn(index), record);
-        Redo.apply(
-            record, blockId, BlockRecord.isForced(bytes, offset), target, context.get());
+        Redo.apply(record, blockId, BlockRecord.isForced(bytes, offset), target, context.get());
       }
       case DERIVED -> {
         try {
           DerivedOp.apply(bytes, offset, length, target);
         } catch (RedoException e) {
           throw new PageserverException.Corrupt(
-              "page " + describe(key) + " at " + Lsn.format(chain.lsn(index)) + ": "
+              "page "
+                  + describe(key)
+                  + " at "
+                  + Lsn.format(chain.lsn(index))
+                  + ": "
                   + e.getMessage(),
               e);
         }

@@ -7,19 +7,26 @@ import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 
 /**
- * Interns relation forks to dense ids, from {@link KeySpace#FIRST_RELATION} up. Ids are never given twice, not even when a relation
- * number is used again: a dropped relation's entry stays and only its size says that it does not exist. One writer; any
- * thread may look up, and sees every id that was interned before the LSN it reads at was published.
+ * Interns relation forks to dense ids, from {@link KeySpace#FIRST_RELATION} up. Ids are never given
+ * twice, not even when a relation number is used again: a dropped relation's entry stays and only
+ * its size says that it does not exist. One writer; any thread may look up, and sees every id that
+ * was interned before the LSN it reads at was published.
  */
 final class RelationDictionary {
   private static final VarHandle SLOT = MethodHandles.arrayElementVarHandle(int[].class);
 
-  /** Length of an entry's encoding: four little-endian u32: tablespace, database, relation number, fork. */
+  /**
+   * Length of an entry's encoding: four little-endian u32: tablespace, database, relation number,
+   * fork.
+   */
   static final int ENTRY_BYTES = 16;
 
   private static final int FIRST = KeySpace.FIRST_RELATION;
 
-  /** Open addressing: slots hold ids, 0 is empty; columns are indexed by id − FIRST. Grown by replacement. */
+  /**
+   * Open addressing: slots hold ids, 0 is empty; columns are indexed by id − FIRST. Grown by
+   * replacement.
+   */
   private static final class Table {
     final int[] slots;
     final int[] tablespaces;

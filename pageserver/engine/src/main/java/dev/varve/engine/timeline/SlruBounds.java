@@ -3,8 +3,9 @@ package dev.varve.engine.timeline;
 import dev.varve.engine.bytes.LittleEndian;
 
 /**
- * Which pages of an SLRU exist: from {@code firstPage} to before {@code endPage}. Page numbers are those of PostgreSQL; for multixacts
- * they wrap, and then {@code endPage} is the smaller one. Equal: none.
+ * Which pages of an SLRU exist: from {@code firstPage} to before {@code endPage}. Page numbers are
+ * those of PostgreSQL; for multixacts they wrap, and then {@code endPage} is the smaller one.
+ * Equal: none.
  */
 record SlruBounds(long firstPage, long endPage) {
   static final int BYTES = 16;

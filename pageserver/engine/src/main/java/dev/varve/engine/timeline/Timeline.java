@@ -18,14 +18,16 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One history of one database cluster, attached to this pageserver under a generation. One thread feeds it WAL; any thread reads any page at
- * any LSN from the end of the base backup up to what was received.
+ * One history of one database cluster, attached to this pageserver under a generation. One thread
+ * feeds it WAL; any thread reads any page at any LSN from the end of the base backup up to what was
+ * received.
  *
- * <p>Life: empty (nothing in the object store) → imported from a base backup → receiving. What was received is kept in memory, written to
- * local layer files, and published; {@link #publishedLsn} tells how far it is durable in the object store, and after any restart WAL
- * is wanted from there.
+ * <p>Life: empty (nothing in the object store) → imported from a base backup → receiving. What was
+ * received is kept in memory, written to local layer files, and published; {@link #publishedLsn}
+ * tells how far it is durable in the object store, and after any restart WAL is wanted from there.
  *
- * <p>Errors: {@link PageserverException.Corrupt} and {@link PageserverException.Fenced} stop the timeline for good; {@link #failure} tells.
+ * <p>Errors: {@link PageserverException.Corrupt} and {@link PageserverException.Fenced} stop the
+ * timeline for good; {@link #failure} tells.
  */
 public final class Timeline implements AutoCloseable {
   private static final AtomicLong SERIALS = new AtomicLong();
@@ -120,9 +122,7 @@ public final class Timeline implements AutoCloseable {
             open,
             manifest.startLsn(),
             publishedLsn,
-            manifest.lastRecordLsn() == 0
-                ? WalDecoder.UNKNOWN_PREV
-                : manifest.lastRecordLsn(),
+            manifest.lastRecordLsn() == 0 ? WalDecoder.UNKNOWN_PREV : manifest.lastRecordLsn(),
             manifest.readableFromLsn());
     LayerFlusher flusher = new LayerFlusher(name, layers, reader, dictionary, writer, options);
     running = new Running(identity, context, checksums, writer, flusher);
@@ -149,7 +149,8 @@ public final class Timeline implements AutoCloseable {
   private Running running() {
     Running current = running;
     if (current == null) {
-      throw new PageserverException.NotFound(name + " holds nothing yet: no base backup was imported");
+      throw new PageserverException.NotFound(
+          name + " holds nothing yet: no base backup was imported");
     }
     return current;
   }
@@ -166,8 +167,8 @@ public final class Timeline implements AutoCloseable {
   }
 
   /**
-   * Takes in the WAL bytes at {@code lsn}, which go on where the last ones ended. Blocks while memory or disk for unpublished layers is used
-   * up. One thread.
+   * Takes in the WAL bytes at {@code lsn}, which go on where the last ones ended. Blocks while
+   * memory or disk for unpublished layers is used up. One thread.
    *
    * @throws PageserverException when the timeline stopped
    */
@@ -234,7 +235,10 @@ public final class Timeline implements AutoCloseable {
       }
       if (nanos.getAsLong() - deadline >= 0) {
         throw new PageserverException.LsnNotReceived(
-            name + ": " + Lsn.format(lsn) + " has not been received; WAL ends at "
+            name
+                + ": "
+                + Lsn.format(lsn)
+                + " has not been received; WAL ends at "
                 + Lsn.format(receivedLsn()));
       }
       try {
@@ -251,7 +255,8 @@ public final class Timeline implements AutoCloseable {
     requireReadable(lsn);
     RecordBoundary boundary = layers.map().boundaryAtOrBefore(lsn);
     if (boundary == null || Long.compareUnsigned(boundary.endLsn(), readableFromLsn()) < 0) {
-      throw new PageserverException.Corrupt(name + ": no record ends at or before " + Lsn.format(lsn));
+      throw new PageserverException.Corrupt(
+          name + ": no record ends at or before " + Lsn.format(lsn));
     }
     return boundary;
   }
@@ -308,13 +313,19 @@ public final class Timeline implements AutoCloseable {
     }
   }
 
-  private byte[] materialise(
-      RelFileLocator relation, int fork, long key, long lsn, Chain chain) {
+  private byte[] materialise(RelFileLocator relation, int fork, long key, long lsn, Chain chain) {
     byte[] page = new byte[Page.SIZE];
     if (!reader.page(key, lsn, page, chain)) {
       throw new PageserverException.Corrupt(
-          name + ": no layer knows block " + Integer.toUnsignedString(KeySpace.block(key))
-              + " of fork " + fork + " of " + relation + " at " + Lsn.format(lsn));
+          name
+              + ": no layer knows block "
+              + Integer.toUnsignedString(KeySpace.block(key))
+              + " of fork "
+              + fork
+              + " of "
+              + relation
+              + " at "
+              + Lsn.format(lsn));
     }
     if (running().checksums) {
       PageChecksum.set(page, KeySpace.block(key));
@@ -323,8 +334,7 @@ public final class Timeline implements AutoCloseable {
     return page;
   }
 
-  private void requireBlocks(
-      RelFileLocator relation, int fork, int id, long end, long lsn) {
+  private void requireBlocks(RelFileLocator relation, int fork, int id, long end, long lsn) {
     int blocks = id < 0 ? -1 : new ClusterView(reader, dictionary, lsn).relationSize(id);
     if (blocks == -1) {
       throw new PageserverException.NotFound(
@@ -332,9 +342,17 @@ public final class Timeline implements AutoCloseable {
     }
     if (end > Integer.toUnsignedLong(blocks)) {
       throw new PageserverException.NotFound(
-          name + ": fork " + fork + " of " + relation + " has "
-              + Integer.toUnsignedString(blocks) + " blocks at " + Lsn.format(lsn)
-              + "; asked for up to block " + (end - 1));
+          name
+              + ": fork "
+              + fork
+              + " of "
+              + relation
+              + " has "
+              + Integer.toUnsignedString(blocks)
+              + " blocks at "
+              + Lsn.format(lsn)
+              + "; asked for up to block "
+              + (end - 1));
     }
   }
 
@@ -347,12 +365,19 @@ public final class Timeline implements AutoCloseable {
     }
     if (Long.compareUnsigned(lsn, from) < 0) {
       throw new PageserverException.LsnCollected(
-          name + ": " + Lsn.format(lsn) + " lies before " + Lsn.format(from)
+          name
+              + ": "
+              + Lsn.format(lsn)
+              + " lies before "
+              + Lsn.format(from)
               + ", the lowest LSN that can be read");
     }
     if (Long.compareUnsigned(lsn, current.writer.receivedLsn()) > 0) {
       throw new PageserverException.LsnNotReceived(
-          name + ": " + Lsn.format(lsn) + " has not been received; WAL ends at "
+          name
+              + ": "
+              + Lsn.format(lsn)
+              + " has not been received; WAL ends at "
               + Lsn.format(current.writer.receivedLsn()));
     }
   }

@@ -19,8 +19,9 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Stream;
 
 /**
- * A timeline's layers and the manifest that lists them: the one place where either changes. Readers take the newest {@link LayerMap}; changes to it are made
- * under this object's monitor, which is not held across I/O. Manifests are committed by one thread at a time, the publisher's.
+ * A timeline's layers and the manifest that lists them: the one place where either changes. Readers
+ * take the newest {@link LayerMap}; changes to it are made under this object's monitor, which is
+ * not held across I/O. Manifests are committed by one thread at a time, the publisher's.
  */
 public final class TimelineLayers implements AutoCloseable {
   private static final String LAYERS = "layers/";
@@ -174,10 +175,8 @@ public final class TimelineLayers implements AutoCloseable {
         new ArrayList<>(
             map.files().stream()
                 .filter(file -> !file.descriptor().isImage())
-                .filter(
-                    file ->
-                        Long.compareUnsigned(file.descriptor().endLsn(), manifest.publishedLsn())
-                            > 0)
+                .filter(file ->
+                    Long.compareUnsigned(file.descriptor().endLsn(), manifest.publishedLsn()) > 0)
                 .toList());
     if (waiting.isEmpty()) {
       return false;
@@ -196,11 +195,7 @@ public final class TimelineLayers implements AutoCloseable {
     List<String> obsolete = manifest.obsolete();
     commit(
         manifest.published(
-            added,
-            newest.endLsn(),
-            newest.lastRecordLsn(),
-            readableFrom,
-            nextSequence.get()));
+            added, newest.endLsn(), newest.lastRecordLsn(), readableFrom, nextSequence.get()));
     synchronized (this) {
       unpublishedBytes -= added.stream().mapToLong(LayerDescriptor::fileBytes).sum();
     }
@@ -230,8 +225,7 @@ public final class TimelineLayers implements AutoCloseable {
   }
 
   /** Commits the images of a base backup as the timeline's first layers. */
-  void commitImport(
-      ClusterIdentity identity, long backupStartLsn, Collection<LayerFile> images)
+  void commitImport(ClusterIdentity identity, long backupStartLsn, Collection<LayerFile> images)
       throws IOException {
     for (LayerFile file : images) {
       if (!file.isPublished()) {
@@ -287,7 +281,8 @@ public final class TimelineLayers implements AutoCloseable {
       Manifest claimed = manifests.claim(generation);
       return new TimelineLayers(store, prefix, directory, cache, manifests, claimed, options);
     } catch (IOException | UncheckedIOException e) {
-      throw new PageserverException.Unavailable(prefix + ": cannot be attached: " + e.getMessage(), e);
+      throw new PageserverException.Unavailable(
+          prefix + ": cannot be attached: " + e.getMessage(), e);
     }
   }
 }

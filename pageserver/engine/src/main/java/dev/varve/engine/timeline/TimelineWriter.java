@@ -12,9 +12,10 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The one writer of a timeline: WAL bytes go through the decoder and ingest into the open layer, which is frozen when it is large or old
- * enough. The WAL receiver's thread feeds it; the flusher's may freeze an aged layer in between; one lock keeps them apart, and is not
- * held across I/O: waiting for room gives it up.
+ * The one writer of a timeline: WAL bytes go through the decoder and ingest into the open layer,
+ * which is frozen when it is large or old enough. The WAL receiver's thread feeds it; the flusher's
+ * may freeze an aged layer in between; one lock keeps them apart, and is not held across I/O:
+ * waiting for room gives it up.
  */
 final class TimelineWriter {
   private final TimelineLayers layers;
@@ -35,7 +36,8 @@ final class TimelineWriter {
   /**
    * @param backupStartLsn where the base backup started, whose end makes the timeline readable
    * @param startLsn the published LSN that WAL goes on from
-   * @param previousStartLsn the start of the last record before it, or {@link WalDecoder#UNKNOWN_PREV}
+   * @param previousStartLsn the start of the last record before it, or {@link
+   *     WalDecoder#UNKNOWN_PREV}
    * @param consistentLsn the end of the base backup when it is known, else 0
    */
   TimelineWriter(
@@ -58,8 +60,7 @@ final class TimelineWriter {
     this.receivedLsn = startLsn;
     this.consistentLsn = consistentLsn;
     decoder =
-        new WalDecoder(
-            identity.major(), identity.walSegmentBytes(), identity.systemIdentifier());
+        new WalDecoder(identity.major(), identity.walSegmentBytes(), identity.systemIdentifier());
     decoder.startAt(startLsn, previousStartLsn);
   }
 
@@ -114,9 +115,17 @@ final class TimelineWriter {
       }
       receivedLsn = open.endLsn();
     } catch (RedoException e) {
-      PageserverException.Corrupt corrupt = new PageserverException.Corrupt(
-              "record at " + Lsn.format(record.startLsn) + " (rmgr " + record.rmid + ", info 0x"
-                  + Integer.toHexString(record.info) + "): " + e.getMessage(), e);
+      PageserverException.Corrupt corrupt =
+          new PageserverException.Corrupt(
+              "record at "
+                  + Lsn.format(record.startLsn)
+                  + " (rmgr "
+                  + record.rmid
+                  + ", info 0x"
+                  + Integer.toHexString(record.info)
+                  + "): "
+                  + e.getMessage(),
+              e);
       failure = corrupt;
       throw corrupt;
     } catch (PageserverException.Corrupt e) {
@@ -127,15 +136,17 @@ final class TimelineWriter {
     }
   }
 
-  /** Freezes the open layer when it holds anything and is older than allowed, or when {@code now} is asked for. */
+  /**
+   * Freezes the open layer when it holds anything and is older than allowed, or when {@code now} is
+   * asked for.
+   */
   void freezeIfOld(boolean now) {
     lock.lock();
     try {
       if (failure == null
           && !open.isEmpty()
           && layers.map().frozen().isEmpty()
-          && (now
-              || nanos.getAsLong() - open.createdNanos() >= options.openLayerAge().toNanos())) {
+          && (now || nanos.getAsLong() - open.createdNanos() >= options.openLayerAge().toNanos())) {
         freeze();
       }
     } finally {

@@ -19,8 +19,9 @@ import dev.varve.engine.wal.WalRecord;
 import java.util.Arrays;
 
 /**
- * Turns records into entries of the open layer: for each block what redo of that block needs, and for everything else new values of the
- * cluster's state. Writer thread only; nothing is allocated for an ordinary record.
+ * Turns records into entries of the open layer: for each block what redo of that block needs, and
+ * for everything else new values of the cluster's state. Writer thread only; nothing is allocated
+ * for an ordinary record.
  */
 final class WalIngest implements ClusterEffects, ClusterState.Journal {
   private static final byte[] NOTHING = new byte[0];
@@ -115,12 +116,7 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
       Redo.restoreImage(record, id, page);
       int length = ImagePage.encode(page, imageBytes);
       layer.put(
-          key,
-          lsn,
-          length == 0 ? ValueKind.ZERO_PAGE : ValueKind.IMAGE,
-          imageBytes,
-          0,
-          length);
+          key, lsn, length == 0 ? ValueKind.ZERO_PAGE : ValueKind.IMAGE, imageBytes, 0, length);
       if (manager.redoAfterImage(record, id)) {
         putRecord(key, record, id, true);
       }
@@ -155,7 +151,8 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   }
 
   /**
-   * Makes the fork long enough to hold {@code block}: PostgreSQL extends with zero pages (T9 of the WAL notes).
+   * Makes the fork long enough to hold {@code block}: PostgreSQL extends with zero pages (T9 of the
+   * WAL notes).
    *
    * @param base whether the block itself needs a zero page for the record to apply to
    */
@@ -230,9 +227,7 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   public void copyDatabase(
       int sourceDatabaseOid, int sourceTablespaceOid, int databaseOid, int tablespaceOid) {
     state.putDatabase(
-        databaseOid,
-        tablespaceOid,
-        state.relationMap(sourceDatabaseOid, sourceTablespaceOid));
+        databaseOid, tablespaceOid, state.relationMap(sourceDatabaseOid, sourceTablespaceOid));
     Chain chain = new Chain();
     int end = dictionary.end();
     for (int id = KeySpace.FIRST_RELATION; id < end; id++) {
@@ -249,8 +244,12 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
       for (int block = 0; block != blocks; block++) {
         if (!reader.page(KeySpace.key(id, block), lsn, page, chain)) {
           throw new PageserverException.Corrupt(
-              "copying database " + Integer.toUnsignedString(sourceDatabaseOid) + ": "
-                  + dictionary.locator(id) + " has no block " + Integer.toUnsignedString(block));
+              "copying database "
+                  + Integer.toUnsignedString(sourceDatabaseOid)
+                  + ": "
+                  + dictionary.locator(id)
+                  + " has no block "
+                  + Integer.toUnsignedString(block));
         }
         int length = ImagePage.encode(page, imageBytes);
         layer.put(
@@ -311,9 +310,7 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
       return;
     }
     int id = dictionary.find(tablespaceOid, databaseOid, relationNumber, fork);
-    if (id >= 0
-        && state.size(id) != -1
-        && Integer.compareUnsigned(block, state.size(id)) < 0) {
+    if (id >= 0 && state.size(id) != -1 && Integer.compareUnsigned(block, state.size(id)) < 0) {
       layer.put(KeySpace.key(id, block), lsn, ValueKind.DERIVED, op, offset, length);
     }
   }
@@ -332,12 +329,7 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
       zeroSlruPage(slru, page);
     }
     layer.put(
-        KeySpace.key(KeySpace.FIRST_SLRU + slru, page),
-        lsn,
-        ValueKind.DERIVED,
-        op,
-        offset,
-        length);
+        KeySpace.key(KeySpace.FIRST_SLRU + slru, page), lsn, ValueKind.DERIVED, op, offset, length);
   }
 
   @Override
