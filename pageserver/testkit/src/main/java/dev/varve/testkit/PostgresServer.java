@@ -210,30 +210,50 @@ public final class PostgresServer implements AutoCloseable {
   /** Starts the server and waits until it answers. */
   public void start() {
     try {
-      if (port == 0) {
-        port = freePort();
-      }
-      List<String> command =
-          new ArrayList<>(
-              List.of(binaries.resolve("bin/postgres").toString(), "-D", dataDirectory.toString()));
-      Map<String, String> all = new LinkedHashMap<>(settings);
-      all.put("port", Integer.toString(port));
-      all.put("listen_addresses", "127.0.0.1");
-      all.put("unix_socket_directories", "");
-      all.forEach(
-          (name, value) -> {
-            command.add("-c");
-            command.add(name + "=" + value);
-          });
-      process =
-          new ProcessBuilder(asPostgresUser(command))
-              .redirectErrorStream(true)
-              .redirectOutput(ProcessBuilder.Redirect.appendTo(home.resolve("server.log").toFile()))
-              .start();
+      launch();
       awaitReady();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  private void launch() throws IOException {
+    if (port == 0) {
+      port = freePort();
+    }
+    List<String> command =
+        new ArrayList<>(
+            List.of(binaries.resolve("bin/postgres").toString(), "-D", dataDirectory.toString()));
+    Map<String, String> all = new LinkedHashMap<>(settings);
+    all.put("port", Integer.toString(port));
+    all.put("listen_addresses", "127.0.0.1");
+    all.put("unix_socket_directories", "");
+    all.forEach(
+        (name, value) -> {
+          command.add("-c");
+          command.add(name + "=" + value);
+        });
+    process =
+        new ProcessBuilder(asPostgresUser(command))
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.appendTo(home.resolve("server.log").toFile()))
+            .start();
+  }
+
+  /** Starts a server that ends by itself, as at a recovery target, and waits for that. */
+  public void runToShutdown() throws IOException {
+    launch();
+    Process running = process;
+    try {
+      if (running == null || !running.waitFor(5, TimeUnit.MINUTES)) {
+        kill();
+        throw new IOException("PostgreSQL did not end by itself: " + log());
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException(e);
+    }
+    process = null;
   }
 
   private void awaitReady() throws IOException {

@@ -1,0 +1,138 @@
+package dev.varve.engine.timeline;
+
+import dev.varve.engine.postgres.Lsn;
+import dev.varve.engine.postgres.PostgresMajor;
+import dev.varve.testkit.PostgresServer;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileVisitOption;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.stream.Stream;
+
+/**
+ * A real primary as the source of a timeline, without the network: a base backup by the low-level API, file by file, and WAL from the
+ * files in {@code pg_wal}.
+ */
+final class PrimaryFeed {
+  private final PostgresServer primary;
+
+  PrimaryFeed(PostgresServer primary) {
+    this.primary = primary;
+  }
+
+  ClusterIdentity identity() throws SQLException {
+    return new ClusterIdentity(
+        Long.parseUnsignedLong(
+            primary.query("postgres", "select system_identifier from pg_control_system()")),
+        PostgresMajor.of(primary.major()),
+        Integer.parseInt(
+            primary.query(
+                "postgres",
+                "select setting::int from pg_settings where name = 'wal_segment_size'")));
+  }
+
+  /** Something to do while the backup is being copied. */
+  interface Meanwhile {
+    void run() throws Exception;
+  }
+
+  /** Imports a base backup; a copy of the same files goes to {@code copy}, for a standby. */
+  void importBackup(Timeline timeline, Path copy, Meanwhile meanwhile) throws Exception {
+    try (Connection connection = primary.connect("postgres");
+        Statement statement = connection.createStatement()) {
+      long before = Lsn.parse(primary.query("postgres", "select pg_current_wal_lsn()"));
+      statement.execute("select pg_backup_start('varve', true)");
+      try (BaseBackupImport backup = timeline.beginImport(identity(), before)) {
+        copyFiles(backup, primary.dataDirectory(), copy);
+        meanwhile.run();
+        // The control file last, as PostgreSQL's own base backup does.
+        file(backup, primary.dataDirectory(), "global/pg_control", copy);
+        String label;
+        String map;
+        try (ResultSet stop =
+            statement.executeQuery("select labelfile, spcmapfile from pg_backup_stop(false)")) {
+          stop.next();
+          label = stop.getString(1);
+          map = stop.getString(2);
+        }
+        text(backup, "backup_label", label, copy);
+        if (map != null && !map.isEmpty()) {
+          text(backup, "tablespace_map", map, copy);
+        }
+        backup.finish();
+      }
+    }
+  }
+
+  private static void text(BaseBackupImport backup, String name, String text, Path copy)
+      throws IOException {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    backup.file(name, bytes.length, new ByteArrayInputStream(bytes));
+    Files.write(copy.resolve(name), bytes);
+    PostgresServer.own(copy.resolve(name));
+  }
+
+  private static void copyFiles(BaseBackupImport backup, Path from, Path copy) throws IOException {
+    try (Stream<Path> files = Files.walk(from, FileVisitOption.FOLLOW_LINKS)) {
+      for (Path file : (Iterable<Path>) files::iterator) {
+        String name = from.relativize(file).toString();
+        if (Files.isDirectory(file)) {
+          Files.createDirectories(copy.resolve(name));
+          PostgresServer.own(copy.resolve(name));
+        } else if (!name.startsWith("pg_wal/")
+            && !name.equals("postmaster.pid")
+            && !name.equals("postmaster.opts")
+            && !name.equals("global/pg_control")
+            && !name.contains("pgsql_tmp")
+            && !name.endsWith("pg_internal.init")) {
+          file(backup, from, name, copy);
+        }
+      }
+    }
+  }
+
+  private static void file(BaseBackupImport backup, Path from, String name, Path copy)
+      throws IOException {
+    byte[] bytes;
+    try (InputStream in = Files.newInputStream(from.resolve(name))) {
+      bytes = in.readAllBytes();
+    } catch (NoSuchFileException e) {
+      return;
+    }
+    backup.file(name, bytes.length, new ByteArrayInputStream(bytes));
+    Files.write(copy.resolve(name), bytes);
+    PostgresServer.own(copy.resolve(name));
+  }
+
+  /** Feeds all WAL that the primary has flushed. */
+  void catchUp(Timeline timeline) throws Exception {
+    long end = Lsn.parse(primary.currentLsn());
+    int segment = timeline.identity().walSegmentBytes();
+    byte[] chunk = new byte[128 << 10];
+    while (Long.compareUnsigned(timeline.resumeLsn(), end) < 0) {
+      long lsn = timeline.resumeLsn();
+      long perId = 0x1_0000_0000L / segment;
+      long number = lsn / segment;
+      Path file =
+          primary
+              .dataDirectory()
+              .resolve("pg_wal")
+              .resolve("%08X%08X%08X".formatted(1, number / perId, number % perId));
+      int offset = (int) (lsn % segment);
+      int length = (int) Math.min(Math.min(chunk.length, segment - offset), end - lsn);
+      try (java.nio.channels.FileChannel channel = java.nio.channels.FileChannel.open(file)) {
+        java.nio.ByteBuffer buffer = java.nio.ByteBuffer.wrap(chunk, 0, length);
+        while (buffer.hasRemaining() && channel.read(buffer, (long) offset + buffer.position()) >= 0) {}
+      }
+      timeline.receive(lsn, chunk, 0, length);
+    }
+  }
+}
