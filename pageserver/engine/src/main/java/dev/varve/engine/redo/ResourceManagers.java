@@ -32,9 +32,12 @@ public final class ResourceManagers {
       case 6 -> new MultiXactRedo();
       case 7 -> new RelMapRedo();
       case 8 -> new StandbyRedo();
+      case 9 -> new Heap2Redo();
+      case 10 -> new HeapRedo();
       case 11 -> new BtreeRedo();
       case 13 -> new GinRedo();
       case 17 -> new BrinRedo();
+      case 15 -> new SequenceRedo();
       case 18 -> new CommitTsRedo();
       case 19 -> new ReplicationOriginRedo();
       case 20 -> new GenericRedo();
