@@ -98,6 +98,9 @@ final class StandbyOracleIT {
             .setting("recovery_target_action", "shutdown")
             .setting("hot_standby", "off")
             .on(copy);
+    // Recovery stops before the first record behind the target: there has to be one, in a segment that is complete.
+    primary.execute(
+        "postgres", "select pg_logical_emit_message(false, 'varve', 'end')", "select pg_switch_wal()");
     Files.createFile(copy.resolve("recovery.signal"));
     PostgresServer.own(copy.resolve("recovery.signal"));
     standby.runToShutdown();
