@@ -12,6 +12,7 @@ import dev.varve.engine.tenant.TimelineId;
 import dev.varve.testkit.PostgresServer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,6 +29,7 @@ final class StandbyOracleIT {
   @CsvSource({"17, false", "18, true"})
   void pagesEqualAStandbys(int major, boolean checksums, @TempDir Path directory) throws Exception {
     Path copy = PostgresServer.temporaryDirectory();
+    Files.setPosixFilePermissions(copy, PosixFilePermissions.fromString("rwx------"));
     try (PostgresServer primary =
             PostgresServer.builder(major)
                 .checksums(checksums)
@@ -97,6 +99,7 @@ final class StandbyOracleIT {
             .setting("recovery_target_inclusive", "off")
             .setting("recovery_target_action", "shutdown")
             .setting("hot_standby", "off")
+            .setting("log_min_messages", "log")
             .on(copy);
     // Recovery stops before the first record behind the target: there has to be one, in a segment that is complete.
     primary.execute(
@@ -158,6 +161,7 @@ final class StandbyOracleIT {
       }
     }
     assertTrue(compared > 1000, "only " + compared + " blocks compared");
-    assertEquals(List.of(), differences.subList(0, Math.min(40, differences.size())));
+    assertEquals(
+        List.of(), differences.subList(0, Math.min(40, differences.size())), standby.log());
   }
 }
