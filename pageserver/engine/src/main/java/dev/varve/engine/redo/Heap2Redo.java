@@ -10,8 +10,9 @@ import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.wal.WalRecord;
 
 /**
- * The second set of heap records (resource manager 9): multi-insert, visibility, pruning and freezing. Follows PostgreSQL 15 to 18 {@code
- * heapam_xlog.h} and the {@code heap_xlog_} functions; opcodes 0x10 to 0x30 changed their meaning in 17 ({@link HeapPrune}).
+ * The second set of heap records (resource manager 9): multi-insert, visibility, pruning and
+ * freezing. Follows PostgreSQL 15 to 18 {@code heapam_xlog.h} and the {@code heap_xlog_} functions;
+ * opcodes 0x10 to 0x30 changed their meaning in 17 ({@link HeapPrune}).
  */
 public final class Heap2Redo implements ResourceManager {
   private static final int OPCODE = 0x70;
@@ -73,7 +74,8 @@ public final class Heap2Redo implements ResourceManager {
   }
 
   private static RedoException unknown(WalRecord record) {
-    return new RedoException("no heap2 record with blocks has info 0x" + Integer.toHexString(record.info));
+    return new RedoException(
+        "no heap2 record with blocks has info 0x" + Integer.toHexString(record.info));
   }
 
   private static boolean setAllVisible(byte[] page, RedoContext context) {

@@ -7,8 +7,9 @@ import static dev.varve.engine.bytes.LittleEndian.putU16;
 import dev.varve.engine.postgres.Page;
 
 /**
- * What heap redo does to a page as a whole: finding tuples, line pointers that are redirected, dead or unused, and compaction. Follows PostgreSQL 15 to 18 {@code
- * src/backend/storage/page/bufpage.c} and {@code src/backend/access/heap/pruneheap.c}.
+ * What heap redo does to a page as a whole: finding tuples, line pointers that are redirected, dead
+ * or unused, and compaction. Follows PostgreSQL 15 to 18 {@code src/backend/storage/page/bufpage.c}
+ * and {@code src/backend/access/heap/pruneheap.c}.
  */
 final class HeapPage {
   private static final int LP_REDIRECT = 2;
@@ -48,7 +49,10 @@ final class HeapPage {
     PageItems.putItemId(page, number, 0);
   }
 
-  /** Lays all tuples anew from the end of the page, in item order, and drops unused line pointers from the end ({@code PageRepairFragmentation}). */
+  /**
+   * Lays all tuples anew from the end of the page, in item order, and drops unused line pointers
+   * from the end ({@code PageRepairFragmentation}).
+   */
   static void repairFragmentation(byte[] page) {
     PageItems.checkHeader(page);
     int count = Page.itemCount(page);
@@ -90,7 +94,10 @@ final class HeapPage {
     setFreeLinesHint(page, unused > dropped);
   }
 
-  /** Drops unused line pointers from the end, but never the first ({@code PageTruncateLinePointerArray}). */
+  /**
+   * Drops unused line pointers from the end, but never the first ({@code
+   * PageTruncateLinePointerArray}).
+   */
   static void truncateLinePointers(byte[] page) {
     int count = Page.itemCount(page);
     int last = count;

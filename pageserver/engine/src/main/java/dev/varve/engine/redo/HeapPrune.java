@@ -7,8 +7,9 @@ import static dev.varve.engine.bytes.LittleEndian.u8;
 import dev.varve.engine.wal.WalRecord;
 
 /**
- * Pruning, vacuuming and freezing of heap pages: three records up to 16, one layout for all from 17 on. Follows PostgreSQL 15 to 18 {@code
- * src/include/access/heapam_xlog.h} and {@code src/backend/access/heap/pruneheap.c}.
+ * Pruning, vacuuming and freezing of heap pages: three records up to 16, one layout for all from 17
+ * on. Follows PostgreSQL 15 to 18 {@code src/include/access/heapam_xlog.h} and {@code
+ * src/backend/access/heap/pruneheap.c}.
  */
 final class HeapPrune {
   private static final int CLEANUP_LOCK = 0x04;

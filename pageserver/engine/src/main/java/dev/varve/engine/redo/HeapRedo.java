@@ -9,8 +9,9 @@ import dev.varve.engine.postgres.Page;
 import dev.varve.engine.wal.WalRecord;
 
 /**
- * Heap records (resource manager 10). Follows PostgreSQL 15 to 18 {@code heapam_xlog.h} and the {@code heap_xlog_} functions ({@code
- * src/backend/access/heap/heapam.c}, from 18 on {@code heapam_xlog.c}).
+ * Heap records (resource manager 10). Follows PostgreSQL 15 to 18 {@code heapam_xlog.h} and the
+ * {@code heap_xlog_} functions ({@code src/backend/access/heap/heapam.c}, from 18 on {@code
+ * heapam_xlog.c}).
  */
 public final class HeapRedo implements ResourceManager {
   private static final int OPCODE = 0x70;
@@ -39,7 +40,8 @@ public final class HeapRedo implements ResourceManager {
   private static final int HEADER_BYTES = 5;
 
   /** A tuple that is being put together; no tuple is longer than a page. */
-  private static final ThreadLocal<byte[]> TUPLE = ThreadLocal.withInitial(() -> new byte[Page.SIZE]);
+  private static final ThreadLocal<byte[]> TUPLE =
+      ThreadLocal.withInitial(() -> new byte[Page.SIZE]);
 
   @Override
   public String name() {
@@ -62,7 +64,8 @@ public final class HeapRedo implements ResourceManager {
       }
       case LOCK -> lock(record, page);
       case INPLACE -> inplace(record, page);
-      default -> throw new RedoException("no heap record has info 0x" + Integer.toHexString(record.info));
+      default ->
+          throw new RedoException("no heap record has info 0x" + Integer.toHexString(record.info));
     }
     return true;
   }
@@ -171,7 +174,10 @@ public final class HeapRedo implements ResourceManager {
     }
   }
 
-  /** Puts the new tuple together, from the record and the beginning and end of the old one, and adds it. */
+  /**
+   * Puts the new tuple together, from the record and the beginning and end of the old one, and adds
+   * it.
+   */
   private static void addUpdated(
       WalRecord record, byte[] page, int flags, int number, int old, int oldLength) {
     byte[] bytes = record.bytes;
@@ -210,9 +216,16 @@ public final class HeapRedo implements ResourceManager {
     if (suffix > oldLength) {
       throw new RedoException("an update takes " + suffix + " bytes of a shorter tuple");
     }
-    System.arraycopy(page, Math.max(old, 0) + oldLength - suffix, tuple, to + length + prefix, suffix);
+    System.arraycopy(
+        page, Math.max(old, 0) + oldLength - suffix, tuple, to + length + prefix, suffix);
     HeapTuple.build(
-        tuple, bytes, header, record.xid, i32(bytes, record.mainOffset + 8), record.blockNumber[0], number);
+        tuple,
+        bytes,
+        header,
+        record.xid,
+        i32(bytes, record.mainOffset + 8),
+        record.blockNumber[0],
+        number);
     PageItems.add(page, tuple, 0, to + length + prefix + suffix, number, true);
   }
 
@@ -248,7 +261,8 @@ public final class HeapRedo implements ResourceManager {
     return switch (record.info & OPCODE) {
       case INSERT, DELETE ->
           (flags & 1) != 0
-              && HeapVisibility.clear(record, blockId, 0, VisibilityMap.ALL_VISIBLE | VisibilityMap.ALL_FROZEN, page);
+              && HeapVisibility.clear(
+                  record, blockId, 0, VisibilityMap.ALL_VISIBLE | VisibilityMap.ALL_FROZEN, page);
       case LOCK ->
           (flags & LOCK_ALL_FROZEN_CLEARED) != 0
               && HeapVisibility.clear(record, blockId, 0, VisibilityMap.ALL_FROZEN, page);
@@ -263,7 +277,11 @@ public final class HeapRedo implements ResourceManager {
         }
         yield changed;
       }
-      default -> throw new RedoException("no heap record of info 0x" + Integer.toHexString(record.info) + " has a visibility map block");
+      default ->
+          throw new RedoException(
+              "no heap record of info 0x"
+                  + Integer.toHexString(record.info)
+                  + " has a visibility map block");
     };
   }
 
@@ -298,7 +316,8 @@ public final class HeapRedo implements ResourceManager {
       case TRUNCATE, CONFIRM, INPLACE -> {
         // Nothing beyond the page, but for logical decoding and caches.
       }
-      default -> throw new RedoException("no heap record has info 0x" + Integer.toHexString(record.info));
+      default ->
+          throw new RedoException("no heap record has info 0x" + Integer.toHexString(record.info));
     }
   }
 }

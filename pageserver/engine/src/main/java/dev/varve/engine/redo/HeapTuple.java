@@ -7,8 +7,8 @@ import static dev.varve.engine.bytes.LittleEndian.u16;
 import static dev.varve.engine.bytes.LittleEndian.u8;
 
 /**
- * The header of a heap tuple, as accessors over the page (or any array) that holds it at an offset. Follows PostgreSQL 17 {@code
- * src/include/access/htup_details.h}; the same in 15 to 18.
+ * The header of a heap tuple, as accessors over the page (or any array) that holds it at an offset.
+ * Follows PostgreSQL 17 {@code src/include/access/htup_details.h}; the same in 15 to 18.
  */
 final class HeapTuple {
   /** {@code SizeofHeapTupleHeader}: where the null bitmap starts. */
@@ -88,8 +88,9 @@ final class HeapTuple {
   }
 
   /**
-   * Forgets what was known of {@code xmax} and sets what a record's {@code infobits} say ({@code fix_infomask_from_infobits}): 1 multixact, 2 lock only, 4 exclusive, 8 key
-   * share, 0x10 keys updated.
+   * Forgets what was known of {@code xmax} and sets what a record's {@code infobits} say ({@code
+   * fix_infomask_from_infobits}): 1 multixact, 2 lock only, 4 exclusive, 8 key share, 0x10 keys
+   * updated.
    */
   static void setInfobits(byte[] page, int tuple, int infobits) {
     int infomask = u16(page, tuple + INFOMASK) & ~(XMAX_BITS | MOVED);
@@ -112,9 +113,11 @@ final class HeapTuple {
   /**
    * Writes the header of a tuple whose bytes behind it are there already.
    *
-   * @param header where infomask2, infomask and hoff stand in {@code from}, as {@code xl_heap_header} lays them out
+   * @param header where infomask2, infomask and hoff stand in {@code from}, as {@code
+   *     xl_heap_header} lays them out
    */
-  static void build(byte[] tuple, byte[] from, int header, int xmin, int xmax, int block, int number) {
+  static void build(
+      byte[] tuple, byte[] from, int header, int xmin, int xmax, int block, int number) {
     putI32(tuple, XMIN, xmin);
     putI32(tuple, XMAX, xmax);
     putI32(tuple, FIELD3, 0);

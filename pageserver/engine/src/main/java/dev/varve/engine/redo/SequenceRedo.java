@@ -6,8 +6,8 @@ import dev.varve.engine.postgres.Page;
 import dev.varve.engine.wal.WalRecord;
 
 /**
- * Sequence records (resource manager 15): each holds the sequence's one tuple, and the page is built anew. Follows PostgreSQL 17 {@code seq_redo} in {@code
- * src/backend/commands/sequence.c}.
+ * Sequence records (resource manager 15): each holds the sequence's one tuple, and the page is
+ * built anew. Follows PostgreSQL 17 {@code seq_redo} in {@code src/backend/commands/sequence.c}.
  */
 public final class SequenceRedo implements ResourceManager {
   private static final int LOG = 0x00;

@@ -18,8 +18,8 @@ import java.sql.Statement;
 import java.util.stream.Stream;
 
 /**
- * A real primary as the source of a timeline, without the network: a base backup by the low-level API, file by file, and WAL from the
- * files in {@code pg_wal}.
+ * A real primary as the source of a timeline, without the network: a base backup by the low-level
+ * API, file by file, and WAL from the files in {@code pg_wal}.
  */
 final class PrimaryFeed {
   private final PostgresServer primary;
@@ -130,7 +130,8 @@ final class PrimaryFeed {
       int length = (int) Math.min(Math.min(chunk.length, segment - offset), end - lsn);
       try (java.nio.channels.FileChannel channel = java.nio.channels.FileChannel.open(file)) {
         java.nio.ByteBuffer buffer = java.nio.ByteBuffer.wrap(chunk, 0, length);
-        while (buffer.hasRemaining() && channel.read(buffer, (long) offset + buffer.position()) >= 0) {}
+        while (buffer.hasRemaining()
+            && channel.read(buffer, (long) offset + buffer.position()) >= 0) {}
       }
       timeline.receive(lsn, chunk, 0, length);
     }

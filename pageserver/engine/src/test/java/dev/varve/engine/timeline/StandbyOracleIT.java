@@ -21,8 +21,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * File by file: after a workload, every block of every relation fork that Varve serves at an LSN equals what a stock standby has on disk after replaying the same
- * base backup and the same WAL to that LSN and shutting down. What a standby may leave otherwise is named where it is skipped.
+ * File by file: after a workload, every block of every relation fork that Varve serves at an LSN
+ * equals what a stock standby has on disk after replaying the same base backup and the same WAL to
+ * that LSN and shutting down. What a standby may leave otherwise is named where it is skipped.
  */
 final class StandbyOracleIT {
   @ParameterizedTest
@@ -84,7 +85,8 @@ final class StandbyOracleIT {
         "checkpoint",
         "create database other",
         "select pg_switch_wal()");
-    primary.execute("other", "create table o(i int)", "insert into o select generate_series(1, 1000)");
+    primary.execute(
+        "other", "create table o(i int)", "insert into o select generate_series(1, 1000)");
   }
 
   private static void compare(
@@ -93,17 +95,19 @@ final class StandbyOracleIT {
     PostgresServer standby =
         PostgresServer.builder(primary.major())
             .setting(
-                "restore_command",
-                "cp " + primary.dataDirectory().resolve("pg_wal") + "/%f %p")
+                "restore_command", "cp " + primary.dataDirectory().resolve("pg_wal") + "/%f %p")
             .setting("recovery_target_lsn", Lsn.format(lsn))
             .setting("recovery_target_inclusive", "off")
             .setting("recovery_target_action", "shutdown")
             .setting("hot_standby", "off")
             .setting("log_min_messages", "log")
             .on(copy);
-    // Recovery stops before the first record behind the target: there has to be one, in a segment that is complete.
+    // Recovery stops before the first record behind the target: there has to be one, in a segment
+    // that is complete.
     primary.execute(
-        "postgres", "select pg_logical_emit_message(false, 'varve', 'end')", "select pg_switch_wal()");
+        "postgres",
+        "select pg_logical_emit_message(false, 'varve', 'end')",
+        "select pg_switch_wal()");
     Files.createFile(copy.resolve("recovery.signal"));
     PostgresServer.own(copy.resolve("recovery.signal"));
     standby.runToShutdown();
@@ -154,8 +158,15 @@ final class StandbyOracleIT {
           int mismatch = java.util.Arrays.mismatch(ours, at, end, theirs, at, end);
           if (mismatch >= 0) {
             differences.add(
-                name + " block " + block + " differs at byte " + mismatch + ": "
-                    + ours[at + mismatch] + " instead of " + theirs[at + mismatch]);
+                name
+                    + " block "
+                    + block
+                    + " differs at byte "
+                    + mismatch
+                    + ": "
+                    + ours[at + mismatch]
+                    + " instead of "
+                    + theirs[at + mismatch]);
           }
         }
       }
