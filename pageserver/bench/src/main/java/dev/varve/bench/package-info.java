@@ -1,6 +1,4 @@
-/**
- * Benchmarks, each beside its rival.
- */
+/** Benchmarks, each beside its rival. */
 @NullMarked
 package dev.varve.bench;
 

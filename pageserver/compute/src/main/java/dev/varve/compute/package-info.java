@@ -1,6 +1,4 @@
-/**
- * The agent beside PostgreSQL.
- */
+/** The agent beside PostgreSQL. */
 @NullMarked
 package dev.varve.compute;
 

@@ -18,8 +18,9 @@ import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.apache.commons.compress.compressors.xz.XZCompressorInputStream;
 
 /**
- * PostgreSQL's programs, unpacked once per machine below the temporary directory from the Maven artifact that the build put among the
- * resources: {@code bin/}, {@code lib/}, {@code share/} with all contrib modules, but no {@code psql}.
+ * PostgreSQL's programs, unpacked once per machine below the temporary directory from the Maven
+ * artifact that the build put among the resources: {@code bin/}, {@code lib/}, {@code share/} with
+ * all contrib modules, but no {@code psql}.
  */
 public final class PostgresBinaries {
   private PostgresBinaries() {}

@@ -22,8 +22,10 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A real PostgreSQL server for a test: {@code initdb}, start, stop, kill. It listens on 127.0.0.1 at a free port and trusts everybody unless a password
- * is set. As root everything runs as {@link #UID}, since PostgreSQL refuses root. Everything is stopped and removed on close, or when the JVM ends.
+ * A real PostgreSQL server for a test: {@code initdb}, start, stop, kill. It listens on 127.0.0.1
+ * at a free port and trusts everybody unless a password is set. As root everything runs as {@link
+ * #UID}, since PostgreSQL refuses root. Everything is stopped and removed on close, or when the JVM
+ * ends.
  */
 public final class PostgresServer implements AutoCloseable {
   /** Who runs PostgreSQL when the test runs as root: nobody. */
@@ -151,13 +153,7 @@ public final class PostgresServer implements AutoCloseable {
   public static List<String> asPostgresUser(List<String> command) {
     List<String> whole = new ArrayList<>();
     if (isRoot()) {
-      whole.addAll(
-          List.of(
-              "setpriv",
-              "--reuid=" + UID,
-              "--regid=" + UID,
-              "--clear-groups",
-              "--"));
+      whole.addAll(List.of("setpriv", "--reuid=" + UID, "--regid=" + UID, "--clear-groups", "--"));
     }
     whole.addAll(command);
     return whole;
@@ -228,11 +224,10 @@ public final class PostgresServer implements AutoCloseable {
     all.put("port", Integer.toString(port));
     all.put("listen_addresses", "127.0.0.1");
     all.put("unix_socket_directories", "");
-    all.forEach(
-        (name, value) -> {
-          command.add("-c");
-          command.add(name + "=" + value);
-        });
+    all.forEach((name, value) -> {
+      command.add("-c");
+      command.add(name + "=" + value);
+    });
     process =
         new ProcessBuilder(asPostgresUser(command))
             .redirectErrorStream(true)

@@ -1,6 +1,4 @@
-/**
- * Fixtures for tests: real PostgreSQL servers of every major, workloads, comparisons.
- */
+/** Fixtures for tests: real PostgreSQL servers of every major, workloads, comparisons. */
 @NullMarked
 package dev.varve.testkit;
 
