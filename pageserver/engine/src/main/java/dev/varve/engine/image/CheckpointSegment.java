@@ -35,7 +35,6 @@ final class CheckpointSegment {
   static final int RECORD_BYTES = RECORD_HEADER + 2 + CheckPoint.SIZE;
 
   /** One WAL file: its name below {@code pg_wal} and its bytes, a whole segment. */
-  @SuppressWarnings("ArrayRecordComponent") // never compared
   record Segment(String name, byte[] bytes) {}
 
   private final ClusterIdentity identity;

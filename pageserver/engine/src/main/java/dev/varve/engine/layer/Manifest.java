@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param number 1 for the first
  * @param generation of the attachment that wrote it
- * @param major null while nothing was imported; then the fields below are 0
+ * @param majorOrNull null while nothing was imported; then the fields below are 0
  * @param startLsn the start of the base backup: the first delta layer begins here
  * @param readableFromLsn the end of the base backup; 0 while it lies beyond {@code publishedLsn}
  * @param publishedLsn every record up to here is in the layers
@@ -65,8 +65,8 @@ public record Manifest(
               .filter(layer -> !layer.isImage())
               .sorted(
                   Comparator.comparingLong(LayerDescriptor::startLsn)
-                      .thenComparing(LayerDescriptor::endLsn)
-                      .thenComparing(LayerDescriptor::firstKey))
+                      .thenComparingLong(LayerDescriptor::endLsn)
+                      .thenComparingLong(LayerDescriptor::firstKey))
               .toList();
       long reached = startLsn;
       long runStart = -1;

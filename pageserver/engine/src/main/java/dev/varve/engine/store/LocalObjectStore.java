@@ -13,6 +13,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -32,6 +33,10 @@ public final class LocalObjectStore implements ObjectStore {
   public LocalObjectStore(Path root) throws IOException {
     this.root = root.toAbsolutePath().normalize();
     Files.createDirectories(this.root);
+  }
+
+  private static Path directoryOf(Path object) {
+    return Objects.requireNonNull(object.getParent(), "an object is never the root");
   }
 
   private Path path(String name) {
@@ -76,7 +81,7 @@ public final class LocalObjectStore implements ObjectStore {
   @Override
   public void putFile(String name, Path file) throws IOException {
     Path target = path(name);
-    Files.createDirectories(target.getParent());
+    Files.createDirectories(directoryOf(target));
     Path temporary = temporary(target);
     Files.copy(file, temporary);
     try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
@@ -91,7 +96,7 @@ public final class LocalObjectStore implements ObjectStore {
     Path temporary = write(target, bytes);
     try {
       Files.createLink(target, temporary);
-      syncDirectory(target.getParent());
+      syncDirectory(directoryOf(target));
     } catch (FileAlreadyExistsException e) {
       throw new ObjectExistsException(name);
     } finally {
@@ -100,7 +105,7 @@ public final class LocalObjectStore implements ObjectStore {
   }
 
   private Path write(Path target, byte[] bytes) throws IOException {
-    Files.createDirectories(target.getParent());
+    Files.createDirectories(directoryOf(target));
     Path temporary = temporary(target);
     boolean written = false;
     try (FileChannel channel =
@@ -126,7 +131,7 @@ public final class LocalObjectStore implements ObjectStore {
   private static void rename(Path temporary, Path target) throws IOException {
     Files.move(
         temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    syncDirectory(target.getParent());
+    syncDirectory(directoryOf(target));
   }
 
   private static void syncDirectory(Path directory) throws IOException {

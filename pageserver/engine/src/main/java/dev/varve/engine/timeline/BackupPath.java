@@ -52,19 +52,17 @@ sealed interface BackupPath {
    * files.
    */
   static @Nullable BackupPath parse(String path) {
-    switch (path) {
-      case "PG_VERSION":
-        return Named.VERSION;
-      case "global/pg_control":
-        return Named.CONTROL_FILE;
-      case "backup_label":
-        return Named.BACKUP_LABEL;
-      case "tablespace_map":
-        return Named.TABLESPACE_MAP;
-      case "pg_logical/replorigin_checkpoint":
-        return Named.REPLICATION_ORIGINS;
-      default:
-        break;
+    BackupPath named =
+        switch (path) {
+          case "PG_VERSION" -> Named.VERSION;
+          case "global/pg_control" -> Named.CONTROL_FILE;
+          case "backup_label" -> Named.BACKUP_LABEL;
+          case "tablespace_map" -> Named.TABLESPACE_MAP;
+          case "pg_logical/replorigin_checkpoint" -> Named.REPLICATION_ORIGINS;
+          default -> null;
+        };
+    if (named != null) {
+      return named;
     }
     if (path.startsWith("global/")) {
       return inDirectory(RelFileLocator.GLOBAL_TABLESPACE, 0, path.substring(7));

@@ -129,7 +129,7 @@ public final class BaseBackupImport implements AutoCloseable {
       }
       case BACKUP_LABEL -> label = BackupLabel.parse(new String(bytes, StandardCharsets.UTF_8));
       case TABLESPACE_MAP -> {
-        for (String line : new String(bytes, StandardCharsets.UTF_8).split("\n")) {
+        for (String line : new String(bytes, StandardCharsets.UTF_8).lines().toList()) {
           int space = line.indexOf(' ');
           if (space > 0) {
             state.putTablespace(

@@ -88,7 +88,6 @@ public final class ClusterView {
    * @param relationMap the bytes of its {@code pg_filenode.map}, null in a tablespace that is not
    *     the database's own
    */
-  @SuppressWarnings("ArrayRecordComponent") // never compared
   public record Directory(int databaseOid, int tablespaceOid, byte @Nullable [] relationMap) {}
 
   /** Every database directory, {@code global/} among them. */
@@ -118,7 +117,6 @@ public final class ClusterView {
    * @param fullXid with its epoch
    * @param stateFile what {@code pg_twophase} holds for it
    */
-  @SuppressWarnings("ArrayRecordComponent") // never compared
   public record Prepared(long fullXid, byte[] stateFile) {}
 
   public List<Prepared> prepared() {

@@ -16,7 +16,6 @@ record DatabaseDirectories(List<Directory> directories) {
    * One directory; {@code relationMap} is the whole {@code pg_filenode.map}, null where there is
    * none.
    */
-  @SuppressWarnings("ArrayRecordComponent") // never compared
   record Directory(int tablespaceOid, byte @Nullable [] relationMap) {}
 
   static final DatabaseDirectories NONE = new DatabaseDirectories(List.of());

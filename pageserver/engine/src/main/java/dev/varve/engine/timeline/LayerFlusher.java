@@ -120,11 +120,13 @@ final class LayerFlusher {
     }
   }
 
+  /** Waits for a signal, at most so long; waking up early does no harm. */
+  @SuppressWarnings("WaitNotInLoop")
   private void await(Duration time) {
     lock.lock();
     try {
-      if (!closed && !work.await(time.toNanos(), TimeUnit.NANOSECONDS)) {
-        return;
+      if (!closed) {
+        work.awaitNanos(time.toNanos());
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -90,10 +90,11 @@ final class RelationDictionary {
   /** Adds a fork that {@link #find} does not know; returns its new id. */
   int add(int tablespaceOid, int databaseOid, int relationNumber, int fork) {
     Table current = table;
-    int id = FIRST + count;
-    if (count == current.relations.length) {
-      Table grown = new Table(count * 2);
-      for (int at = 0; at < count; at++) {
+    int present = count;
+    int id = FIRST + present;
+    if (present == current.relations.length) {
+      Table grown = new Table(present * 2);
+      for (int at = 0; at < present; at++) {
         grown.insert(
             FIRST + at,
             current.tablespaces[at],
@@ -106,7 +107,7 @@ final class RelationDictionary {
     } else {
       current.insert(id, tablespaceOid, databaseOid, relationNumber, fork);
     }
-    count++;
+    count = present + 1;
     return id;
   }
 
