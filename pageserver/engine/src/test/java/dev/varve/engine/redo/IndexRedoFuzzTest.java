@@ -1,0 +1,209 @@
+package dev.varve.engine.redo;
+
+import static dev.varve.engine.redo.BlockRecords.i32s;
+import static dev.varve.engine.redo.BlockRecords.join;
+import static dev.varve.engine.redo.BlockRecords.tuple;
+import static dev.varve.engine.redo.BlockRecords.u16s;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.varve.engine.postgres.Page;
+import dev.varve.engine.postgres.PostgresMajor;
+import dev.varve.engine.wal.WalRecord;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Damaged records on damaged pages of B-tree, GIN, BRIN and generic: a page or a {@link
+ * RedoException}, soon.
+ */
+class IndexRedoFuzzTest {
+  private static final long SEED = 90210;
+  private static final int ROUNDS = 60_000;
+
+  private record Sample(WalRecord record, int block, byte[] page) {}
+
+  private static byte[] btree(int level, int flags) {
+    byte[] page = new byte[Page.SIZE];
+    BtreePage.init(page, 3, 0, level, flags);
+    for (int i = 0; i < 40; i++) {
+      byte[] tuple = tuple(i / 4, 1, i + 1);
+      PageItems.add(page, tuple, 0, tuple.length, i + 1);
+    }
+    if (level == 0) {
+      byte[] intervals = u16s(1, 4, 9, 4, 17, 8);
+      BtreeDedup.merge(page, intervals, 0, 3);
+    }
+    return page;
+  }
+
+  private static byte[] gin(int flags) {
+    byte[] page = new byte[Page.SIZE];
+    GinPage.init(page, flags);
+    for (int i = 0; i < 20; i++) {
+      byte[] tuple = tuple(i, 1, i + 1);
+      PageItems.add(page, tuple, 0, tuple.length, i + 1);
+    }
+    return page;
+  }
+
+  private static byte[] ginLeaf() {
+    byte[] page = new byte[Page.SIZE];
+    byte[] list = new byte[Page.SIZE];
+    long[] tids = new long[50];
+    for (int i = 0; i < tids.length; i++) {
+      tids[i] = 5000 + i * 300L;
+    }
+    int size = GinPostingList.encode(tids, tids.length, list);
+    byte[] contents = new byte[size * 3];
+    for (int i = 0; i < 3; i++) {
+      System.arraycopy(list, 0, contents, i * size, size);
+    }
+    GinDataLeaf.init(page, contents, 0, contents.length);
+    return page;
+  }
+
+  private static byte[] brin(int type) {
+    byte[] page = gin(0);
+    page[Page.SIZE - 2] = (byte) type;
+    page[Page.SIZE - 1] = (byte) (type >>> 8);
+    return page;
+  }
+
+  private static List<Sample> samples() {
+    List<Sample> samples = new ArrayList<>();
+    byte[] leaf = btree(0, BtreePage.LEAF);
+    byte[] inner = btree(1, 0);
+    byte[] none = new byte[0];
+    byte[] meta = new byte[28];
+    byte[] two = join(tuple(1, 2, 3), tuple(4, 5, 6));
+    sample(samples, 11, 0x00, u16s(5), 0, tuple(3, 3, 3), leaf);
+    sample(samples, 11, 0x10, u16s(5), 1, none, leaf);
+    sample(samples, 11, 0x20, u16s(5), 2, meta, leaf);
+    sample(samples, 11, 0x30, join(i32s(0), u16s(9, 4, 0)), 0, two, leaf, 1);
+    sample(samples, 11, 0x40, join(i32s(0), u16s(9, 7, 2)), 0, two, leaf, 1);
+    sample(samples, 11, 0x30, join(i32s(1), u16s(9, 4, 0)), 1, two, inner, 0);
+    sample(samples, 11, 0x50, u16s(2), 0, join(u16s(2), tuple(3, 3, 3)), leaf);
+    sample(samples, 11, 0x60, u16s(2), 0, u16s(2, 4, 7, 4), leaf);
+    sample(samples, 11, 0x70, join(i32s(9), u16s(3, 1)), 0, u16s(2, 5, 7, 1, 2, 0, 2), leaf);
+    sample(samples, 11, 0xC0, u16s(3, 1), 0, u16s(2, 5, 7, 1, 2, 0, 2), leaf);
+    for (int block = 0; block < 4; block++) {
+      sample(samples, 11, 0x80, new byte[36], block, none, leaf);
+    }
+    sample(samples, 11, 0xA0, i32s(3, 1), 0, two, inner);
+    sample(samples, 11, 0xB0, join(u16s(3, 0), i32s(1, 2, 3, 4)), 1, none, inner);
+    byte[] data = ginLeaf();
+    byte[] changes =
+        join(
+            u16s(3),
+            new byte[] {0, 4, 2, 0, 0, 0, 9, 0, 1, 0, 0, 0, 9, 1, 1, 0, 1, 1, 2, 2},
+            new byte[8]);
+    sample(samples, 13, 0x10, join(i32s(16), new byte[16]), 0, none, data);
+    sample(samples, 13, 0x20, u16s(3), 0, changes, data);
+    sample(samples, 13, 0x90, none, 0, changes, data);
+    sample(
+        samples,
+        13,
+        0x20,
+        u16s(0, 0, 1, 0, 2),
+        0,
+        join(new byte[] {3, 0, 1, 0}, tuple(1, 2, 3)),
+        gin(0));
+    byte[] tree = gin(GinPage.DATA);
+    tree[GinPage.MAX_OFF] = 9;
+    sample(samples, 13, 0x20, u16s(1, 0, 1, 0, 2), 0, join(u16s(3), new byte[10]), tree);
+    sample(samples, 13, 0x50, join(u16s(3, 0), i32s(1, 2)), 1, none, tree);
+    sample(samples, 13, 0x60, join(new byte[80], i32s(2)), 1, two, gin(GinPage.LIST));
+    sample(samples, 13, 0x70, i32s(4, 2), 0, two, gin(GinPage.LIST));
+    sample(samples, 17, 0x10, join(i32s(4000, 8), u16s(21)), 0, tuple(1, 2, 3), brin(0xF093));
+    sample(samples, 17, 0x10, join(i32s(4000, 8), u16s(21)), 1, none, brin(0xF092), 0);
+    sample(samples, 17, 0x20, join(u16s(3, 0), i32s(4000, 8), u16s(21)), 2, none, brin(0xF093));
+    sample(samples, 17, 0x30, u16s(3), 0, two, brin(0xF093));
+    sample(samples, 17, 0x40, i32s(3), 0, none, brin(0xF091));
+    sample(samples, 17, 0x50, join(i32s(8, 4000), u16s(3)), 1, none, brin(0xF093));
+    sample(samples, 20, 0x00, none, 0, u16s(100, 4, 1, 1, 8000, 2, 7), leaf);
+    return samples;
+  }
+
+  private static void sample(
+      List<Sample> samples,
+      int rmid,
+      int info,
+      byte[] main,
+      int block,
+      byte[] data,
+      byte[] page,
+      int... others) {
+    samples.add(new Sample(BlockRecords.of(rmid, info, main, block, data, others), block, page));
+  }
+
+  @Test
+  void samplesAreSound() {
+    for (Sample sample : samples()) {
+      Redo.apply(
+          sample.record,
+          sample.block,
+          true,
+          sample.page.clone(),
+          new RedoContext(PostgresMajor.V18, false));
+    }
+  }
+
+  @Test
+  void damageIsAnError() {
+    List<Sample> samples = samples();
+    RedoContext context = new RedoContext(PostgresMajor.V17, false);
+    int[] failed = new int[1];
+    assertTimeoutPreemptively(
+        Duration.ofSeconds(60),
+        () -> {
+          for (int round = 0; round < ROUNDS; round++) {
+            Random random = new Random(SEED + round);
+            Sample sample = samples.get(round % samples.size());
+            WalRecord record = sample.record;
+            byte[] sound = record.bytes;
+            int soundMain = record.mainLength;
+            int soundData = record.blockDataLength[sample.block];
+            byte[] page = sample.page.clone();
+            record.bytes = damaged(random, sound, 3, sound.length);
+            if (random.nextInt(4) == 0) {
+              record.mainLength = random.nextInt(soundMain + 1);
+            }
+            if (random.nextInt(4) == 0) {
+              record.blockDataLength[sample.block] = random.nextInt(soundData + 1);
+            }
+            if (random.nextBoolean()) {
+              page = damaged(random, page, 4, 200);
+            }
+            if (random.nextInt(3) == 0) {
+              int at = Page.SIZE - 1 - random.nextInt(24);
+              page[at] = (byte) random.nextInt();
+            }
+            try {
+              Redo.apply(record, sample.block, true, page, context);
+            } catch (RedoException e) {
+              failed[0]++;
+            } catch (Throwable e) {
+              throw new AssertionError("seed " + (SEED + round), e);
+            } finally {
+              record.bytes = sound;
+              record.mainLength = soundMain;
+              record.blockDataLength[sample.block] = soundData;
+            }
+          }
+        });
+    assertTrue(failed[0] > ROUNDS / 20, () -> failed[0] + " refused");
+  }
+
+  private static byte[] damaged(Random random, byte[] bytes, int most, int range) {
+    byte[] damaged = bytes.clone();
+    for (int i = random.nextInt(most + 1); i > 0 && range > 0; i--) {
+      int at = random.nextInt(range);
+      damaged[at] = random.nextInt(3) == 0 ? (byte) -1 : (byte) random.nextInt();
+    }
+    return damaged;
+  }
+}
