@@ -91,10 +91,7 @@ final class ThinStartIT {
         compute.restart();
         assertEquals("1", compute.query("postgres", "select count(*) from written"));
         assertTrue(
-            compute
-                .log()
-                .lines()
-                .noneMatch(line -> line.matches(".*(WARNING|ERROR|PANIC):.*")),
+            compute.log().lines().noneMatch(line -> line.matches(".*(WARNING|ERROR|PANIC):.*")),
             compute.log());
       }
     } finally {
