@@ -1,0 +1,55 @@
+package dev.varve.compute.fuse;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+
+/**
+ * What a file system answers. Called by the threads of a {@link FuseSession}, several at a time; calls may block, but each must end.
+ *
+ * <p>A {@link FuseException} answers with its number; anything else thrown is answered with {@code EIO} and logged.
+ */
+public interface FuseFileSystem {
+  long ROOT = 1;
+
+  FuseAttributes lookup(long parent, String name) throws FuseException;
+
+  /** The kernel dropped {@code count} references that lookup, create or mkdir gave it. */
+  void forget(long node, long count);
+
+  FuseAttributes attributes(long node) throws FuseException;
+
+  FuseAttributes truncate(long node, long size) throws FuseException;
+
+  /** Changes permission bits, the lower 12 of {@code st_mode}. */
+  FuseAttributes changeMode(long node, int mode) throws FuseException;
+
+  FuseAttributes makeDirectory(long parent, String name, int mode) throws FuseException;
+
+  void unlink(long parent, String name) throws FuseException;
+
+  void removeDirectory(long parent, String name) throws FuseException;
+
+  /** @param noReplace fail with {@code EEXIST} when the new name exists */
+  void rename(long parent, String name, long newParent, String newName, boolean noReplace)
+      throws FuseException;
+
+  /** A handle that read, write and release get back. */
+  long open(long node) throws FuseException;
+
+  FuseAttributes create(long parent, String name, int mode) throws FuseException;
+
+  /** Fills {@code into} from its position; fewer bytes only at the end of the file. */
+  void read(long node, long handle, long offset, ByteBuffer into) throws FuseException;
+
+  /** Writes all of {@code from}. */
+  void write(long node, long handle, long offset, ByteBuffer from) throws FuseException;
+
+  void release(long node, long handle);
+
+  /** Makes the range part of the file, without changing what is there. */
+  void allocate(long node, long offset, long length, boolean keepSize) throws FuseException;
+
+  List<FuseDirectoryEntry> list(long node) throws FuseException;
+
+  FuseSpace space() throws FuseException;
+}

@@ -1,0 +1,147 @@
+package dev.varve.compute.mount;
+
+import dev.varve.compute.page.RelationFork;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The tree of a mount in a file, written after a clean unmount and taken back at the next start.
+ *
+ * <p>File, big-endian: magic {@code "VARVOVL1"}, i32 tablespace, the root's entries, u32 CRC32C of everything before it. Entries: i32
+ * count, then per entry a byte kind (1 directory, 2 file), UTF name, i32 mode, i64 time; a directory goes on with i32 database, byte
+ * listed and its entries; a file with byte hasSource, (i32 tablespace, database, relation, fork, i64 first block), i32 remote blocks, i64
+ * size, i64 bytes of the local file or -1, i32 words, i64 per word of the bitmap of local blocks.
+ */
+final class OverlayState {
+  private static final long MAGIC = 0x564152564F564C31L;
+
+  private OverlayState() {}
+
+  static void save(MountTree tree, Path file) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (DataOutputStream out = new DataOutputStream(bytes)) {
+      out.writeLong(MAGIC);
+      out.writeInt(tree.tablespace());
+      writeChildren(tree.root(), out);
+      CRC32C crc = new CRC32C();
+      crc.update(bytes.toByteArray());
+      out.writeInt((int) crc.getValue());
+    }
+    Path part = file.resolveSibling(file.getFileName() + ".part");
+    Files.write(part, bytes.toByteArray());
+    Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  private static void writeChildren(Node.Directory directory, DataOutputStream out)
+      throws IOException {
+    out.writeInt(directory.children.size());
+    for (Node child : directory.children.values()) {
+      out.writeByte(child instanceof Node.Directory ? 1 : 2);
+      out.writeUTF(child.name);
+      out.writeInt(child.mode);
+      out.writeLong(child.modifiedNanos);
+      switch (child) {
+        case Node.Directory below -> {
+          out.writeInt(below.database);
+          out.writeBoolean(below.listed);
+          writeChildren(below, out);
+        }
+        case Node.File file -> writeFile(file.content.state(), out);
+      }
+    }
+  }
+
+  private static void writeFile(LocalFile.State state, DataOutputStream out) throws IOException {
+    LocalFile.Source source = state.source();
+    out.writeBoolean(source != null);
+    if (source != null) {
+      RelationFork fork = source.fork();
+      out.writeInt(fork.tablespace());
+      out.writeInt(fork.database());
+      out.writeInt(fork.relation());
+      out.writeInt(fork.fork());
+      out.writeLong(source.firstBlock());
+    }
+    out.writeInt(state.remoteBlocks());
+    out.writeLong(state.size());
+    out.writeLong(state.backingBytes());
+    out.writeInt(state.local().length);
+    for (long word : state.local()) {
+      out.writeLong(word);
+    }
+  }
+
+  /**
+   * Fills an empty tree.
+   *
+   * @throws IOException when the file is damaged, or a local file is not as it was left
+   */
+  static void load(MountTree tree, Path file) throws IOException {
+    byte[] bytes = Files.readAllBytes(file);
+    if (bytes.length < 20) {
+      throw new IOException(file + " is damaged: " + bytes.length + " bytes");
+    }
+    CRC32C crc = new CRC32C();
+    crc.update(bytes, 0, bytes.length - 4);
+    if ((int) crc.getValue() != ByteBuffer.wrap(bytes).getInt(bytes.length - 4)) {
+      throw new IOException(file + " is damaged: its checksum does not match");
+    }
+    DataInputStream in = new DataInputStream(new ByteArrayInputStream(bytes));
+    if (in.readLong() != MAGIC || in.readInt() != tree.tablespace()) {
+      throw new IOException(file + " is not the overlay state of tablespace " + tree.tablespace());
+    }
+    readChildren(tree, tree.root(), in);
+  }
+
+  private static void readChildren(MountTree tree, Node.Directory directory, DataInputStream in)
+      throws IOException {
+    int count = in.readInt();
+    for (int i = 0; i < count; i++) {
+      int kind = in.readByte();
+      String name = in.readUTF();
+      int mode = in.readInt();
+      long time = in.readLong();
+      if (kind == 1) {
+        Node.Directory below = tree.addDirectory(directory, name, mode, in.readInt());
+        below.modifiedNanos = time;
+        below.listed = in.readBoolean();
+        readChildren(tree, below, in);
+      } else {
+        LocalFile content = readFile(tree, tree.path(directory).resolve(name), in);
+        tree.addFile(directory, name, mode, content).modifiedNanos = time;
+      }
+    }
+  }
+
+  private static LocalFile readFile(MountTree tree, Path backing, DataInputStream in)
+      throws IOException {
+    LocalFile.@Nullable Source source = null;
+    if (in.readBoolean()) {
+      RelationFork fork =
+          new RelationFork(in.readInt(), in.readInt(), in.readInt(), in.readInt());
+      source = new LocalFile.Source(fork, in.readLong());
+    }
+    int remoteBlocks = in.readInt();
+    long size = in.readLong();
+    long backingBytes = in.readLong();
+    long[] words = new long[in.readInt()];
+    for (int i = 0; i < words.length; i++) {
+      words[i] = in.readLong();
+    }
+    long found = Files.exists(backing) ? Files.size(backing) : -1;
+    if (found != backingBytes) {
+      throw new IOException(
+          backing + " was changed since the last stop: " + found + " bytes instead of " + backingBytes);
+    }
+    return new LocalFile(tree.fetcher(), backing, source, remoteBlocks, new BlockSet(words), size);
+  }
+}

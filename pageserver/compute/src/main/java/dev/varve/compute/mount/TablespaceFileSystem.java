@@ -1,0 +1,386 @@
+package dev.varve.compute.mount;
+
+import dev.varve.compute.fuse.Errno;
+import dev.varve.compute.fuse.FuseAttributes;
+import dev.varve.compute.fuse.FuseDirectoryEntry;
+import dev.varve.compute.fuse.FuseException;
+import dev.varve.compute.fuse.FuseFileSystem;
+import dev.varve.compute.fuse.FuseSpace;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.FileStore;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The tree of one tablespace: database directories whose relation files appear when the directory is first used, and everything that
+ * PostgreSQL makes itself.
+ *
+ * <p>{@code namespace} guards the tree; it is never held over a read from the source. Paths below the overlay directory are those of the
+ * tree, so that a local file can be found by its name.
+ */
+final class TablespaceFileSystem implements FuseFileSystem {
+  private static final Logger LOG = Logger.getLogger(TablespaceFileSystem.class.getName());
+
+  private final MountTree tree;
+  private final DirectoryListing listing;
+  private final Path overlay;
+  private final int user;
+  private final int group;
+  private final ReentrantLock namespace;
+  private final ConcurrentHashMap<Long, ReadAhead> handles = new ConcurrentHashMap<>();
+  private final AtomicLong nextHandle = new AtomicLong(1);
+
+  TablespaceFileSystem(MountTree tree, DirectoryListing listing, int user, int group) {
+    this.tree = tree;
+    this.listing = listing;
+    this.overlay = tree.overlay();
+    this.namespace = tree.lock();
+    this.user = user;
+    this.group = group;
+  }
+
+  @Override
+  public FuseAttributes lookup(long parent, String name) throws FuseException {
+    Node.Directory directory = listed(parent);
+    namespace.lock();
+    try {
+      Node child = directory.children.get(name);
+      if (child == null) {
+        throw new FuseException(Errno.ENOENT);
+      }
+      child.lookups++;
+      return attributes(child);
+    } finally {
+      namespace.unlock();
+    }
+  }
+
+  @Override
+  public void forget(long id, long count) {
+    namespace.lock();
+    try {
+      Node node = tree.get(id);
+      if (node != null) {
+        node.lookups -= count;
+        if (node.unlinked && node.lookups <= 0) {
+          tree.remove(node);
+        }
+      }
+    } finally {
+      namespace.unlock();
+    }
+  }
+
+  @Override
+  public FuseAttributes attributes(long id) throws FuseException {
+    return attributes(node(id));
+  }
+
+  private FuseAttributes attributes(Node node) {
+    return switch (node) {
+      case Node.Directory directory ->
+          new FuseAttributes(
+              node.id,
+              4096,
+              FuseAttributes.TYPE_DIRECTORY | node.mode,
+              2,
+              user,
+              group,
+              directory.modifiedNanos);
+      case Node.File file ->
+          new FuseAttributes(
+              node.id,
+              file.content.size(),
+              FuseAttributes.TYPE_FILE | node.mode,
+              node.unlinked ? 0 : 1,
+              user,
+              group,
+              file.modifiedNanos);
+    };
+  }
+
+  @Override
+  public FuseAttributes truncate(long id, long size) throws FuseException {
+    Node.File file = file(id);
+    if (size < 0) {
+      throw new FuseException(Errno.EINVAL);
+    }
+    file.content.truncate(size);
+    file.modifiedNanos = MountTree.now();
+    return attributes(file);
+  }
+
+  @Override
+  public FuseAttributes changeMode(long id, int mode) throws FuseException {
+    Node node = node(id);
+    node.mode = mode;
+    return attributes(node);
+  }
+
+  @Override
+  public FuseAttributes makeDirectory(long parent, String name, int mode) throws FuseException {
+    Node.Directory directory = listed(parent);
+    namespace.lock();
+    try {
+      absent(directory, name);
+      Files.createDirectories(path(directory).resolve(name));
+      Node.Directory made = tree.addDirectory(directory, name, mode & 07777, 0);
+      made.lookups++;
+      return attributes(made);
+    } catch (IOException e) {
+      throw localFailure(e);
+    } finally {
+      namespace.unlock();
+    }
+  }
+
+  @Override
+  public void unlink(long parent, String name) throws FuseException {
+    Node.Directory directory = listed(parent);
+    namespace.lock();
+    try {
+      Node child = directory.children.get(name);
+      if (child == null) {
+        throw new FuseException(Errno.ENOENT);
+      }
+      if (!(child instanceof Node.File file)) {
+        throw new FuseException(Errno.EISDIR);
+      }
+      drop(directory, file);
+    } catch (IOException e) {
+      throw localFailure(e);
+    } finally {
+      namespace.unlock();
+    }
+  }
+
+  private void drop(Node.Directory directory, Node.File file) throws IOException {
+    file.content.unlink();
+    directory.children.remove(file.name);
+    directory.modifiedNanos = MountTree.now();
+    file.unlinked = true;
+    if (file.lookups <= 0) {
+      tree.remove(file);
+    }
+  }
+
+  @Override
+  public void removeDirectory(long parent, String name) throws FuseException {
+    Node.Directory directory = listed(parent);
+    Node child;
+    namespace.lock();
+    try {
+      child = directory.children.get(name);
+    } finally {
+      namespace.unlock();
+    }
+    if (child == null) {
+      throw new FuseException(Errno.ENOENT);
+    }
+    if (!(child instanceof Node.Directory)) {
+      throw new FuseException(Errno.ENOTDIR);
+    }
+    Node.Directory victim = listed(child.id);
+    namespace.lock();
+    try {
+      if (!victim.children.isEmpty()) {
+        throw new FuseException(Errno.ENOTEMPTY);
+      }
+      Files.deleteIfExists(path(victim));
+      directory.children.remove(name);
+      victim.unlinked = true;
+      if (victim.lookups <= 0) {
+        tree.remove(victim);
+      }
+    } catch (IOException e) {
+      throw localFailure(e);
+    } finally {
+      namespace.unlock();
+    }
+  }
+
+  @Override
+  public void rename(long parent, String name, long newParent, String newName, boolean noReplace)
+      throws FuseException {
+    Node.Directory from = listed(parent);
+    Node.Directory to = listed(newParent);
+    namespace.lock();
+    try {
+      Node child = from.children.get(name);
+      if (child == null) {
+        throw new FuseException(Errno.ENOENT);
+      }
+      if (!(child instanceof Node.File file)) {
+        throw new FuseException(Errno.EOPNOTSUPP); // PostgreSQL renames no directory here
+      }
+      Node old = to.children.get(newName);
+      if (old == child) {
+        return;
+      }
+      if (old != null) {
+        if (noReplace) {
+          throw new FuseException(Errno.EEXIST);
+        }
+        if (!(old instanceof Node.File oldFile)) {
+          throw new FuseException(Errno.EISDIR);
+        }
+        drop(to, oldFile);
+      }
+      Path target = path(to);
+      Files.createDirectories(target);
+      file.content.moveTo(target.resolve(newName));
+      from.children.remove(name);
+      file.name = newName;
+      to.children.put(newName, file);
+    } catch (IOException e) {
+      throw localFailure(e);
+    } finally {
+      namespace.unlock();
+    }
+  }
+
+  @Override
+  public long open(long id) throws FuseException {
+    file(id).content.open();
+    long handle = nextHandle.getAndIncrement();
+    handles.put(handle, new ReadAhead());
+    return handle;
+  }
+
+  @Override
+  public FuseAttributes create(long parent, String name, int mode) throws FuseException {
+    Node.Directory directory = listed(parent);
+    namespace.lock();
+    try {
+      absent(directory, name);
+      Path directoryPath = path(directory);
+      Files.createDirectories(directoryPath);
+      Path backing = directoryPath.resolve(name);
+      Files.deleteIfExists(backing);
+      Node.File made = tree.addLocalFile(directory, name, mode & 07777, backing, 0);
+      made.lookups++;
+      return attributes(made);
+    } catch (IOException e) {
+      throw localFailure(e);
+    } finally {
+      namespace.unlock();
+    }
+  }
+
+  @Override
+  public void read(long id, long handle, long offset, ByteBuffer into) throws FuseException {
+    file(id).content.read(offset, into, handles.get(handle));
+  }
+
+  @Override
+  public void write(long id, long handle, long offset, ByteBuffer from) throws FuseException {
+    Node.File file = file(id);
+    file.content.write(offset, from);
+    file.modifiedNanos = MountTree.now();
+  }
+
+  @Override
+  public void release(long id, long handle) {
+    handles.remove(handle);
+    if (tree.get(id) instanceof Node.File file) {
+      file.content.close();
+    }
+  }
+
+  @Override
+  public void allocate(long id, long offset, long length, boolean keepSize) throws FuseException {
+    Node.File file = file(id);
+    if (length > space().available()) {
+      throw new FuseException(Errno.ENOSPC);
+    }
+    if (!keepSize) {
+      file.content.extend(offset + length);
+    }
+  }
+
+  @Override
+  public List<FuseDirectoryEntry> list(long id) throws FuseException {
+    Node.Directory directory = listed(id);
+    namespace.lock();
+    try {
+      List<FuseDirectoryEntry> entries = new ArrayList<>(directory.children.size() + 2);
+      entries.add(new FuseDirectoryEntry(id, ".", FuseAttributes.TYPE_DIRECTORY));
+      long up = directory.parent == null ? id : directory.parent.id;
+      entries.add(new FuseDirectoryEntry(up, "..", FuseAttributes.TYPE_DIRECTORY));
+      for (Node child : directory.children.values()) {
+        int type =
+            child instanceof Node.Directory
+                ? FuseAttributes.TYPE_DIRECTORY
+                : FuseAttributes.TYPE_FILE;
+        entries.add(new FuseDirectoryEntry(child.id, child.name, type));
+      }
+      return entries;
+    } finally {
+      namespace.unlock();
+    }
+  }
+
+  @Override
+  public FuseSpace space() throws FuseException {
+    try {
+      FileStore store = Files.getFileStore(overlay);
+      return new FuseSpace(
+          store.getTotalSpace(), store.getUnallocatedSpace(), store.getUsableSpace());
+    } catch (IOException e) {
+      throw localFailure(e);
+    }
+  }
+
+  private Node node(long id) throws FuseException {
+    Node node = tree.get(id);
+    if (node == null) {
+      throw new FuseException(Errno.ENOENT);
+    }
+    return node;
+  }
+
+  private Node.File file(long id) throws FuseException {
+    if (node(id) instanceof Node.File file) {
+      return file;
+    }
+    throw new FuseException(Errno.EISDIR);
+  }
+
+  /** The directory, with its relations known; EIO when the source cannot tell them. */
+  private Node.Directory listed(long id) throws FuseException {
+    if (!(node(id) instanceof Node.Directory directory)) {
+      throw new FuseException(Errno.ENOTDIR);
+    }
+    if (!directory.listed) {
+      listing.await(directory);
+    }
+    return directory;
+  }
+
+  private Path path(Node.Directory directory) {
+    return tree.path(directory);
+  }
+
+  private static void absent(Node.Directory directory, String name) throws FuseException {
+    @Nullable Node there = directory.children.get(name);
+    if (there != null) {
+      throw new FuseException(Errno.EEXIST);
+    }
+  }
+
+  private FuseException localFailure(IOException e) {
+    LOG.log(Level.SEVERE, "changing " + overlay + " failed", e);
+    tree.fetcher().counters().localWriteErrors.incrementAndGet();
+    String message = String.valueOf(e.getMessage());
+    return new FuseException(message.contains("No space left") ? Errno.ENOSPC : Errno.EIO);
+  }
+}
