@@ -6,7 +6,7 @@ import java.util.HexFormat;
 import java.util.List;
 
 /** Writes down what it is told, one line an effect, for tests. */
-public final class RecordingEffects implements ClusterEffects {
+public class RecordingEffects implements ClusterEffects {
   private static final List<String> SLRUS = List.of("xact", "offsets", "members", "commit_ts");
 
   private final List<String> lines = new ArrayList<>();
@@ -16,7 +16,7 @@ public final class RecordingEffects implements ClusterEffects {
     this.tracksCommitTimestamps = tracksCommitTimestamps;
   }
 
-  public List<String> lines() {
+  public final List<String> lines() {
     return lines;
   }
 
