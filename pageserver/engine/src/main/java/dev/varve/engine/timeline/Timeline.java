@@ -313,6 +313,35 @@ public final class Timeline implements AutoCloseable {
     }
   }
 
+  /**
+   * The same, when the page cache has every one of them: never blocks.
+   *
+   * @return false when it has not, or nothing may be read at {@code lsn}; {@code target} is undefined then
+   */
+  public boolean readCachedPages(
+      RelFileLocator relation,
+      int fork,
+      int firstBlock,
+      int count,
+      long lsn,
+      byte[] target,
+      int offset) {
+    int id =
+        dictionary.find(
+            relation.tablespaceOid(), relation.databaseOid(), relation.relationNumber(), fork);
+    if (id < 0) {
+      return false;
+    }
+    for (int i = 0; i < count; i++) {
+      byte[] page = pageCache.get(serial, KeySpace.key(id, firstBlock + i), lsn);
+      if (page == null) {
+        return false;
+      }
+      System.arraycopy(page, 0, target, offset + i * Page.SIZE, Page.SIZE);
+    }
+    return true;
+  }
+
   private byte[] materialise(RelFileLocator relation, int fork, long key, long lsn, Chain chain) {
     byte[] page = new byte[Page.SIZE];
     if (!reader.page(key, lsn, page, chain)) {
