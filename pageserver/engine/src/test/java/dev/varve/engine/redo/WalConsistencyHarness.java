@@ -33,11 +33,6 @@ import java.util.TreeMap;
  * them; all others from nothing.
  */
 final class WalConsistencyHarness {
-  /** What a test does to the server. */
-  interface Workload {
-    void run(PostgresServer server, Connection connection, Statement statement) throws Exception;
-  }
-
   /**
    * What was compared.
    *
@@ -78,7 +73,8 @@ final class WalConsistencyHarness {
    * Runs the workload on a server of this major; only records of {@code rmids} are redone and
    * compared.
    */
-  static Report run(PostgresMajor major, Set<Integer> rmids, Workload workload) throws Exception {
+  static Report run(PostgresMajor major, Set<Integer> rmids, List<String> workload)
+      throws Exception {
     try (PostgresServer server =
         PostgresServer.builder(major.number())
             .setting("wal_consistency_checking", "all")
@@ -97,7 +93,9 @@ final class WalConsistencyHarness {
         startLsn =
             Lsn.parse(server.query("postgres", "select pg_current_wal_insert_lsn()"))
                 & -SEGMENT_SIZE;
-        workload.run(server, connection, statement);
+        for (String sql : workload) {
+          statement.execute(sql);
+        }
         server.execute("postgres", "checkpoint");
         endLsn = Lsn.parse(server.currentLsn());
       }

@@ -1,0 +1,176 @@
+package dev.varve.engine.redo;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Statements, to be run one by one in one session, that make PostgreSQL write every kind of index
+ * record it can.
+ */
+public final class IndexWorkloads {
+  private IndexWorkloads() {}
+
+  /** Splits of all levels, posting lists, deletion of items and pages. */
+  public static List<String> btree() {
+    List<String> sql = new ArrayList<>();
+    // Wide keys: splits on inner levels, to the left, to the right and in the middle.
+    sql.add("create table wide (k text collate \"C\", n int)");
+    sql.add("alter table wide alter k set storage plain");
+    sql.add("create index wide_k on wide (k) with (deduplicate_items = off)");
+    sql.add(
+        "insert into wide select repeat(md5((i * 7919 % 2500)::text), 25), i from generate_series(1, 2500) i");
+    sql.add(
+        "insert into wide select to_char(100000 - i, 'FM000000') || repeat('d', 900), i from generate_series(1, 400) i");
+    // Narrow keys, ascending, descending and random.
+    sql.add("create table narrow (a int primary key, b int, c int)");
+    sql.add("create index narrow_b on narrow (b)");
+    sql.add("create index narrow_c on narrow (c)");
+    sql.add("insert into narrow select i, -i, (i * 7919) % 10007 from generate_series(1, 12000) i");
+    // Duplicates: deduplication, then TIDs from freed heap pages that fall into posting lists.
+    sql.add("create table twins (id int, k int)");
+    sql.add("create index twins_k on twins (k)");
+    sql.add("insert into twins select i, i % 7 from generate_series(1, 8000) i");
+    sql.add("delete from twins where id % 5 = 0");
+    sql.add("vacuum twins");
+    sql.add("insert into twins select i, i % 7 from generate_series(1, 3000) i");
+    sql.add("delete from twins where id % 3 = 0 and id < 2500");
+    sql.add("vacuum twins");
+    sql.add("insert into twins select i, i % 3 from generate_series(1, 3000) i");
+    // Versions that churn: bottom-up deletion, partly of posting lists.
+    sql.add("create table churn (id int, k int, v int) with (fillfactor = 50)");
+    sql.add("create index churn_k on churn (k)");
+    sql.add("create index churn_v on churn (v)");
+    sql.add("insert into churn select i, i % 20, i from generate_series(1, 600) i");
+    for (int i = 0; i < 25; i++) {
+      sql.add("update churn set v = v + 1");
+    }
+    // Items known dead: simple deletion when a page is full.
+    sql.add("delete from churn where id % 2 = 0");
+    sql.add("set enable_seqscan = off");
+    sql.add("set enable_bitmapscan = off");
+    sql.add("select count(v) from churn where v > 0");
+    sql.add("select count(v) from churn where k >= 0");
+    sql.add("insert into churn select i, i % 20, i from generate_series(1, 3000) i");
+    // Whole pages go, up to branches and the root of what stays.
+    sql.add("delete from narrow where a between 1000 and 11000");
+    sql.add("vacuum narrow");
+    sql.add("delete from wide where n % 100 <> 0");
+    sql.add("vacuum wide");
+    sql.add("delete from narrow where a > 50");
+    sql.add("vacuum narrow");
+    sql.add("vacuum narrow");
+    sql.add("insert into narrow select i, -i, i from generate_series(20000, 26000) i");
+    sql.add("delete from narrow");
+    sql.add("vacuum narrow");
+    sql.add("insert into narrow select i, -i, i from generate_series(1, 9000) i");
+    return sql;
+  }
+
+  /** Entry trees, posting trees, the pending list, vacuum. */
+  public static List<String> gin() {
+    List<String> sql = new ArrayList<>();
+    // Straight insertion: one heavy key per row makes posting trees of several levels, many light
+    // ones an entry tree.
+    sql.add("create table direct (id int, v int[])");
+    sql.add("create index direct_v on direct using gin (v) with (fastupdate = off)");
+    sql.add(
+        "insert into direct select i, array[i % 3, 100 + i % 500, 1000 + i] from generate_series(1, 25000) i");
+    // Wide keys: splits of inner entry pages.
+    sql.add("create table wide_entries (id int, v text[])");
+    sql.add("create index wide_entries_v on wide_entries using gin (v) with (fastupdate = off)");
+    sql.add(
+        "insert into wide_entries select i, array[(select string_agg(md5(i || ' ' || j), '') from generate_series(1, 30) j)] from generate_series(1, 500) i");
+    // Scattered vacuum and refilling: TIDs are added in the middle of segments.
+    sql.add("delete from direct where id % 7 = 3");
+    sql.add("vacuum direct");
+    sql.add(
+        "insert into direct select i, array[i % 3, 100 + i % 700] from generate_series(1, 6000) i");
+    sql.add("delete from direct where id % 2 = 0 or id > 20000");
+    sql.add("vacuum direct");
+    sql.add("insert into direct select i, array[i % 2, 7] from generate_series(1, 4000) i");
+    // Pages of posting trees go.
+    sql.add("create table gone (id int, v int[])");
+    sql.add("create index gone_v on gone using gin (v) with (fastupdate = off)");
+    sql.add("insert into gone select i, array[1] from generate_series(1, 60000) i");
+    sql.add("delete from gone where id between 5000 and 55000");
+    sql.add("vacuum gone");
+    sql.add("insert into gone select i, array[1] from generate_series(1, 20000) i");
+    sql.add("delete from gone where id < 15000");
+    sql.add("vacuum gone");
+    // The pending list: pages of one row's tuples, rows over several pages, appending, cleaning up.
+    sql.add("create table pending (id int, v int[])");
+    sql.add(
+        "create index pending_v on pending using gin (v) with (fastupdate = on, gin_pending_list_limit = 64)");
+    sql.add("insert into pending select i, array[i % 3, i] from generate_series(1, 3000) i");
+    sql.add(
+        "insert into pending select i, array(select j + i from generate_series(1, 1500) j) from generate_series(1, 4) i");
+    sql.add("insert into pending select i, array[i % 3] from generate_series(1, 2000) i");
+    sql.add("select gin_clean_pending_list('pending_v')");
+    sql.add("insert into pending values (1, array[7, 8, 9])");
+    sql.add("vacuum pending");
+    sql.add("create index direct_again on direct using gin (v)");
+    sql.add("insert into direct select i, array[i % 3, i] from generate_series(1, 3000) i");
+    sql.add("vacuum direct");
+    return sql;
+  }
+
+  /** Ranges summarized, moved and forgotten; the extension bloom writes generic records. */
+  public static List<String> brinAndGeneric() {
+    List<String> sql = new ArrayList<>();
+    // One row a heap page and one page a range: a revmap of several pages, whose extension
+    // evacuates regular pages.
+    sql.add("create table ranges (id int, t text) with (fillfactor = 10)");
+    sql.add("alter table ranges alter t set storage plain");
+    sql.add("create index ranges_id on ranges using brin (id, t) with (pages_per_range = 1)");
+    sql.add(
+        "insert into ranges select i, to_char(i, 'FM000000') || repeat('x', 900) from generate_series(1, 3200) i");
+    sql.add("vacuum ranges");
+    sql.add("select brin_summarize_new_values('ranges_id')");
+    // Summaries that grow move to other pages, those that do not stay.
+    sql.add("create table grows (id int, t text)");
+    sql.add("alter table grows alter t set storage plain");
+    sql.add(
+        "create index grows_t on grows using brin (t) with (pages_per_range = 1, autosummarize = off)");
+    sql.add("create index grows_id on grows using brin (id) with (pages_per_range = 1)");
+    sql.add("insert into grows select i, 'k' from generate_series(1, 20000) i");
+    sql.add("vacuum grows");
+    sql.add("delete from grows where id % 2 = 0");
+    sql.add("vacuum grows");
+    for (int length = 10; length < 1000; length += 110) {
+      sql.add(
+          "insert into grows select -i * "
+              + length
+              + ", repeat('z', "
+              + length
+              + ") from generate_series(1, 200) i");
+    }
+    // Ranges lose their summaries and get them again.
+    for (int block = 0; block < 2000; block += 13) {
+      sql.add("select brin_desummarize_range('ranges_id', " + block + ")");
+    }
+    sql.add("select brin_summarize_new_values('ranges_id')");
+    sql.add("select brin_desummarize_range('grows_id', 3)");
+    sql.add("select brin_summarize_range('grows_id', 3)");
+    sql.add("create table multi (id int)");
+    sql.add(
+        "create index multi_id on multi using brin (id int4_minmax_multi_ops) with (pages_per_range = 1)");
+    sql.add(
+        "create index multi_bloom on multi using brin (id int4_bloom_ops) with (pages_per_range = 2)");
+    sql.add("insert into multi select (i * 7919) % 100003 from generate_series(1, 5000) i");
+    sql.add("vacuum multi");
+    sql.add("insert into multi select (i * 7907) % 100003 from generate_series(1, 5000) i");
+    sql.add("vacuum multi");
+    // Generic records.
+    sql.add("create extension bloom");
+    sql.add("create table blooms (a int, b int)");
+    sql.add("create index blooms_ab on blooms using bloom (a, b)");
+    sql.add("insert into blooms select i, i * 7 from generate_series(1, 8000) i");
+    sql.add("delete from blooms where a % 3 = 0");
+    sql.add("vacuum blooms");
+    sql.add("insert into blooms select i, i * 7 from generate_series(1, 4000) i");
+    sql.add("delete from blooms");
+    sql.add("vacuum blooms");
+    sql.add("insert into blooms select i, i * 7 from generate_series(1, 1000) i");
+    return sql;
+  }
+}
