@@ -55,6 +55,14 @@ public final class PostgresServer implements AutoCloseable {
     Runtime.getRuntime().addShutdownHook(hook);
   }
 
+  /** A server that someone else runs: for queries only. */
+  public static PostgresServer connectedTo(int major, int port) {
+    Path nowhere = Path.of("/nonexistent");
+    PostgresServer server = new PostgresServer(builder(major), nowhere, false, nowhere);
+    server.port = port;
+    return server;
+  }
+
   public static Builder builder(int major) {
     return new Builder(major);
   }

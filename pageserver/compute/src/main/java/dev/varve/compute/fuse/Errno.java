@@ -1,6 +1,9 @@
 package dev.varve.compute.fuse;
 
-/** Linux error numbers that the mount answers or explains. Source: Linux include/uapi/asm-generic/errno-base.h, errno.h. */
+/**
+ * Linux error numbers that the mount answers or explains. Source: Linux
+ * include/uapi/asm-generic/errno-base.h, errno.h.
+ */
 public final class Errno {
   public static final int EPERM = 1;
   public static final int ENOENT = 2;

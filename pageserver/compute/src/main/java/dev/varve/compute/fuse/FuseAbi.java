@@ -1,7 +1,8 @@
 package dev.varve.compute.fuse;
 
 /**
- * Operation codes, flags and structure offsets of the FUSE kernel protocol 7.38; all fields are in host byte order.
+ * Operation codes, flags and structure offsets of the FUSE kernel protocol 7.38; all fields are in
+ * host byte order.
  *
  * <p>Source: Linux include/uapi/linux/fuse.h.
  */

@@ -11,11 +11,13 @@ import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Decodes one request, calls the file system and encodes the answer. Called by all threads of a session.
+ * Decodes one request, calls the file system and encodes the answer. Called by all threads of a
+ * session.
  *
- * <p>What the kernel keeps is good for a day: the mount's only writer is the kernel itself. FSYNC, FLUSH, ACCESS, the extended
- * attributes and all else not named answer ENOSYS, which the kernel remembers; for FSYNC and FLUSH that means success, and is meant:
- * local content is not kept after an operating system crash.
+ * <p>What the kernel keeps is good for a day: the mount's only writer is the kernel itself. FSYNC,
+ * FLUSH, ACCESS, the extended attributes and all else not named answer ENOSYS, which the kernel
+ * remembers; for FSYNC and FLUSH that means success, and is meant: local content is not kept after
+ * an operating system crash.
  */
 final class FuseDispatcher {
   private static final Logger LOG = Logger.getLogger(FuseDispatcher.class.getName());
@@ -269,8 +271,7 @@ final class FuseDispatcher {
     int at = FuseAbi.OUT_HEADER_BYTES;
     zero(out, at, FuseAbi.INIT_OUT_BYTES);
     out.putInt(at + FuseAbi.INIT_OUT_MAJOR, FuseAbi.KERNEL_VERSION);
-    out.putInt(
-        at + FuseAbi.INIT_OUT_MINOR, Math.min(minor, FuseAbi.KERNEL_MINOR_VERSION));
+    out.putInt(at + FuseAbi.INIT_OUT_MINOR, Math.min(minor, FuseAbi.KERNEL_MINOR_VERSION));
     out.putInt(
         at + FuseAbi.INIT_OUT_MAX_READAHEAD,
         Math.max(in.getInt(FuseAbi.INIT_MAX_READAHEAD), options.maxTransferBytes()));
@@ -279,8 +280,7 @@ final class FuseDispatcher {
     out.putShort(at + FuseAbi.INIT_OUT_CONGESTION, (short) 48);
     out.putInt(at + FuseAbi.INIT_OUT_MAX_WRITE, options.maxTransferBytes());
     out.putInt(at + FuseAbi.INIT_OUT_TIME_GRANULARITY, 1);
-    out.putShort(
-        at + FuseAbi.INIT_OUT_MAX_PAGES, (short) (options.maxTransferBytes() / BLOCK));
+    out.putShort(at + FuseAbi.INIT_OUT_MAX_PAGES, (short) (options.maxTransferBytes() / BLOCK));
     initialised.countDown();
     return FuseAbi.INIT_OUT_BYTES;
   }

@@ -1,6 +1,9 @@
 package dev.varve.compute.fuse;
 
-/** A request is answered with an error number. Carries no stack trace: it is part of normal work (a name that does not exist). */
+/**
+ * A request is answered with an error number. Carries no stack trace: it is part of normal work (a
+ * name that does not exist).
+ */
 public final class FuseException extends Exception {
   private static final long serialVersionUID = 1L;
 

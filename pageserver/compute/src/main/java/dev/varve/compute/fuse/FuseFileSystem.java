@@ -4,9 +4,11 @@ import java.nio.ByteBuffer;
 import java.util.List;
 
 /**
- * What a file system answers. Called by the threads of a {@link FuseSession}, several at a time; calls may block, but each must end.
+ * What a file system answers. Called by the threads of a {@link FuseSession}, several at a time;
+ * calls may block, but each must end.
  *
- * <p>A {@link FuseException} answers with its number; anything else thrown is answered with {@code EIO} and logged.
+ * <p>A {@link FuseException} answers with its number; anything else thrown is answered with {@code
+ * EIO} and logged.
  */
 public interface FuseFileSystem {
   long ROOT = 1;
@@ -29,7 +31,9 @@ public interface FuseFileSystem {
 
   void removeDirectory(long parent, String name) throws FuseException;
 
-  /** @param noReplace fail with {@code EEXIST} when the new name exists */
+  /**
+   * @param noReplace fail with {@code EEXIST} when the new name exists
+   */
   void rename(long parent, String name, long newParent, String newName, boolean noReplace)
       throws FuseException;
 

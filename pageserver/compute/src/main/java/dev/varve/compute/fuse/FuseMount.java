@@ -9,10 +9,12 @@ import java.util.logging.Level;
 import java.util.logging.Logger;
 
 /**
- * One mounted FUSE file system: its directory and the device descriptors that its requests come from.
+ * One mounted FUSE file system: its directory and the device descriptors that its requests come
+ * from.
  *
- * <p>Mounting tries {@code mount(2)} first, which needs root or CAP_SYS_ADMIN in the user namespace that owns the mount namespace, and
- * then {@code fusermount3}. A failure names the missing privilege. Requests wait in the kernel until a {@link FuseSession} answers.
+ * <p>Mounting tries {@code mount(2)} first, which needs root or CAP_SYS_ADMIN in the user namespace
+ * that owns the mount namespace, and then {@code fusermount3}. A failure names the missing
+ * privilege. Requests wait in the kernel until a {@link FuseSession} answers.
  */
 public final class FuseMount {
   private static final Logger LOG = Logger.getLogger(FuseMount.class.getName());
@@ -93,9 +95,12 @@ public final class FuseMount {
       text.append("mount(2) is not permitted for uid ").append(user);
       text.append(" (").append(Errno.describe(mountError)).append("; CAP_SYS_ADMIN is missing)");
     }
-    text.append(", and fusermount3 is not on the PATH. One of these helps: run as root with CAP_SYS_ADMIN");
-    text.append(" (docker run --device /dev/fuse --cap-add SYS_ADMIN); install fusermount3 (package fuse3); run in a user");
-    text.append(" namespace of your own (unshare --user --mount --map-current-user --keep-caps COMMAND, where /dev/fuse has");
+    text.append(
+        ", and fusermount3 is not on the PATH. One of these helps: run as root with CAP_SYS_ADMIN");
+    text.append(
+        " (docker run --device /dev/fuse --cap-add SYS_ADMIN); install fusermount3 (package fuse3); run in a user");
+    text.append(
+        " namespace of your own (unshare --user --mount --map-current-user --keep-caps COMMAND, where /dev/fuse has");
     text.append(" mode 0666); or run with --eager, which copies everything and needs no mount.");
     return text.toString();
   }
@@ -104,7 +109,10 @@ public final class FuseMount {
     return directory;
   }
 
-  /** The descriptor for one more worker: a clone of the first, with a queue of its own; or the first when cloning fails. */
+  /**
+   * The descriptor for one more worker: a clone of the first, with a queue of its own; or the first
+   * when cloning fails.
+   */
   int descriptor(int worker) {
     if (worker == 0) {
       return descriptors.getFirst();
@@ -122,7 +130,9 @@ public final class FuseMount {
     return clone;
   }
 
-  /** Raises the kernel's own read-ahead, where this process may; not being allowed costs speed only. */
+  /**
+   * Raises the kernel's own read-ahead, where this process may; not being allowed costs speed only.
+   */
   void raiseReadAhead(int kilobytes) {
     try {
       for (String line : Files.readAllLines(Path.of("/proc/self/mountinfo"))) {
@@ -140,7 +150,8 @@ public final class FuseMount {
   }
 
   /**
-   * Unmounts after the kernel has written back everything; the session must be answering until this returns.
+   * Unmounts after the kernel has written back everything; the session must be answering until this
+   * returns.
    *
    * @throws FuseMountException when a process still uses the mount: it stays mounted then
    */
@@ -152,7 +163,10 @@ public final class FuseMount {
     int rc = Libc.umount(directory.toString(), 0);
     if (rc == -Errno.EBUSY) {
       throw new FuseMountException(
-          directory + " is still in use and stays mounted; stop what uses it (fuser -vm " + directory + ")");
+          directory
+              + " is still in use and stays mounted; stop what uses it (fuser -vm "
+              + directory
+              + ")");
     }
     if (rc < 0 && rc != -Errno.EINVAL) {
       throw new FuseMountException("unmounting " + directory + " failed: " + Errno.describe(-rc));
@@ -173,7 +187,10 @@ public final class FuseMount {
     Libc.umount(mount.directory.toString(), Libc.MNT_DETACH);
   }
 
-  /** Detaches what an agent that died left mounted at or below {@code directory}; live mounts of other processes are left alone. */
+  /**
+   * Detaches what an agent that died left mounted at or below {@code directory}; live mounts of
+   * other processes are left alone.
+   */
   public static void detachDead(Path directory) throws IOException {
     List<String> targets = new ArrayList<>();
     for (String line : Files.readAllLines(Path.of("/proc/self/mountinfo"))) {

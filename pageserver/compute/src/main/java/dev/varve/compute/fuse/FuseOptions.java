@@ -4,8 +4,10 @@ package dev.varve.compute.fuse;
  * How a session talks to the kernel.
  *
  * @param workers threads, and so the number of requests that may wait for pages at once, 1 to 256
- * @param maxTransferBytes the most that one READ or WRITE carries, a multiple of 4096 up to 1 MiB (the kernel's default limit)
- * @param writeback the kernel keeps written pages and their file's size and writes them back merged; without it each write is one request
+ * @param maxTransferBytes the most that one READ or WRITE carries, a multiple of 4096 up to 1 MiB
+ *     (the kernel's default limit)
+ * @param writeback the kernel keeps written pages and their file's size and writes them back
+ *     merged; without it each write is one request
  * @param readAheadKilobytes the kernel's own read-ahead, applied where permitted
  */
 public record FuseOptions(

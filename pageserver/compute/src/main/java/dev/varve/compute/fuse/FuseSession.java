@@ -13,9 +13,11 @@ import java.util.logging.Level;
 import java.util.logging.Logger;
 
 /**
- * The threads that answer one mount's requests: platform threads, each blocked in {@code read(2)} on its own clone of the device.
+ * The threads that answer one mount's requests: platform threads, each blocked in {@code read(2)}
+ * on its own clone of the device.
  *
- * <p>Ends when the mount is unmounted ({@link #unmount}), or aborted by the kernel, which {@link #ended} tells.
+ * <p>Ends when the mount is unmounted ({@link #unmount}), or aborted by the kernel, which {@link
+ * #ended} tells.
  */
 public final class FuseSession {
   private static final Logger LOG = Logger.getLogger(FuseSession.class.getName());
@@ -68,16 +70,15 @@ public final class FuseSession {
     Thread.ofPlatform()
         .daemon()
         .name("fuse-" + name + "-" + number)
-        .start(
-            () -> {
-              try {
-                serve(fd);
-              } catch (RuntimeException | Error e) {
-                LOG.log(Level.SEVERE, "a thread of the mount " + mount.directory() + " died", e);
-              } finally {
-                running.countDown();
-              }
-            });
+        .start(() -> {
+          try {
+            serve(fd);
+          } catch (RuntimeException | Error e) {
+            LOG.log(Level.SEVERE, "a thread of the mount " + mount.directory() + " died", e);
+          } finally {
+            running.countDown();
+          }
+        });
   }
 
   private void serve(int fd) {
@@ -124,7 +125,8 @@ public final class FuseSession {
   }
 
   /**
-   * Unmounts, with everything the kernel held written to the file system, and waits for the threads.
+   * Unmounts, with everything the kernel held written to the file system, and waits for the
+   * threads.
    *
    * @throws FuseMountException when the mount is still in use; it goes on being served then
    */
@@ -133,7 +135,11 @@ public final class FuseSession {
     try {
       if (!running.await(UNMOUNT_SECONDS, TimeUnit.SECONDS)) {
         throw new FuseMountException(
-            "requests on " + mount.directory() + " were still under way " + UNMOUNT_SECONDS + " s after unmounting");
+            "requests on "
+                + mount.directory()
+                + " were still under way "
+                + UNMOUNT_SECONDS
+                + " s after unmounting");
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

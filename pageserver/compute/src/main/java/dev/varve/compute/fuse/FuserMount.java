@@ -15,8 +15,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Mounting through the set-uid program {@code fusermount3}: it mounts and hands the device descriptor back over a Unix socket that it
- * inherits. {@code posix_spawn} is called directly, since Java's own process start closes inherited descriptors.
+ * Mounting through the set-uid program {@code fusermount3}: it mounts and hands the device
+ * descriptor back over a Unix socket that it inherits. {@code posix_spawn} is called directly,
+ * since Java's own process start closes inherited descriptors.
  *
  * <p>Source: libfuse doc/fusermount3.1, unix(7), cmsg(3).
  */
@@ -64,7 +65,8 @@ final class FuserMount {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment errno = Libc.errnoState();
       MemorySegment pair = arena.allocate(JAVA_INT, 2);
-      long rc = Libc.result((int) socketpair.invokeExact(errno, AF_UNIX, SOCK_STREAM, 0, pair), errno);
+      long rc =
+          Libc.result((int) socketpair.invokeExact(errno, AF_UNIX, SOCK_STREAM, 0, pair), errno);
       if (rc < 0) {
         throw new FuseMountException("socketpair failed: " + Errno.describe((int) -rc));
       }
@@ -79,7 +81,8 @@ final class FuserMount {
                   "default_permissions,fsname=" + source + ",subtype=varve",
                   "--",
                   directory.toString()));
-      MemorySegment environment = strings(arena, List.of("_FUSE_COMMFD=" + theirs, "PATH=/usr/bin:/bin"));
+      MemorySegment environment =
+          strings(arena, List.of("_FUSE_COMMFD=" + theirs, "PATH=/usr/bin:/bin"));
       MemorySegment pid = arena.allocate(JAVA_INT);
       int error =
           (int)
@@ -118,7 +121,10 @@ final class FuserMount {
     }
   }
 
-  /** The descriptor that came over the socket, or -1 when the other side closed it without sending one. */
+  /**
+   * The descriptor that came over the socket, or -1 when the other side closed it without sending
+   * one.
+   */
   private static int receive(Arena arena, int socket) throws Throwable {
     MethodHandle recvmsg =
         Libc.handle("recvmsg", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT));
@@ -163,7 +169,9 @@ final class FuserMount {
         new ProcessBuilder(program.toString(), "-u", "--", directory.toString())
             .redirectErrorStream(true)
             .start();
-    String output = new String(process.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+    String output =
+        new String(
+            process.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
     try {
       if (process.waitFor() != 0) {
         throw new FuseMountException("unmounting " + directory + " failed: " + output.strip());

@@ -1,6 +1,9 @@
 package dev.varve.compute.mount;
 
-/** The blocks of one segment (0 to 131071) that are local. Not thread-safe: guarded by its file's lock. Grows as needed, 16 kB at most. */
+/**
+ * The blocks of one segment (0 to 131071) that are local. Not thread-safe: guarded by its file's
+ * lock. Grows as needed, 16 kB at most.
+ */
 final class BlockSet {
   static final int SEGMENT_BLOCKS = 131_072;
 
@@ -22,7 +25,9 @@ final class BlockSet {
   void add(int first, int count) {
     int lastWord = (first + count - 1) >>> 6;
     if (lastWord >= words.length) {
-      words = java.util.Arrays.copyOf(words, Math.max(lastWord + 1, Math.min(words.length * 2, SEGMENT_BLOCKS / 64)));
+      words =
+          java.util.Arrays.copyOf(
+              words, Math.max(lastWord + 1, Math.min(words.length * 2, SEGMENT_BLOCKS / 64)));
     }
     for (int block = first; block < first + count; block++) {
       words[block >>> 6] |= 1L << block;

@@ -14,8 +14,8 @@ import java.util.concurrent.FutureTask;
 import java.util.logging.Logger;
 
 /**
- * Fills a database's directory when it is first used, once, with the relations at the image's LSN. A failure is answered with EIO and
- * tried again at the next use. Thread-safe.
+ * Fills a database's directory when it is first used, once, with the relations at the image's LSN.
+ * A failure is answered with EIO and tried again at the next use. Thread-safe.
  */
 final class DirectoryListing {
   private static final Logger LOG = Logger.getLogger(DirectoryListing.class.getName());
@@ -38,11 +38,10 @@ final class DirectoryListing {
       FutureTask<Void> running = directory.listing;
       if (running == null) {
         running =
-            new FutureTask<>(
-                () -> {
-                  load(directory);
-                  return null;
-                });
+            new FutureTask<>(() -> {
+              load(directory);
+              return null;
+            });
         directory.listing = running;
         mine = true;
       }
@@ -107,7 +106,10 @@ final class DirectoryListing {
     } while (left > 0);
   }
 
-  /** Takes the files that the image laid into the overlay, such as PG_VERSION and pg_filenode.map, into the tree. */
+  /**
+   * Takes the files that the image laid into the overlay, such as PG_VERSION and pg_filenode.map,
+   * into the tree.
+   */
   void adopt(Node.Directory directory) throws IOException {
     Path path = tree.path(directory);
     if (!Files.isDirectory(path)) {

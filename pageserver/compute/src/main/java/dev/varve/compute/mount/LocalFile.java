@@ -18,11 +18,13 @@ import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The content of one file: a sparse local file, and for a relation segment which of its blocks are still remote.
+ * The content of one file: a sparse local file, and for a relation segment which of its blocks are
+ * still remote.
  *
- * <p>Block {@code b} is remote if and only if {@code b < remoteBlocks} and {@code local} does not contain it; truncation lowers {@code
- * remoteBlocks} for good, so that a file grown again reads as zeros. Thread-safe: state is guarded by {@code lock}, which is held over
- * local I/O but never over a read from the source; pages that arrive are applied only to blocks that are still remote.
+ * <p>Block {@code b} is remote if and only if {@code b < remoteBlocks} and {@code local} does not
+ * contain it; truncation lowers {@code remoteBlocks} for good, so that a file grown again reads as
+ * zeros. Thread-safe: state is guarded by {@code lock}, which is held over local I/O but never over
+ * a read from the source; pages that arrive are applied only to blocks that are still remote.
  */
 final class LocalFile {
   private static final Logger LOG = Logger.getLogger(LocalFile.class.getName());
@@ -280,7 +282,9 @@ final class LocalFile {
     }
   }
 
-  /** Starts runs for remote blocks of {@code [first, first + count)} as far as the fetcher has room. */
+  /**
+   * Starts runs for remote blocks of {@code [first, first + count)} as far as the fetcher has room.
+   */
   private void fetchAhead(int first, int count) {
     int block = first;
     while (block < first + count) {
@@ -344,7 +348,14 @@ final class LocalFile {
       run.failure = e;
       LOG.log(
           Level.WARNING,
-          "blocks " + run.first + " to " + (run.first + run.count - 1) + " of " + backing + ": " + e.getMessage());
+          "blocks "
+              + run.first
+              + " to "
+              + (run.first + run.count - 1)
+              + " of "
+              + backing
+              + ": "
+              + e.getMessage());
     } catch (RuntimeException e) {
       run.failure = new IOException("fetching pages failed", e);
       LOG.log(Level.SEVERE, "fetching pages of " + backing, e);
@@ -419,7 +430,8 @@ final class LocalFile {
   }
 
   /** What a restart needs. */
-  record State(@Nullable Source source, int remoteBlocks, long size, long backingBytes, long[] local) {}
+  record State(
+      @Nullable Source source, int remoteBlocks, long size, long backingBytes, long[] local) {}
 
   State state() throws IOException {
     lock.lock();

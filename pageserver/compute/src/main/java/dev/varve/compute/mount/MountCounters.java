@@ -44,7 +44,8 @@ public final class MountCounters {
   }
 
   /**
-   * Writes that the local disk refused. With the kernel's write-back cache PostgreSQL may never hear of one, so the first must stop it.
+   * Writes that the local disk refused. With the kernel's write-back cache PostgreSQL may never
+   * hear of one, so the first must stop it.
    */
   public long localWriteErrors() {
     return localWriteErrors.get();

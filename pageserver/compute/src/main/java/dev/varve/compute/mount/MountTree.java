@@ -9,7 +9,10 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
-/** The nodes of one mount, by id and by parent. Changed under {@link #lock}; {@link #get} needs no lock. */
+/**
+ * The nodes of one mount, by id and by parent. Changed under {@link #lock}; {@link #get} needs no
+ * lock.
+ */
 final class MountTree {
   static final int FILE_MODE = 0600;
   static final int DIRECTORY_MODE = 0700;
@@ -88,12 +91,13 @@ final class MountTree {
   }
 
   Node.File addLocalFile(Node.Directory parent, String name, int mode, Path backing, long size) {
-    return addFile(parent, name, mode, new LocalFile(fetcher, backing, null, 0, new BlockSet(), size));
+    return addFile(
+        parent, name, mode, new LocalFile(fetcher, backing, null, 0, new BlockSet(), size));
   }
 
-  Node.File addSegment(Node.Directory parent, RelationFork source, String name, int segment, int blocks) {
-    LocalFile.Source from =
-        new LocalFile.Source(source, (long) segment * BlockSet.SEGMENT_BLOCKS);
+  Node.File addSegment(
+      Node.Directory parent, RelationFork source, String name, int segment, int blocks) {
+    LocalFile.Source from = new LocalFile.Source(source, (long) segment * BlockSet.SEGMENT_BLOCKS);
     long bytes = (long) blocks * dev.varve.compute.page.PageSource.PAGE_BYTES;
     return addFile(
         parent,

@@ -22,7 +22,9 @@ abstract sealed class Node {
     this.modifiedNanos = modifiedNanos;
   }
 
-  /** A directory. {@code database} is 0, or the database whose relations are listed on first use. */
+  /**
+   * A directory. {@code database} is 0, or the database whose relations are listed on first use.
+   */
   static final class Directory extends Node {
     final @Nullable Directory parent;
     final int database;
@@ -34,7 +36,12 @@ abstract sealed class Node {
     @Nullable FutureTask<Void> listing;
 
     Directory(
-        long id, String name, int mode, long modifiedNanos, @Nullable Directory parent, int database) {
+        long id,
+        String name,
+        int mode,
+        long modifiedNanos,
+        @Nullable Directory parent,
+        int database) {
       super(id, name, mode, modifiedNanos);
       this.parent = parent;
       this.database = database;

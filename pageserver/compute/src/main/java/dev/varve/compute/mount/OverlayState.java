@@ -16,10 +16,12 @@ import org.jspecify.annotations.Nullable;
 /**
  * The tree of a mount in a file, written after a clean unmount and taken back at the next start.
  *
- * <p>File, big-endian: magic {@code "VARVOVL1"}, i32 tablespace, the root's entries, u32 CRC32C of everything before it. Entries: i32
- * count, then per entry a byte kind (1 directory, 2 file), UTF name, i32 mode, i64 time; a directory goes on with i32 database, byte
- * listed and its entries; a file with byte hasSource, (i32 tablespace, database, relation, fork, i64 first block), i32 remote blocks, i64
- * size, i64 bytes of the local file or -1, i32 words, i64 per word of the bitmap of local blocks.
+ * <p>File, big-endian: magic {@code "VARVOVL1"}, i32 tablespace, the root's entries, u32 CRC32C of
+ * everything before it. Entries: i32 count, then per entry a byte kind (1 directory, 2 file), UTF
+ * name, i32 mode, i64 time; a directory goes on with i32 database, byte listed and its entries; a
+ * file with byte hasSource, (i32 tablespace, database, relation, fork, i64 first block), i32 remote
+ * blocks, i64 size, i64 bytes of the local file or -1, i32 words, i64 per word of the bitmap of
+ * local blocks.
  */
 final class OverlayState {
   private static final long MAGIC = 0x564152564F564C31L;
@@ -126,8 +128,7 @@ final class OverlayState {
       throws IOException {
     LocalFile.@Nullable Source source = null;
     if (in.readBoolean()) {
-      RelationFork fork =
-          new RelationFork(in.readInt(), in.readInt(), in.readInt(), in.readInt());
+      RelationFork fork = new RelationFork(in.readInt(), in.readInt(), in.readInt(), in.readInt());
       source = new LocalFile.Source(fork, in.readLong());
     }
     int remoteBlocks = in.readInt();
@@ -140,7 +141,11 @@ final class OverlayState {
     long found = Files.exists(backing) ? Files.size(backing) : -1;
     if (found != backingBytes) {
       throw new IOException(
-          backing + " was changed since the last stop: " + found + " bytes instead of " + backingBytes);
+          backing
+              + " was changed since the last stop: "
+              + found
+              + " bytes instead of "
+              + backingBytes);
     }
     return new LocalFile(tree.fetcher(), backing, source, remoteBlocks, new BlockSet(words), size);
   }

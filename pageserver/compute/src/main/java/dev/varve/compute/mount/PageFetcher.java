@@ -8,7 +8,10 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
-/** Reads pages from the source for all files of all mounts of a compute: counts, and bounds what is fetched ahead. Thread-safe. */
+/**
+ * Reads pages from the source for all files of all mounts of a compute: counts, and bounds what is
+ * fetched ahead. Thread-safe.
+ */
 final class PageFetcher {
   /** Runs under way ahead of readers, of 1 MiB each. */
   private static final int AHEAD_RUNS = 8;
@@ -54,17 +57,19 @@ final class PageFetcher {
   void runAhead(Runnable run) {
     Thread.ofVirtual()
         .name("fetch-ahead")
-        .start(
-            () -> {
-              try {
-                run.run();
-              } finally {
-                ahead.release();
-              }
-            });
+        .start(() -> {
+          try {
+            run.run();
+          } finally {
+            ahead.release();
+          }
+        });
   }
 
-  /** Waits for another thread's run, which ends by the source's time limit; the bound here is a second fence. */
+  /**
+   * Waits for another thread's run, which ends by the source's time limit; the bound here is a
+   * second fence.
+   */
   void await(CountDownLatch done) {
     long start = System.nanoTime();
     boolean interrupted = false;
@@ -73,7 +78,8 @@ final class PageFetcher {
         try {
           long left = TimeUnit.SECONDS.toNanos(WAIT_SECONDS) - (System.nanoTime() - start);
           if (!done.await(left, TimeUnit.NANOSECONDS)) {
-            throw new IllegalStateException("a run of pages did not end within " + WAIT_SECONDS + " s");
+            throw new IllegalStateException(
+                "a run of pages did not end within " + WAIT_SECONDS + " s");
           }
           counters.waitNanos.add(System.nanoTime() - start);
           return;

@@ -11,8 +11,9 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * One tablespace, mounted. {@link #open} mounts, {@link #unmount} unmounts and saves the overlay's state; without the latter the overlay is
- * lost. Whoever opens a mount must not unmount it below a running PostgreSQL: the kernel refuses, and the mount stays.
+ * One tablespace, mounted. {@link #open} mounts, {@link #unmount} unmounts and saves the overlay's
+ * state; without the latter the overlay is lost. Whoever opens a mount must not unmount it below a
+ * running PostgreSQL: the kernel refuses, and the mount stays.
  */
 public final class PageMount {
   private final MountTree tree;
@@ -52,8 +53,8 @@ public final class PageMount {
    *
    * @param resume take the tree that the last clean unmount left, instead of the image's
    */
-  public static PageMount open(
-      Plan plan, PageSource source, MountCounters counters, boolean resume) throws IOException {
+  public static PageMount open(Plan plan, PageSource source, MountCounters counters, boolean resume)
+      throws IOException {
     Files.createDirectories(plan.overlay());
     MountTree tree =
         new MountTree(plan.tablespace(), plan.overlay(), new PageFetcher(source, counters));
@@ -98,32 +99,40 @@ public final class PageMount {
     }
   }
 
-  /** PostgreSQL reads every database's directory when it starts, looking for temporary files: ask for the lists before it does. */
+  /**
+   * PostgreSQL reads every database's directory when it starts, looking for temporary files: ask
+   * for the lists before it does.
+   */
   private static void listAhead(MountTree tree, DirectoryListing listing) {
     Thread.ofVirtual()
         .name("list-ahead")
-        .start(
-            () -> {
-              for (Node.Directory directory : tree.unlisted()) {
-                try {
-                  listing.await(directory);
-                } catch (FuseException e) {
-                  return; // logged; whoever needs the directory asks again
-                }
-              }
-            });
+        .start(() -> {
+          for (Node.Directory directory : tree.unlisted()) {
+            try {
+              listing.await(directory);
+            } catch (FuseException e) {
+              return; // logged; whoever needs the directory asks again
+            }
+          }
+        });
   }
 
   public Path directory() {
     return directory;
   }
 
-  /** A thread of the mount ended though it was not unmounted: requests may hang, so PostgreSQL must be stopped. */
+  /**
+   * A thread of the mount ended though it was not unmounted: requests may hang, so PostgreSQL must
+   * be stopped.
+   */
   public boolean troubled() {
     return session.troubled();
   }
 
-  /** Unmounts after the kernel wrote everything back, and saves the state for a later {@link #open} with {@code resume}. */
+  /**
+   * Unmounts after the kernel wrote everything back, and saves the state for a later {@link #open}
+   * with {@code resume}.
+   */
   public void unmount() throws IOException {
     session.unmount();
     OverlayState.save(tree, stateFile);

@@ -1,8 +1,8 @@
 package dev.varve.compute.mount;
 
 /**
- * Tells from the reads of one open file whether it is read in order, and how far ahead to fetch. Synchronised: the kernel may send
- * several reads of one file at once, and a little out of order.
+ * Tells from the reads of one open file whether it is read in order, and how far ahead to fetch.
+ * Synchronised: the kernel may send several reads of one file at once, and a little out of order.
  */
 final class ReadAhead {
   static final int FIRST_BLOCKS = 64;
@@ -21,7 +21,9 @@ final class ReadAhead {
   /** The number of blocks behind this read to fetch now; 0 for none. */
   synchronized int onRead(int block, int count) {
     int end = block + count;
-    boolean follows = block <= next && block >= next - SLACK || block > next && block - next < SLACK && streak >= STREAK;
+    boolean follows =
+        block <= next && block >= next - SLACK
+            || block > next && block - next < SLACK && streak >= STREAK;
     if (!follows) {
       next = end;
       streak = 0;

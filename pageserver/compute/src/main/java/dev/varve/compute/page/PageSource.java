@@ -6,7 +6,8 @@ import java.util.List;
 /**
  * Pages and relation lists of one timeline at one LSN.
  *
- * <p>Thread-safe. Every call ends within a time limit of the source's own, retries included. The same question always has the same answer.
+ * <p>Thread-safe. Every call ends within a time limit of the source's own, retries included. The
+ * same question always has the same answer.
  */
 public interface PageSource extends AutoCloseable {
   int PAGE_BYTES = 8192;

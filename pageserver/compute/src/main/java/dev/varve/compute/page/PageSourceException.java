@@ -2,7 +2,10 @@ package dev.varve.compute.page;
 
 import java.io.IOException;
 
-/** Pages could not be had within the time limit, or the source refused; the message names what was asked for and why not. */
+/**
+ * Pages could not be had within the time limit, or the source refused; the message names what was
+ * asked for and why not.
+ */
 public final class PageSourceException extends IOException {
   private static final long serialVersionUID = 1L;
 

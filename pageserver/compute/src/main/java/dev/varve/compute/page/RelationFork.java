@@ -6,7 +6,8 @@ package dev.varve.compute.page;
  * @param tablespace oid, 1663 for pg_default
  * @param database oid
  * @param relation {@code relfilenumber}, unsigned
- * @param fork 0 main, 1 free space map, 2 visibility map, 3 init (PostgreSQL 17 src/include/common/relpath.h)
+ * @param fork 0 main, 1 free space map, 2 visibility map, 3 init (PostgreSQL 17
+ *     src/include/common/relpath.h)
  */
 public record RelationFork(int tablespace, int database, int relation, int fork) {
   public RelationFork {
@@ -15,7 +16,10 @@ public record RelationFork(int tablespace, int database, int relation, int fork)
     }
   }
 
-  /** The name of a segment's file, as PostgreSQL's {@code relpath} and {@code _mdfd_segpath} build it. */
+  /**
+   * The name of a segment's file, as PostgreSQL's {@code relpath} and {@code _mdfd_segpath} build
+   * it.
+   */
   public String fileName(int segment) {
     String base =
         Integer.toUnsignedString(relation)

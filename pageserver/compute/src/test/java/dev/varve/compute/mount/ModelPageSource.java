@@ -12,7 +12,10 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** Relations whose every byte follows from fork, block and offset, so that a test can say what must be read. Can be told to fail. */
+/**
+ * Relations whose every byte follows from fork, block and offset, so that a test can say what must
+ * be read. Can be told to fail.
+ */
 final class ModelPageSource implements PageSource {
   private final Map<RelationFork, Long> blocks = new ConcurrentHashMap<>();
   final AtomicInteger requests = new AtomicInteger();
@@ -53,12 +56,11 @@ final class ModelPageSource implements PageSource {
       throw new PageSourceException("refused the list of " + database);
     }
     List<RelationSize> found = new ArrayList<>();
-    blocks.forEach(
-        (fork, count) -> {
-          if (fork.tablespace() == tablespace && fork.database() == database) {
-            found.add(new RelationSize(fork, count, fork.fork()));
-          }
-        });
+    blocks.forEach((fork, count) -> {
+      if (fork.tablespace() == tablespace && fork.database() == database) {
+        found.add(new RelationSize(fork, count, fork.fork()));
+      }
+    });
     return found;
   }
 

@@ -31,7 +31,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The mount against a plain directory under random operations, and what it must do when its source or its process fails. */
+/**
+ * The mount against a plain directory under random operations, and what it must do when its source
+ * or its process fails.
+ */
 class PageMountFuzzTest {
   private static final int DATABASE = 5;
   private static final int PAGE = PageSource.PAGE_BYTES;
@@ -97,7 +100,8 @@ class PageMountFuzzTest {
     for (int relation = 16384; relation < 16390; relation++) {
       int blocks = random.nextInt(300);
       relation(relation, blocks);
-      try (RandomAccessFile out = new RandomAccessFile(plain.resolve("" + relation).toFile(), "rw")) {
+      try (RandomAccessFile out =
+          new RandomAccessFile(plain.resolve("" + relation).toFile(), "rw")) {
         for (int block = 0; block < blocks; block++) {
           out.write(content(relation, block));
         }
@@ -121,7 +125,9 @@ class PageMountFuzzTest {
         case 0, 1, 2 -> writeBoth(random, a, b, size, true);
         case 3 -> writeBoth(random, a, b, size, false);
         case 4 -> {
-          long to = random.nextInt((int) size / PAGE + 3) * (long) PAGE + (random.nextInt(4) == 0 ? 777 : 0);
+          long to =
+              random.nextInt((int) size / PAGE + 3) * (long) PAGE
+                  + (random.nextInt(4) == 0 ? 777 : 0);
           truncate(a, to);
           truncate(b, to);
         }
@@ -164,7 +170,9 @@ class PageMountFuzzTest {
     assertEquals(list(plain), list(mounted));
     for (String name : list(plain)) {
       assertArrayEquals(
-          Files.readAllBytes(plain.resolve(name)), Files.readAllBytes(mounted.resolve(name)), "seed " + seed + " " + name);
+          Files.readAllBytes(plain.resolve(name)),
+          Files.readAllBytes(mounted.resolve(name)),
+          "seed " + seed + " " + name);
     }
     assertEquals(0, counters.localWriteErrors());
   }
@@ -183,8 +191,12 @@ class PageMountFuzzTest {
     }
   }
 
-  private static void writeBoth(Random random, Path a, Path b, long size, boolean aligned) throws IOException {
-    long at = aligned ? random.nextInt((int) size / PAGE + 3) * (long) PAGE : random.nextInt((int) size + 9000);
+  private static void writeBoth(Random random, Path a, Path b, long size, boolean aligned)
+      throws IOException {
+    long at =
+        aligned
+            ? random.nextInt((int) size / PAGE + 3) * (long) PAGE
+            : random.nextInt((int) size + 9000);
     byte[] bytes = new byte[aligned ? PAGE * (1 + random.nextInt(20)) : 1 + random.nextInt(30000)];
     random.nextBytes(bytes);
     for (Path path : List.of(a, b)) {
@@ -195,7 +207,8 @@ class PageMountFuzzTest {
     }
   }
 
-  private static void readBoth(Random random, Path a, Path b, long size, long seed, int step) throws IOException {
+  private static void readBoth(Random random, Path a, Path b, long size, long seed, int step)
+      throws IOException {
     long at = random.nextInt((int) size + 1);
     int bytes = 1 + random.nextInt(random.nextInt(5) == 0 ? 2_000_000 : 20000);
     assertArrayEquals(read(b, at, bytes), read(a, at, bytes), "seed " + seed + " step " + step);
@@ -230,7 +243,8 @@ class PageMountFuzzTest {
     open(true, false);
     byte[] all = Files.readAllBytes(point.resolve("5/20000"));
     assertEquals(4000L * PAGE, all.length);
-    assertArrayEquals(content(20000, 3999), java.util.Arrays.copyOfRange(all, 3999 * PAGE, 4000 * PAGE));
+    assertArrayEquals(
+        content(20000, 3999), java.util.Arrays.copyOfRange(all, 3999 * PAGE, 4000 * PAGE));
     assertEquals(4000, source.pages.get());
     assertTrue(source.requests.get() < 120, source.requests.get() + " requests");
     assertTrue(counters.aheadPages() > 2000, counters.aheadPages() + " pages ahead");
@@ -242,12 +256,14 @@ class PageMountFuzzTest {
     source.failing = true;
     open(true, false);
     IOException listing =
-        assertThrows(IOException.class, () -> Files.readAttributes(point.resolve("5/20000"), "size"));
+        assertThrows(
+            IOException.class, () -> Files.readAttributes(point.resolve("5/20000"), "size"));
     assertFalse(listing instanceof java.nio.file.NoSuchFileException, listing.toString());
     source.failing = false;
     assertEquals(10L * PAGE, Files.size(point.resolve("5/20000")));
     source.failing = true;
-    IOException reading = assertThrows(IOException.class, () -> read(point.resolve("5/20000"), 0, PAGE));
+    IOException reading =
+        assertThrows(IOException.class, () -> read(point.resolve("5/20000"), 0, PAGE));
     assertTrue(reading.getMessage().contains("Input/output error"), reading.toString());
     source.failing = false;
     assertArrayEquals(content(20000, 0), read(point.resolve("5/20000"), 0, PAGE));

@@ -316,7 +316,8 @@ public final class Timeline implements AutoCloseable {
   /**
    * The same, when the page cache has every one of them: never blocks.
    *
-   * @return false when it has not, or nothing may be read at {@code lsn}; {@code target} is undefined then
+   * @return false when it has not, or nothing may be read at {@code lsn}; {@code target} is
+   *     undefined then
    */
   public boolean readCachedPages(
       RelFileLocator relation,

@@ -1,0 +1,155 @@
+package dev.varve.local;
+
+import dev.varve.testkit.PostgresBinaries;
+import dev.varve.testkit.PostgresServer;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/** A compute: the agent as a program of its own, with stock PostgreSQL under it. */
+final class ComputeProcess {
+  private static final long READY_SECONDS = 120;
+
+  private final List<String> command;
+  private final Path log;
+  private final int port;
+  private final PostgresServer server;
+  private ChildProcess agent;
+
+  private ComputeProcess(
+      List<String> command, Path log, int port, PostgresServer server, ChildProcess agent) {
+    this.command = command;
+    this.log = log;
+    this.port = port;
+    this.server = server;
+    this.agent = agent;
+  }
+
+  /** Starts the agent; it fetches, mounts and starts PostgreSQL by itself. */
+  static ComputeProcess start(
+      Path root, Options options, String pageserver, long lsn, Path directory, int port)
+      throws IOException {
+    Files.createDirectories(directory);
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                ProcessHandle.current().info().command().orElse("java"),
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
+                "-Xmx256m",
+                "--enable-native-access=ALL-UNNAMED",
+                "--sun-misc-unsafe-memory-access=allow",
+                "-cp",
+                classpath(root),
+                "dev.varve.compute.agent.Agent",
+                "--server",
+                pageserver,
+                "--timeline",
+                PageserverProcess.TENANT + "/" + PageserverProcess.TIMELINE,
+                "--lsn",
+                String.format(Locale.ROOT, "%X/%X", lsn >>> 32, lsn & 0xFFFF_FFFFL),
+                "--directory",
+                directory.toString(),
+                "--postgres",
+                PostgresBinaries.directory(options.major()).resolve("bin").toString(),
+                "--port",
+                Integer.toString(port)));
+    if (PostgresServer.isRoot()) {
+      command.addAll(List.of("--user", Integer.toString(PostgresServer.UID)));
+    }
+    if (options.eager()) {
+      command.add("--eager");
+    }
+    Path log = directory.resolveSibling(directory.getFileName() + ".log");
+    PostgresServer server = PostgresServer.connectedTo(options.major(), port);
+    return new ComputeProcess(
+        command, log, port, server, ChildProcess.start("the agent", log, Map.of(), command));
+  }
+
+  private static String classpath(Path root) throws IOException {
+    List<String> entries = new ArrayList<>();
+    entries.add(root.resolve("pageserver/compute/target/classes").toString());
+    try (Stream<Path> jars = Files.list(root.resolve("deploy/local/target/lib"))) {
+      jars.map(Path::toString)
+          .filter(name -> !name.contains("varve-compute"))
+          .forEach(entries::add);
+    }
+    return String.join(File.pathSeparator, entries);
+  }
+
+  int port() {
+    return port;
+  }
+
+  /** The server, for comparing. */
+  PostgresServer server() {
+    return server;
+  }
+
+  long residentBytes() {
+    return agent.residentBytes();
+  }
+
+  /** Asks until PostgreSQL answers. */
+  String awaitQuery(String sql) throws InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(READY_SECONDS);
+    while (true) {
+      try {
+        return query(sql);
+      } catch (SQLException e) {
+        agent.requireRunning();
+        if (System.nanoTime() > deadline) {
+          throw new IllegalStateException("no answer: " + e.getMessage() + "\n" + agent.log(), e);
+        }
+        Thread.sleep(3);
+      }
+    }
+  }
+
+  String query(String sql) throws SQLException {
+    try (Connection connection =
+            DriverManager.getConnection(
+                "jdbc:postgresql://127.0.0.1:" + port + "/postgres?user=postgres&sslmode=disable");
+        Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery(sql)) {
+      return rows.next() ? String.valueOf(rows.getString(1)) : "";
+    }
+  }
+
+  void execute(String... statements) throws SQLException {
+    server.execute("postgres", statements);
+  }
+
+  /** Stops the agent, and PostgreSQL with it, and starts both again on the same directory. */
+  void restart() throws IOException, InterruptedException {
+    agent.stop();
+    agent = ChildProcess.start("the agent", log, Map.of(), command);
+    awaitQuery("select 1");
+  }
+
+  /** What the agent said of its times and pages. */
+  List<String> report() {
+    return agent
+        .log()
+        .lines()
+        .filter(line -> line.startsWith("varve:"))
+        .map(line -> line.substring(6).strip())
+        .toList();
+  }
+
+  void stop() throws InterruptedException {
+    agent.stop();
+  }
+}

@@ -1,0 +1,309 @@
+package dev.varve.local;
+
+import dev.varve.api.v1.TimelineState;
+import dev.varve.api.v1.TimelineStatus;
+import dev.varve.testkit.PostgresServer;
+import dev.varve.testkit.TableHashes;
+import dev.varve.testkit.TpcB;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.SortedMap;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The local run: from a stock primary to stock PostgreSQL on a thin image, and again after the
+ * pageserver has lost its disk. Says what it does, compares every table, and ends with a summary of
+ * times. Exit code 1 when anything is not as it must be.
+ */
+public final class LocalRun {
+  private static final int CLIENTS = 2;
+
+  private final Options options;
+  private final Path home;
+  private final Path root;
+  private final List<String[]> summary = new ArrayList<>();
+  private final List<ComputeProcess> computes = new ArrayList<>();
+
+  private LocalRun(Options options, Path home, Path root) {
+    this.options = options;
+    this.home = home;
+    this.root = root;
+  }
+
+  /**
+   * Runs with the options that {@code --help} lists; the project's directory is the system property
+   * {@code varve.root}.
+   */
+  public static void main(String[] arguments) throws Exception {
+    Options options;
+    try {
+      options = Options.parse(arguments);
+    } catch (IllegalArgumentException e) {
+      System.err.println(e.getMessage());
+      System.err.println();
+      System.err.print(Options.USAGE);
+      System.exit(2);
+      return;
+    }
+    Path root = Path.of(System.getProperty("varve.root", ".")).toAbsolutePath().normalize();
+    Path home = options.directory();
+    if (home == null) {
+      home = PostgresServer.temporaryDirectory();
+    } else {
+      Files.createDirectories(home);
+    }
+    boolean ok = false;
+    try {
+      new LocalRun(options, home, root).run();
+      ok = true;
+    } catch (IllegalStateException | SQLException | IOException e) {
+      System.err.println();
+      System.err.println("FAILED: " + e.getMessage());
+      System.err.println("Files and logs are in " + home);
+    }
+    if (ok && options.directory() == null && !options.keep()) {
+      PostgresServer.deleteTree(home);
+    }
+    System.exit(ok ? 0 : 1);
+  }
+
+  private void run() throws Exception {
+    String store =
+        options.store() == null ? "directory:" + home.resolve("objects") : options.store();
+    Path application = root.resolve("pageserver/server/target/quarkus-app/quarkus-run.jar");
+    Path local = home.resolve("pageserver");
+    int grpcPort = freePort();
+    int httpPort = freePort();
+    say("PostgreSQL " + options.major() + ", object store " + store);
+
+    PostgresServer primary =
+        PostgresServer.builder(options.major())
+            .checksums(options.checksums())
+            .setting("max_wal_size", "4GB")
+            .start();
+    TpcB load = new TpcB(primary, options.scale());
+    step("primary: pgbench tables at scale " + options.scale());
+    load.initialize();
+    long databaseBytes =
+        Long.parseLong(
+            primary.query("postgres", "select sum(pg_database_size(oid)) from pg_database"));
+    done(megabytes(databaseBytes));
+
+    PageserverProcess pageserver =
+        PageserverProcess.start(
+            application, store, local, home.resolve("pageserver.log"), grpcPort, httpPort);
+    try {
+      step("attach: base backup, and WAL up to its end");
+      long attachStart = System.nanoTime();
+      pageserver.attach(primary.port());
+      pageserver.awaitStatus(
+          "attach", status -> status.getState() == TimelineState.TIMELINE_STATE_ACTIVE);
+      note("attach", milliseconds(attachStart));
+
+      step("load for " + options.seconds() + " s while the pageserver receives");
+      long lsnBefore = lsn(primary);
+      long loadStart = System.nanoTime();
+      long until = loadStart + TimeUnit.SECONDS.toNanos(options.seconds());
+      long transactions = load.run(CLIENTS, 1, done -> System.nanoTime() >= until);
+      long lsnAfter = lsn(primary);
+      pageserver.awaitStatus("catching up", status -> status.getReceivedLsn() >= lsnAfter);
+      double seconds = (System.nanoTime() - loadStart) / 1e9;
+      done(transactions + " transactions, " + megabytes(lsnAfter - lsnBefore) + " of WAL");
+      summary.add(
+          new String[] {
+            "received under load",
+            String.format(
+                Locale.ROOT,
+                "%.1f MB/s of WAL, as fast as it was written",
+                (lsnAfter - lsnBefore) / seconds / 1e6)
+          });
+      step("published to the object store");
+      long publishStart = System.nanoTime();
+      TimelineStatus status =
+          pageserver.awaitStatus("publishing", current -> current.getPublishedLsn() >= lsnAfter);
+      note("published behind received", milliseconds(publishStart));
+      summary.add(
+          new String[] {
+            "layers", status.getLayerCount() + " files, " + megabytes(status.getLayerBytes())
+          });
+
+      SortedMap<String, String> expected = TableHashes.of(primary);
+      long at = lsn(primary);
+      pageserver.awaitStatus("catching up", current -> current.getReceivedLsn() >= at);
+      ComputeProcess second = compute("second PostgreSQL", pageserver, at, "compute-1", expected);
+      step("it takes writes and restarts");
+      second.execute(
+          "create table written(i int)",
+          "insert into written select generate_series(1, 1000)",
+          "checkpoint");
+      second.restart();
+      require(
+          "1000".equals(second.query("select count(*) from written")),
+          "local writes survive a restart");
+      done("ok");
+      if (!options.keep()) {
+        second.stop();
+      }
+
+      step("kill the pageserver and wipe its disk; load goes on meanwhile");
+      pageserver.kill();
+      PostgresServer.deleteTree(local);
+      load.run(CLIENTS, 2, done -> done >= 500);
+      long restartStart = System.nanoTime();
+      pageserver =
+          PageserverProcess.start(
+              application, store, local, home.resolve("pageserver.log"), grpcPort, httpPort);
+      pageserver.attach(primary.port());
+      pageserver.awaitStatus(
+          "attach", current -> current.getState() == TimelineState.TIMELINE_STATE_ACTIVE);
+      note("pageserver start to serving, from the object store alone", milliseconds(restartStart));
+      SortedMap<String, String> later = TableHashes.of(primary);
+      long end = lsn(primary);
+      pageserver.awaitStatus("catching up", current -> current.getReceivedLsn() >= end);
+      ComputeProcess third = compute("third PostgreSQL", pageserver, end, "compute-2", later);
+      summary.add(
+          new String[] {"pageserver memory", megabytes(pageserver.process().residentBytes())});
+      printSummary();
+      if (options.keep()) {
+        keep(primary, pageserver, httpPort, second, third);
+      } else {
+        third.stop();
+      }
+    } finally {
+      for (ComputeProcess compute : computes) {
+        compute.stop();
+      }
+      pageserver.stop();
+      primary.close();
+    }
+  }
+
+  private ComputeProcess compute(
+      String name,
+      PageserverProcess pageserver,
+      long lsn,
+      String directory,
+      SortedMap<String, String> expected)
+      throws Exception {
+    step(name + " starts from a thin image at " + format(lsn));
+    long start = System.nanoTime();
+    ComputeProcess compute =
+        ComputeProcess.start(
+            root, options, pageserver.address(), lsn, home.resolve(directory), freePort());
+    computes.add(compute);
+    String row = compute.awaitQuery("select aid from pgbench_accounts where aid = 4711");
+    long firstRow = System.nanoTime() - start;
+    require("4711".equals(row), "the first row");
+    note(name + ": start to first row", String.format(Locale.ROOT, "%.0f ms", firstRow / 1e6));
+    for (String line : compute.report()) {
+      summary.add(new String[] {"  " + name, line});
+    }
+    step("its tables are compared with the primary's");
+    SortedMap<String, String> actual = TableHashes.of(compute.server());
+    require(expected.equals(actual), "equal hashes; differing: " + differing(expected, actual));
+    done(expected.size() + " tables equal");
+    summary.add(new String[] {"  " + name, "agent memory " + megabytes(compute.residentBytes())});
+    return compute;
+  }
+
+  private static List<String> differing(
+      SortedMap<String, String> expected, SortedMap<String, String> actual) {
+    List<String> names = new ArrayList<>();
+    expected.forEach((name, hash) -> {
+      if (!hash.equals(actual.get(name))) {
+        names.add(name + " " + hash + " / " + actual.get(name));
+      }
+    });
+    return names;
+  }
+
+  private static void keep(
+      PostgresServer primary,
+      PageserverProcess pageserver,
+      int httpPort,
+      ComputeProcess second,
+      ComputeProcess third)
+      throws InterruptedException {
+    System.out.println();
+    System.out.println("Everything is left running. Try:");
+    System.out.println("  psql -h 127.0.0.1 -U postgres -p " + primary.port() + "   # the primary");
+    System.out.println(
+        "  psql -h 127.0.0.1 -U postgres -p " + second.port() + "   # the second PostgreSQL");
+    System.out.println(
+        "  psql -h 127.0.0.1 -U postgres -p " + third.port() + "   # the third PostgreSQL");
+    System.out.println("  curl http://127.0.0.1:" + httpPort + "/api/v1/timelines");
+    System.out.println("  curl http://127.0.0.1:" + httpPort + "/q/metrics");
+    System.out.println("Ctrl-C ends all of it.");
+    while (pageserver.process().isRunning() && primary.isRunning()) {
+      Thread.sleep(500);
+    }
+  }
+
+  // What is said
+
+  private long stepStart;
+
+  private void say(String text) {
+    System.out.println(text);
+  }
+
+  private void step(String text) {
+    stepStart = System.nanoTime();
+    System.out.print("· " + text + " … ");
+    System.out.flush();
+  }
+
+  private void done(String result) {
+    System.out.println(result + " (" + milliseconds(stepStart) + ")");
+  }
+
+  private void note(String what, String value) {
+    System.out.println(value);
+    summary.add(new String[] {what, value});
+  }
+
+  private void printSummary() {
+    System.out.println();
+    for (String[] line : summary) {
+      System.out.printf(Locale.ROOT, "%-58s %s%n", line[0], line[1]);
+    }
+  }
+
+  private static void require(boolean holds, String what) {
+    if (!holds) {
+      throw new IllegalStateException("not as it must be: " + what);
+    }
+  }
+
+  private static String milliseconds(long sinceNanos) {
+    return String.format(Locale.ROOT, "%.0f ms", (System.nanoTime() - sinceNanos) / 1e6);
+  }
+
+  private static String megabytes(long bytes) {
+    return String.format(Locale.ROOT, "%.1f MB", bytes / 1e6);
+  }
+
+  private static String format(long lsn) {
+    return String.format(Locale.ROOT, "%X/%X", lsn >>> 32, lsn & 0xFFFF_FFFFL);
+  }
+
+  private static long lsn(PostgresServer server) throws SQLException {
+    String text = server.query("postgres", "select pg_current_wal_flush_lsn()");
+    int slash = text.indexOf('/');
+    return Long.parseLong(text.substring(0, slash), 16) << 32
+        | Long.parseLong(text.substring(slash + 1), 16);
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    }
+  }
+}
