@@ -127,7 +127,7 @@ public final class PrimarySource {
               + expected.major().number()
               + ": attach the upgraded cluster under another name");
     }
-    if (expected.tli() != found.tli()) {
+    if (expected.tli() != 0 && expected.tli() != found.tli()) {
       throw other(
           "is on PostgreSQL timeline "
               + found.tli()

@@ -32,6 +32,26 @@ public record SourceSettings(
             + "' is not a slot name: 1 to 63 lower-case letters, digits and underscores");
   }
 
+  /** With defaults for what is empty or 0: port 5432, database {@code postgres}, a slot named after the timeline. */
+  public static SourceSettings of(
+      String timeline,
+      String host,
+      int port,
+      String user,
+      String password,
+      String database,
+      SslMode sslMode,
+      String slot) {
+    return new SourceSettings(
+        host,
+        port == 0 ? 5432 : port,
+        user,
+        password,
+        database.isEmpty() ? "postgres" : database,
+        sslMode,
+        slot.isEmpty() ? "varve_" + timeline.replace('-', '_') : slot);
+  }
+
   private static void require(boolean holds, String message) {
     if (!holds) {
       throw new InvalidRequest(message);

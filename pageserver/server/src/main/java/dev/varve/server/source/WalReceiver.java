@@ -22,6 +22,7 @@ import org.slf4j.LoggerFactory;
 public final class WalReceiver implements Runnable, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(WalReceiver.class);
   private static final Duration SILENCE = StandbyStatus.INTERVAL.multipliedBy(3);
+  private static final Duration PUBLISH_PAUSE = Duration.ofMillis(200);
   private static final long SHORTEST_PAUSE_MILLIS = 100;
   private static final long LONGEST_PAUSE_MILLIS = 5_000;
 
@@ -41,6 +42,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
   private volatile long caughtUpNanos = System.nanoTime();
   private volatile @Nullable PostgresConnection current;
   private boolean streamed;
+  private long publishAskedNanos = System.nanoTime() - PUBLISH_PAUSE.toNanos();
 
   /**
    * {@code name} is the timeline's, for logs; {@code expected} what the primary was when the
@@ -106,7 +108,8 @@ public final class WalReceiver implements Runnable, AutoCloseable {
       if (isClosed()) {
         return;
       }
-      source.requireSameCluster(expected, source.identify(connection));
+      PrimaryIdentity found = source.identify(connection);
+      source.requireSameCluster(expected, found);
       source.requireSlot(connection);
       long startLsn = sink.resumeLsn();
       try {
@@ -116,7 +119,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
                 + "\" PHYSICAL "
                 + Lsn.format(startLsn)
                 + " TIMELINE "
-                + expected.tli());
+                + found.tli());
         connection.readTimeout(SILENCE);
         receive(connection, startLsn);
       } catch (IOException e) {
@@ -146,9 +149,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
     }
     throw new SourceException(
         Kind.OTHER_CLUSTER,
-        "the primary ended PostgreSQL timeline "
-            + expected.tli()
-            + ": a promotion cannot be followed; attach the new primary under another name");
+        "the primary's PostgreSQL timeline ended: a promotion cannot be followed; attach the new primary under another name");
   }
 
   private void message(ByteBuffer data, StandbyStatus status) throws IOException {
@@ -171,6 +172,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
       nowStreaming();
       if (data.get(data.position() + 17) != 0) {
         status.send(false);
+        publishIfWaitedFor();
       }
     } else {
       throw new IOException(
@@ -178,11 +180,20 @@ public final class WalReceiver implements Runnable, AutoCloseable {
     }
   }
 
+  /** A primary that asks though we have all it has may be shutting down: it leaves only when its last record is published. */
+  private void publishIfWaitedFor() {
+    if (streamedLsn >= sourceLsn
+        && sink.publishedLsn() < sink.receivedLsn()
+        && System.nanoTime() - publishAskedNanos > PUBLISH_PAUSE.toNanos()) {
+      publishAskedNanos = System.nanoTime();
+      sink.publishSoon();
+    }
+  }
+
   private void seen(long walEndLsn) {
     if (walEndLsn > sourceLsn) {
       sourceLsn = walEndLsn;
     }
-    sink.sourceLsn(walEndLsn);
   }
 
   private void nowStreaming() {

@@ -14,12 +14,15 @@ public interface WalSink {
    */
   void receive(long lsn, byte[] wal, int offset, int length);
 
-  /** The primary's WAL ends here, as it just said. */
-  void sourceLsn(long walEndLsn);
-
   /** The end of the newest record that can be read. */
   long receivedLsn();
 
   /** What the object store holds for good: what the primary may forget. */
   long publishedLsn();
+
+  /**
+   * The primary waits for its last record to be published, as it does before it shuts down: publish what there is without waiting for it to
+   * grow. Does not block.
+   */
+  void publishSoon();
 }

@@ -1,0 +1,92 @@
+package dev.varve.server;
+
+import dev.varve.engine.store.ObjectStore;
+import dev.varve.engine.tenant.Tenants;
+import dev.varve.engine.timeline.EngineOptions;
+import dev.varve.server.attachment.Attachments;
+import dev.varve.server.config.ServerConfig;
+import dev.varve.server.grpc.GrpcServer;
+import dev.varve.server.metrics.MeteredObjectStore;
+import dev.varve.server.metrics.PageMeters;
+import dev.varve.server.metrics.TimelineMeters;
+import dev.varve.server.source.Tls;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.StartupEvent;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import jakarta.enterprise.inject.Produces;
+import jakarta.inject.Singleton;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The application: puts the parts together from the configuration, starts them, and stops them in the opposite order. */
+@ApplicationScoped
+public class Pageserver {
+  private static final Logger LOG = LoggerFactory.getLogger(Pageserver.class);
+
+  @Produces
+  @Singleton
+  ObjectStore store(ServerConfig config, MeterRegistry registry) throws IOException {
+    return new MeteredObjectStore(StoreChoice.open(config), registry);
+  }
+
+  @Produces
+  @Singleton
+  PageMeters pageMeters(MeterRegistry registry) {
+    return new PageMeters(registry);
+  }
+
+  @Produces
+  @Singleton
+  Attachments attachments(
+      ServerConfig config, ObjectStore store, MeterRegistry registry, PageMeters pageMeters) throws IOException {
+    TimelineMeters meters = new TimelineMeters(registry, pageMeters);
+    Path cache = config.dataDirectory().resolve("layers");
+    Tenants tenants = new Tenants(store, cache, options(config.engine()));
+    meters.watch(tenants.pageCache());
+    return new Attachments(
+        tenants, config.dataDirectory(), new Tls(config.source().rootCertificates().orElse(null)), meters);
+  }
+
+  @Produces
+  @Singleton
+  GrpcServer grpcServer(ServerConfig config, Attachments attachments, PageMeters pageMeters) {
+    return new GrpcServer(
+        config.grpc().host(),
+        config.grpc().port(),
+        attachments,
+        pageMeters,
+        config.read().concurrency(),
+        config.read().pipeline(),
+        config.read().lsnTimeout());
+  }
+
+  void start(@Observes StartupEvent event, Attachments attachments, GrpcServer server) throws IOException {
+    attachments.restore();
+    server.start();
+    LOG.info("gRPC on port {}", server.port());
+  }
+
+  void stop(@Observes ShutdownEvent event, Attachments attachments, GrpcServer server) {
+    server.close();
+    attachments.close();
+  }
+
+  private static EngineOptions options(ServerConfig.Engine engine) {
+    return new EngineOptions(
+        engine.openLayerSize().asLongValue(),
+        engine.openLayerAge(),
+        engine.frozenLayers(),
+        engine.unpublishedSize().asLongValue(),
+        engine.localCacheSize().asLongValue(),
+        engine.pageCacheSize().asLongValue(),
+        engine.blockCacheSize().asLongValue(),
+        engine.imageAfterRecords(),
+        engine.compactAfterLayers(),
+        engine.imageAfterRuns(),
+        engine.targetLayerSize().asLongValue());
+  }
+}

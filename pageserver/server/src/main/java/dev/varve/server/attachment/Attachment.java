@@ -1,0 +1,250 @@
+package dev.varve.server.attachment;
+
+import static dev.varve.engine.bytes.LittleEndian.i32;
+
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.postgres.CheckPoint;
+import dev.varve.engine.tenant.Tenants;
+import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.timeline.BaseBackupImport;
+import dev.varve.engine.timeline.ClusterIdentity;
+import dev.varve.engine.timeline.Timeline;
+import dev.varve.server.source.BaseBackup;
+import dev.varve.server.source.PrimaryIdentity;
+import dev.varve.server.source.PrimarySource;
+import dev.varve.server.source.ReceiverStatus;
+import dev.varve.server.source.SourceException;
+import dev.varve.server.source.WalReceiver;
+import java.io.IOException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One attached timeline and the thread that feeds it: loads it, takes the base backup if it is empty, then receives WAL until it is closed.
+ * Owned by {@link Attachments}; {@link #report} and {@link #timeline} may be asked by any thread.
+ */
+public final class Attachment implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Attachment.class);
+  private static final long RETRY_MILLIS = 2_000;
+  private static final long END_TIMEOUT_MILLIS = 10_000;
+
+  private final AttachmentRecord record;
+  private final Tenants tenants;
+  private final @Nullable PrimarySource source;
+  private final AtomicLong copiedBytes = new AtomicLong();
+  private final CountDownLatch closed = new CountDownLatch(1);
+  private final Thread thread;
+
+  private volatile @Nullable Timeline timeline;
+  private volatile @Nullable WalReceiver receiver;
+  private volatile AttachmentState phase = AttachmentState.LOADING;
+  private volatile String problem = "";
+
+  /** {@code timeline}: when it is attached already, else null and the thread does that. */
+  Attachment(
+      AttachmentRecord record, Tenants tenants, @Nullable PrimarySource source, @Nullable Timeline timeline) {
+    this.record = record;
+    this.tenants = tenants;
+    this.source = source;
+    this.timeline = timeline;
+    thread = Thread.ofPlatform().name("varve-ingest-" + record.id()).unstarted(this::run);
+  }
+
+  void start() {
+    thread.start();
+  }
+
+  public TimelineId id() {
+    return record.id();
+  }
+
+  AttachmentRecord record() {
+    return record;
+  }
+
+  @Nullable PrimarySource source() {
+    return source;
+  }
+
+  /**
+   * The timeline, to read from.
+   *
+   * @throws PageserverException.Unavailable while it is being loaded
+   */
+  public Timeline timeline() {
+    Timeline loaded = timeline;
+    if (loaded == null) {
+      throw new PageserverException.Unavailable(record.id() + " is being loaded", null);
+    }
+    return loaded;
+  }
+
+  /** Whether it was loaded, or is known to be in trouble: whether a caller gets an answer. */
+  public boolean isSettled() {
+    return timeline != null || !problem.isEmpty();
+  }
+
+  private void run() {
+    try {
+      Timeline loaded = load();
+      if (loaded == null) {
+        return;
+      }
+      PrimarySource primary = source;
+      if (primary == null) {
+        phase = AttachmentState.ACTIVE;
+        return;
+      }
+      if (loaded.isEmpty()) {
+        copy(loaded, primary);
+      }
+      if (isClosed()) {
+        return;
+      }
+      problem = "";
+      phase = AttachmentState.CATCHING_UP;
+      try (WalReceiver feed =
+          new WalReceiver(
+              record.id().toString(), primary, expected(loaded, record.tli()), new TimelineWalSink(loaded))) {
+        receiver = feed;
+        if (!isClosed()) {
+          feed.run();
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (RuntimeException e) {
+      if (!isClosed()) {
+        LOG.error("{}: stopped", record.id(), e);
+        problem = text(e);
+        phase = AttachmentState.BROKEN;
+      }
+    }
+  }
+
+  /** Attaches after a restart, again and again while the object store does not answer. */
+  private @Nullable Timeline load() throws InterruptedException {
+    while (timeline == null && !isClosed()) {
+      try {
+        timeline = tenants.attach(record.id());
+        problem = "";
+      } catch (PageserverException.Unavailable e) {
+        pause(e);
+      }
+    }
+    return timeline;
+  }
+
+  /** Takes the base backup; starts over when the source or the object store fail. */
+  private void copy(Timeline target, PrimarySource primary) throws InterruptedException {
+    while (!isClosed()) {
+      try {
+        phase = AttachmentState.COPYING;
+        copiedBytes.set(0);
+        PrimaryIdentity identity = primary.identify();
+        primary.createSlot();
+        LOG.info("{}: copying {}", record.id(), primary.settings());
+        try (BaseBackupImport into = target.beginImport(clusterIdentity(identity), identity.walEndLsn())) {
+          new BaseBackup(primary, copiedBytes).copy(identity, new ImportSink(into));
+          into.finish();
+        }
+        LOG.info("{}: copied {} bytes", record.id(), copiedBytes);
+        return;
+      } catch (SourceException | PageserverException.Unavailable | IOException e) {
+        phase = AttachmentState.SOURCE_TROUBLE;
+        pause(e);
+      }
+    }
+  }
+
+  private void pause(Exception e) throws InterruptedException {
+    if (!text(e).equals(problem)) {
+      LOG.warn("{}: {}; trying again", record.id(), text(e));
+    }
+    problem = text(e);
+    closed.await(RETRY_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  /** What the primary of a timeline must be; {@code tli} 0 when that is not known from elsewhere. */
+  static PrimaryIdentity expected(Timeline timeline, int tli) {
+    ClusterIdentity identity = timeline.identity();
+    int current = tli;
+    if (timeline.readableFromLsn() != 0) {
+      current = i32(timeline.view(timeline.receivedLsn()).checkPoint(), CheckPoint.THIS_TLI);
+    }
+    return new PrimaryIdentity(
+        identity.systemIdentifier(), identity.major(), current, identity.walSegmentBytes(), 0);
+  }
+
+  private static ClusterIdentity clusterIdentity(PrimaryIdentity identity) {
+    return new ClusterIdentity(
+        identity.systemIdentifier(), identity.major(), identity.walSegmentBytes());
+  }
+
+  /** What it is about now. */
+  public TimelineReport report() {
+    Timeline loaded = timeline;
+    WalReceiver feed = receiver;
+    ReceiverStatus status = feed == null ? null : feed.status();
+    boolean imported = loaded != null && !loaded.isEmpty();
+    ClusterIdentity identity = imported ? loaded.identity() : null;
+    PageserverException failure = loaded == null ? null : loaded.failure();
+    return new TimelineReport(
+        record.id(),
+        loaded == null ? 0 : loaded.generation(),
+        failure != null ? AttachmentState.BROKEN : state(loaded, status),
+        failure != null ? text(failure) : status != null ? status.problem() : problem,
+        identity == null ? 0 : identity.systemIdentifier(),
+        identity == null ? 0 : identity.major().number(),
+        imported ? loaded.readableFromLsn() : 0,
+        imported ? loaded.receivedLsn() : 0,
+        imported ? loaded.publishedLsn() : 0,
+        status == null ? 0 : status.sourceLsn(),
+        status == null ? 0 : status.lagBytes(),
+        status == null ? 0 : status.lagSeconds(),
+        copiedBytes.get(),
+        imported ? loaded.layerCount() : 0,
+        imported ? loaded.layerBytes() : 0);
+  }
+
+  private AttachmentState state(@Nullable Timeline loaded, @Nullable ReceiverStatus status) {
+    if (status == null || loaded == null) {
+      return phase;
+    }
+    return switch (status.state()) {
+      case SOURCE_TROUBLE, SINK_TROUBLE -> AttachmentState.SOURCE_TROUBLE;
+      case FENCED, BROKEN -> AttachmentState.BROKEN;
+      case CONNECTING, STREAMING, STOPPED ->
+          loaded.readableFromLsn() == 0 ? AttachmentState.CATCHING_UP : AttachmentState.ACTIVE;
+    };
+  }
+
+  private static String text(Exception e) {
+    String message = e.getMessage();
+    return message == null ? e.toString() : message;
+  }
+
+  private boolean isClosed() {
+    return closed.getCount() == 0;
+  }
+
+  /** Stops the thread, then the timeline. What was received and not published will be asked for again. */
+  @Override
+  public void close() {
+    closed.countDown();
+    WalReceiver feed = receiver;
+    if (feed != null) {
+      feed.close();
+    }
+    tenants.detach(record.id());
+    try {
+      thread.join(END_TIMEOUT_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

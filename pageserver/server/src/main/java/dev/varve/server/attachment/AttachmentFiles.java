@@ -1,0 +1,97 @@
+package dev.varve.server.attachment;
+
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.varve.engine.PageserverException;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * The attachments on disk: one JSON file each, {@code attachments/TENANT/TIMELINE.json} in the data directory, readable by the owner only
+ * since it holds the source's password. Files are replaced whole, and written to disk before they count. A wiped disk loses them: whoever
+ * attached attaches again, and finds in the object store what was published.
+ */
+final class AttachmentFiles {
+  private static final String SUFFIX = ".json";
+
+  private final Path directory;
+  private final ObjectMapper json = new ObjectMapper();
+
+  AttachmentFiles(Path dataDirectory) {
+    directory = dataDirectory.resolve("attachments");
+  }
+
+  /** All of them, in no order; a file that is damaged is an error. */
+  List<AttachmentRecord> load() {
+    List<AttachmentRecord> records = new ArrayList<>();
+    if (!Files.isDirectory(directory)) {
+      return records;
+    }
+    try (Stream<Path> files = Files.walk(directory, 2)) {
+      for (Path file : files.filter(f -> f.getFileName().toString().endsWith(SUFFIX)).toList()) {
+        records.add(read(file));
+      }
+    } catch (IOException e) {
+      throw unavailable("read", e);
+    }
+    return records;
+  }
+
+  private AttachmentRecord read(Path file) throws IOException {
+    try {
+      return json.readValue(Files.readAllBytes(file), AttachmentRecord.class);
+    } catch (JacksonException e) {
+      throw new PageserverException.Corrupt(
+          file + " is not an attachment (" + e.getOriginalMessage() + "); remove it and attach the timeline again", e);
+    }
+  }
+
+  void save(AttachmentRecord record) {
+    Path file = file(record);
+    Path fresh = file.resolveSibling(file.getFileName() + ".new");
+    try {
+      Files.createDirectories(
+          file.getParent(),
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      Files.deleteIfExists(fresh);
+      Files.createFile(
+          fresh, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+      Files.write(fresh, json.writeValueAsBytes(record), StandardOpenOption.WRITE, StandardOpenOption.DSYNC);
+      Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      sync(file.getParent());
+    } catch (IOException e) {
+      throw unavailable("write", e);
+    }
+  }
+
+  void delete(AttachmentRecord record) {
+    try {
+      Files.deleteIfExists(file(record));
+      sync(file(record).getParent());
+    } catch (IOException e) {
+      throw unavailable("remove", e);
+    }
+  }
+
+  private static void sync(Path directory) throws IOException {
+    try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+      channel.force(true);
+    }
+  }
+
+  private Path file(AttachmentRecord record) {
+    return directory.resolve(record.id().tenant()).resolve(record.id().timeline() + SUFFIX);
+  }
+
+  private PageserverException unavailable(String what, IOException e) {
+    return new PageserverException.Unavailable("cannot " + what + " attachments in " + directory + ": " + e, e);
+  }
+}

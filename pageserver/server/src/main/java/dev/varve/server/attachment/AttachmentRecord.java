@@ -1,0 +1,13 @@
+package dev.varve.server.attachment;
+
+import dev.varve.engine.tenant.TimelineId;
+import dev.varve.server.source.SourceSettings;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is written down of an attachment, to come back to it after a restart.
+ *
+ * @param source null: only what the object store holds is served
+ * @param tli PostgreSQL's timeline id that WAL is followed on; 0 without a source
+ */
+record AttachmentRecord(TimelineId id, @Nullable SourceSettings source, int tli) {}

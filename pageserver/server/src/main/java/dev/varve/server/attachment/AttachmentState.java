@@ -1,0 +1,27 @@
+package dev.varve.server.attachment;
+
+/**
+ * What an attachment is about.
+ *
+ * <pre>
+ *   LOADING ---> COPYING ---> CATCHING_UP ---> ACTIVE <---> SOURCE_TROUBLE
+ *      |                           ^
+ *      +---------------------------+           any ---> BROKEN
+ * </pre>
+ *
+ * A base backup that fails for its source's sake shows as SOURCE_TROUBLE too and starts over.
+ */
+public enum AttachmentState {
+  /** Reading the manifest. */
+  LOADING,
+  /** Taking the base backup. */
+  COPYING,
+  /** Receiving WAL up to the end of the base backup; nothing can be read yet. */
+  CATCHING_UP,
+  /** Reads are served; WAL is received, or there is no source to receive it from. */
+  ACTIVE,
+  /** The source, or what takes the WAL in, is in trouble and tried again; reads are served where they were. */
+  SOURCE_TROUBLE,
+  /** Stopped by an error that a person must look at, or by another pageserver that owns the timeline now. */
+  BROKEN
+}

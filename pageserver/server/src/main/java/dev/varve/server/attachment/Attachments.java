@@ -1,0 +1,157 @@
+package dev.varve.server.attachment;
+
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.tenant.Tenants;
+import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.timeline.Timeline;
+import dev.varve.server.source.PrimaryIdentity;
+import dev.varve.server.source.PrimarySource;
+import dev.varve.server.source.SourceException;
+import dev.varve.server.source.SourceSettings;
+import dev.varve.server.source.Tls;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * All timelines of this pageserver. Attaching and detaching take turns; lookups take no lock. Attachments are written to the data directory
+ * and come back by {@link #restore}.
+ */
+public final class Attachments implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Attachments.class);
+
+  private final Tenants tenants;
+  private final AttachmentFiles files;
+  private final Tls tls;
+  private final AttachmentWatcher watcher;
+  private final Map<TimelineId, Attachment> byId = new ConcurrentHashMap<>();
+
+  public Attachments(Tenants tenants, Path dataDirectory, Tls tls, AttachmentWatcher watcher) {
+    this.tenants = tenants;
+    this.files = new AttachmentFiles(dataDirectory);
+    this.tls = tls;
+    this.watcher = watcher;
+  }
+
+  /** Starts what was attached when the pageserver last ran. Does not wait for it. */
+  public synchronized void restore() {
+    for (AttachmentRecord record : files.load()) {
+      LOG.info("{}: attached before, attaching again", record.id());
+      SourceSettings settings = record.source();
+      begin(record, settings == null ? null : new PrimarySource(settings, tls), null);
+    }
+  }
+
+  /**
+   * Attaches a timeline and starts to feed it; the base backup goes on in the background. Everything that can be known to be wrong with
+   * {@code settings} is found out first. Attaching again with the same settings changes nothing.
+   *
+   * @param settings the primary; null to serve what the object store holds
+   * @return the generation
+   * @throws PageserverException when it cannot be attached; nothing is left of it then
+   */
+  public synchronized int attach(TimelineId id, @Nullable SourceSettings settings) {
+    Attachment present = byId.get(id);
+    if (present != null) {
+      if (Objects.equals(present.record().source(), settings)) {
+        return present.timeline().generation();
+      }
+      throw new PageserverException.InvalidRequest(
+          id + " is attached already, from another source; detach it first");
+    }
+    PrimarySource source = settings == null ? null : new PrimarySource(settings, tls);
+    try {
+      PrimaryIdentity primary = source == null ? null : source.identify();
+      Timeline timeline = tenants.attach(id);
+      try {
+        AttachmentRecord record = new AttachmentRecord(id, settings, primary == null ? 0 : primary.tli());
+        check(timeline, source, primary);
+        files.save(record);
+        begin(record, source, timeline);
+        return timeline.generation();
+      } catch (PageserverException | SourceException e) {
+        tenants.detach(id);
+        throw e;
+      }
+    } catch (SourceException e) {
+      throw e.toPageserverException();
+    }
+  }
+
+  private static void check(
+      Timeline timeline, @Nullable PrimarySource source, @Nullable PrimaryIdentity primary) throws SourceException {
+    if (source == null || primary == null) {
+      if (timeline.isEmpty()) {
+        throw new PageserverException.NotFound(
+            "the object store holds nothing of " + timeline.name() + "; name the primary to copy it from");
+      }
+    } else if (timeline.isEmpty()) {
+      source.createSlot();
+    } else {
+      source.verify(Attachment.expected(timeline, primary.tli()));
+    }
+  }
+
+  private void begin(AttachmentRecord record, @Nullable PrimarySource source, @Nullable Timeline timeline) {
+    Attachment attachment = new Attachment(record, tenants, source, timeline);
+    byId.put(record.id(), attachment);
+    watcher.attached(attachment);
+    attachment.start();
+  }
+
+  /**
+   * Stops serving and receiving. What the object store holds stays.
+   *
+   * @param dropSlot also drops the primary's slot: the primary then keeps no WAL for this timeline any more
+   * @throws PageserverException when the slot cannot be dropped; the timeline is detached all the same
+   */
+  public synchronized void detach(TimelineId id, boolean dropSlot) {
+    Attachment attachment = get(id);
+    files.delete(attachment.record());
+    byId.remove(id);
+    watcher.detached(id);
+    attachment.close();
+    PrimarySource source = attachment.source();
+    if (dropSlot && source != null) {
+      try {
+        source.dropSlot();
+      } catch (SourceException e) {
+        PageserverException cause = e.toPageserverException();
+        throw new PageserverException.Unavailable(
+            id + " is detached, but its slot is still there: " + cause.getMessage(), cause);
+      }
+    }
+  }
+
+  /** The attachment of this timeline. */
+  public Attachment get(TimelineId id) {
+    Attachment attachment = byId.get(id);
+    if (attachment == null) {
+      throw new PageserverException.NotFound(id + " is not attached to this pageserver");
+    }
+    return attachment;
+  }
+
+  /** All, by name. */
+  public List<Attachment> list() {
+    return byId.values().stream()
+        .sorted(Comparator.comparing((Attachment a) -> a.id().toString()))
+        .toList();
+  }
+
+  /** Stops everything, and keeps the record of it for the next start. */
+  @Override
+  public synchronized void close() {
+    for (Attachment attachment : list()) {
+      byId.remove(attachment.id());
+      attachment.close();
+    }
+    tenants.close();
+  }
+}

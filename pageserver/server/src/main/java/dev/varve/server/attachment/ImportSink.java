@@ -1,0 +1,23 @@
+package dev.varve.server.attachment;
+
+import dev.varve.engine.timeline.BaseBackupImport;
+import dev.varve.server.source.BackupSink;
+import java.io.IOException;
+import java.io.InputStream;
+
+/** An engine import as a {@link BackupSink}. */
+record ImportSink(BaseBackupImport target) implements BackupSink {
+  @Override
+  public void file(String path, long length, InputStream contents) throws IOException {
+    target.file(path, length, contents);
+  }
+
+  /** Directories show in the files below them; empty ones belong to the server's own layout. */
+  @Override
+  public void directory(String path) {}
+
+  @Override
+  public void link(String path, String location) {
+    target.link(path, location);
+  }
+}

@@ -1,0 +1,120 @@
+package dev.varve.server.grpc;
+
+import dev.varve.api.v1.AttachTimelineRequest;
+import dev.varve.api.v1.AttachTimelineResponse;
+import dev.varve.api.v1.DetachTimelineRequest;
+import dev.varve.api.v1.DetachTimelineResponse;
+import dev.varve.api.v1.GetTimelineRequest;
+import dev.varve.api.v1.ListTimelinesRequest;
+import dev.varve.api.v1.ListTimelinesResponse;
+import dev.varve.api.v1.ManagementServiceGrpc;
+import dev.varve.api.v1.TimelineState;
+import dev.varve.api.v1.TimelineStatus;
+import dev.varve.engine.tenant.TimelineId;
+import dev.varve.server.attachment.Attachment;
+import dev.varve.server.attachment.AttachmentState;
+import dev.varve.server.attachment.Attachments;
+import dev.varve.server.attachment.TimelineReport;
+import io.grpc.stub.StreamObserver;
+import java.util.function.Supplier;
+
+/** Attach, detach, status: each on a virtual thread, since all of them may talk to the object store or the primary. */
+final class ManagementService extends ManagementServiceGrpc.ManagementServiceImplBase {
+  private final Attachments attachments;
+  private final BlockingReads blocking;
+
+  ManagementService(Attachments attachments, BlockingReads blocking) {
+    this.attachments = attachments;
+    this.blocking = blocking;
+  }
+
+  @Override
+  public void attachTimeline(
+      AttachTimelineRequest request, StreamObserver<AttachTimelineResponse> answers) {
+    answer(
+        answers,
+        () -> {
+          TimelineId id = new TimelineId(request.getTenant(), request.getTimeline());
+          int generation = attachments.attach(id, Requests.source(request));
+          return AttachTimelineResponse.newBuilder().setGeneration(generation).build();
+        });
+  }
+
+  @Override
+  public void detachTimeline(
+      DetachTimelineRequest request, StreamObserver<DetachTimelineResponse> answers) {
+    answer(
+        answers,
+        () -> {
+          TimelineId id = new TimelineId(request.getTenant(), request.getTimeline());
+          attachments.detach(id, request.getDropSlot());
+          return DetachTimelineResponse.getDefaultInstance();
+        });
+  }
+
+  @Override
+  public void getTimeline(GetTimelineRequest request, StreamObserver<TimelineStatus> answers) {
+    answer(
+        answers,
+        () -> {
+          TimelineId id = new TimelineId(request.getTenant(), request.getTimeline());
+          return status(attachments.get(id).report());
+        });
+  }
+
+  @Override
+  public void listTimelines(
+      ListTimelinesRequest request, StreamObserver<ListTimelinesResponse> answers) {
+    answer(
+        answers,
+        () -> {
+          ListTimelinesResponse.Builder all = ListTimelinesResponse.newBuilder();
+          for (Attachment attachment : attachments.list()) {
+            all.addTimelines(status(attachment.report()));
+          }
+          return all.build();
+        });
+  }
+
+  private <T> void answer(StreamObserver<T> answers, Supplier<T> work) {
+    blocking.executeLong(
+        Answers.guarded(
+            answers,
+            () -> {
+              answers.onNext(work.get());
+              answers.onCompleted();
+            }));
+  }
+
+  private static TimelineStatus status(TimelineReport report) {
+    return TimelineStatus.newBuilder()
+        .setTenant(report.id().tenant())
+        .setTimeline(report.id().timeline())
+        .setGeneration(report.generation())
+        .setState(state(report.state()))
+        .setProblem(report.problem())
+        .setSystemIdentifier(report.systemIdentifier())
+        .setPostgresMajor(report.postgresMajor())
+        .setReadableFromLsn(report.readableFromLsn())
+        .setReceivedLsn(report.receivedLsn())
+        .setPublishedLsn(report.publishedLsn())
+        .setPrimaryLsn(report.primaryLsn())
+        .setLagBytes(report.lagBytes())
+        .setLagSeconds(report.lagSeconds())
+        .setCopiedBytes(report.copiedBytes())
+        .setLayerCount(report.layerCount())
+        .setLayerBytes(report.layerBytes())
+        .build();
+  }
+
+  private static TimelineState state(AttachmentState state) {
+    return switch (state) {
+      case LOADING -> TimelineState.TIMELINE_STATE_LOADING;
+      case COPYING -> TimelineState.TIMELINE_STATE_COPYING;
+      case CATCHING_UP -> TimelineState.TIMELINE_STATE_CATCHING_UP;
+      case ACTIVE -> TimelineState.TIMELINE_STATE_ACTIVE;
+      case SOURCE_TROUBLE -> TimelineState.TIMELINE_STATE_SOURCE_TROUBLE;
+      case BROKEN -> TimelineState.TIMELINE_STATE_BROKEN;
+    };
+  }
+}

@@ -1,0 +1,84 @@
+package dev.varve.server.grpc;
+
+import com.google.protobuf.UnsafeByteOperations;
+import dev.varve.api.v1.GetPagesRequest;
+import dev.varve.api.v1.GetPagesResponse;
+import dev.varve.engine.PageserverException.InvalidRequest;
+import dev.varve.engine.postgres.Page;
+import dev.varve.engine.timeline.Timeline;
+import io.grpc.Status;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Answers page requests from a timeline: the pages, or a status in the answer. Pages are copied once, out of the cache into the array that the
+ * answer wraps. Stateless and thread-safe.
+ */
+final class PageReads {
+  static final int MAX_BLOCKS = 512;
+
+  private final Duration lsnTimeout;
+
+  PageReads(Duration lsnTimeout) {
+    this.lsnTimeout = lsnTimeout;
+  }
+
+  /** The answer if the page cache has every page of it, else null. Never blocks. */
+  @Nullable GetPagesResponse cached(Timeline timeline, GetPagesRequest request) {
+    int count = request.getBlockCount();
+    if (count < 1 || count > MAX_BLOCKS) {
+      return null;
+    }
+    byte[] pages = new byte[count * Page.SIZE];
+    boolean found =
+        timeline.readCachedPages(
+            Requests.locator(request.getRelation()),
+            request.getRelation().getFork(),
+            request.getFirstBlock(),
+            count,
+            request.getLsn(),
+            pages,
+            0);
+    return found ? answer(request, pages) : null;
+  }
+
+  /** The answer. Blocks while pages are fetched, and while the LSN has not been received. */
+  GetPagesResponse read(Timeline timeline, GetPagesRequest request) {
+    int count = request.getBlockCount();
+    if (count < 1 || count > MAX_BLOCKS) {
+      throw new InvalidRequest("block_count is " + Integer.toUnsignedString(count) + "; expected 1 to 512");
+    }
+    if (Integer.toUnsignedLong(request.getFirstBlock()) + count > 0xFFFF_FFFFL) {
+      throw new InvalidRequest("no relation has " + count + " blocks from " + request.getFirstBlock() + " on");
+    }
+    timeline.waitFor(request.getLsn(), lsnTimeout);
+    byte[] pages = new byte[count * Page.SIZE];
+    timeline.readPages(
+        Requests.locator(request.getRelation()),
+        Requests.fork(request.getRelation()),
+        request.getFirstBlock(),
+        count,
+        request.getLsn(),
+        pages,
+        0);
+    return answer(request, pages);
+  }
+
+  private static GetPagesResponse answer(GetPagesRequest request, byte[] pages) {
+    return GetPagesResponse.newBuilder()
+        .setRequestId(request.getRequestId())
+        .setPages(UnsafeByteOperations.unsafeWrap(pages))
+        .build();
+  }
+
+  /** The answer to a request that failed. */
+  static GetPagesResponse failed(GetPagesRequest request, Throwable e) {
+    Status status = GrpcStatus.of(e);
+    String description = status.getDescription();
+    return GetPagesResponse.newBuilder()
+        .setRequestId(request.getRequestId())
+        .setStatusCode(status.getCode().value())
+        .setStatusMessage(description == null ? status.getCode().name() : description)
+        .build();
+  }
+}

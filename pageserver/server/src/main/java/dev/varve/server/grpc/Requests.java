@@ -1,0 +1,55 @@
+package dev.varve.server.grpc;
+
+import dev.varve.api.v1.AttachTimelineRequest;
+import dev.varve.api.v1.RelationFork;
+import dev.varve.engine.PageserverException.InvalidRequest;
+import dev.varve.engine.postgres.ForkNumber;
+import dev.varve.engine.postgres.RelFileLocator;
+import dev.varve.engine.tenant.TimelineId;
+import dev.varve.server.source.SourceSettings;
+import dev.varve.server.source.SslMode;
+import org.jspecify.annotations.Nullable;
+
+/** Checked readings of request messages; each throws {@link InvalidRequest}. */
+final class Requests {
+  private Requests() {}
+
+  /** {@code tenant/timeline}. */
+  static TimelineId timeline(String name) {
+    int slash = name.indexOf('/');
+    if (slash < 0) {
+      throw new InvalidRequest("timeline '" + name + "' is not of the form tenant/timeline");
+    }
+    return new TimelineId(name.substring(0, slash), name.substring(slash + 1));
+  }
+
+  static RelFileLocator locator(RelationFork relation) {
+    return new RelFileLocator(
+        relation.getTablespaceOid(), relation.getDatabaseOid(), relation.getRelationNumber());
+  }
+
+  static int fork(RelationFork relation) {
+    int fork = relation.getFork();
+    if (fork < 0 || fork >= ForkNumber.COUNT) {
+      throw new InvalidRequest("fork " + Integer.toUnsignedString(fork) + "; expected 0 to 3");
+    }
+    return fork;
+  }
+
+  /** The source of an attach request, with the defaults that the contract names; null when there is none. */
+  static @Nullable SourceSettings source(AttachTimelineRequest request) {
+    if (!request.hasPrimary()) {
+      return null;
+    }
+    var primary = request.getPrimary();
+    return SourceSettings.of(
+        request.getTimeline(),
+        primary.getHost(),
+        primary.getPort(),
+        primary.getUser(),
+        primary.getPassword(),
+        primary.getDatabase(),
+        SslMode.of(primary.getSslMode()),
+        primary.getSlot());
+  }
+}

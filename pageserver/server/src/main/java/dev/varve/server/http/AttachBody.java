@@ -1,0 +1,37 @@
+package dev.varve.server.http;
+
+import dev.varve.server.source.SourceSettings;
+import dev.varve.server.source.SslMode;
+import org.jspecify.annotations.Nullable;
+
+/** The JSON of an attach request: the primary, or nothing to serve what the object store holds. All but the host have defaults. */
+public record AttachBody(@Nullable Primary primary) {
+  /** As {@code PrimarySource} of the gRPC contract. */
+  public record Primary(
+      @Nullable String host,
+      int port,
+      @Nullable String user,
+      @Nullable String password,
+      @Nullable String database,
+      @Nullable String sslMode,
+      @Nullable String slot) {}
+
+  @Nullable SourceSettings source(String timeline) {
+    if (primary == null) {
+      return null;
+    }
+    return SourceSettings.of(
+        timeline,
+        text(primary.host()),
+        primary.port(),
+        text(primary.user()),
+        text(primary.password()),
+        text(primary.database()),
+        SslMode.of(text(primary.sslMode())),
+        text(primary.slot()));
+  }
+
+  private static String text(@Nullable String value) {
+    return value == null ? "" : value;
+  }
+}

@@ -1,0 +1,60 @@
+package dev.varve.server.http;
+
+import dev.varve.engine.store.ObjectStore;
+import dev.varve.server.attachment.Attachment;
+import dev.varve.server.attachment.Attachments;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.io.IOException;
+import java.util.List;
+import org.eclipse.microprofile.health.HealthCheck;
+import org.eclipse.microprofile.health.HealthCheckResponse;
+import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Ready: the object store answers, and each attached timeline was loaded or is known to be in trouble. A timeline in trouble does not make the
+ * pageserver unready: the others are served.
+ */
+@org.eclipse.microprofile.health.Readiness
+@ApplicationScoped
+public class Readiness implements HealthCheck {
+  /** Lists nothing: an object store that answers at all answers this. */
+  private static final String EMPTY_PREFIX = "readiness/";
+
+  private final ObjectStore store;
+  private final Attachments attachments;
+
+  public Readiness(ObjectStore store, Attachments attachments) {
+    this.store = store;
+    this.attachments = attachments;
+  }
+
+  @Override
+  public HealthCheckResponse call() {
+    List<String> loading =
+        attachments.list().stream()
+            .filter(a -> !a.isSettled())
+            .map(Attachment::id)
+            .map(Object::toString)
+            .toList();
+    HealthCheckResponseBuilder answer =
+        HealthCheckResponse.named("pageserver").withData("timelines", attachments.list().size());
+    if (!loading.isEmpty()) {
+      answer.withData("loading", String.join(" ", loading));
+    }
+    String trouble = storeTrouble();
+    if (trouble != null) {
+      answer.withData("objectStore", trouble);
+    }
+    return answer.status(loading.isEmpty() && trouble == null).build();
+  }
+
+  private @Nullable String storeTrouble() {
+    try {
+      store.list(EMPTY_PREFIX);
+      return null;
+    } catch (IOException e) {
+      return e.toString();
+    }
+  }
+}

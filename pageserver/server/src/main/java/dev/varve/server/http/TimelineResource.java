@@ -1,0 +1,58 @@
+package dev.varve.server.http;
+
+import dev.varve.engine.tenant.TimelineId;
+import dev.varve.server.attachment.Attachments;
+import io.smallrye.common.annotation.RunOnVirtualThread;
+import jakarta.ws.rs.DELETE;
+import jakarta.ws.rs.DefaultValue;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.PUT;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.PathParam;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.core.MediaType;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** {@code /api/v1/timelines}: what the management service does, for people and scripts. */
+@Path("/api/v1/timelines")
+@Produces(MediaType.APPLICATION_JSON)
+@RunOnVirtualThread
+public class TimelineResource {
+  private final Attachments attachments;
+
+  public TimelineResource(Attachments attachments) {
+    this.attachments = attachments;
+  }
+
+  @GET
+  public List<TimelineView> list() {
+    return attachments.list().stream().map(a -> TimelineView.of(a.report())).toList();
+  }
+
+  @GET
+  @Path("/{tenant}/{timeline}")
+  public TimelineView get(@PathParam("tenant") String tenant, @PathParam("timeline") String timeline) {
+    return TimelineView.of(attachments.get(new TimelineId(tenant, timeline)).report());
+  }
+
+  /** Attaches; the answer comes when the attachment is committed, the copy goes on in the background. */
+  @PUT
+  @Path("/{tenant}/{timeline}")
+  public TimelineView attach(
+      @PathParam("tenant") String tenant, @PathParam("timeline") String timeline, @Nullable AttachBody body) {
+    TimelineId id = new TimelineId(tenant, timeline);
+    attachments.attach(id, body == null ? null : body.source(timeline));
+    return TimelineView.of(attachments.get(id).report());
+  }
+
+  @DELETE
+  @Path("/{tenant}/{timeline}")
+  public void detach(
+      @PathParam("tenant") String tenant,
+      @PathParam("timeline") String timeline,
+      @QueryParam("dropSlot") @DefaultValue("false") boolean dropSlot) {
+    attachments.detach(new TimelineId(tenant, timeline), dropSlot);
+  }
+}

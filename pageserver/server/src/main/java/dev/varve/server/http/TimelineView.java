@@ -1,0 +1,44 @@
+package dev.varve.server.http;
+
+import dev.varve.engine.postgres.Lsn;
+import dev.varve.server.attachment.TimelineReport;
+import java.util.Locale;
+
+/** A timeline as JSON shows it: LSNs as PostgreSQL writes them, the system identifier as text since it does not fit a JSON number. */
+public record TimelineView(
+    String tenant,
+    String timeline,
+    int generation,
+    String state,
+    String problem,
+    String systemIdentifier,
+    int postgresMajor,
+    String readableFromLsn,
+    String receivedLsn,
+    String publishedLsn,
+    String primaryLsn,
+    long lagBytes,
+    double lagSeconds,
+    long copiedBytes,
+    int layerCount,
+    long layerBytes) {
+  static TimelineView of(TimelineReport report) {
+    return new TimelineView(
+        report.id().tenant(),
+        report.id().timeline(),
+        report.generation(),
+        report.state().name().toLowerCase(Locale.ROOT),
+        report.problem(),
+        Long.toUnsignedString(report.systemIdentifier()),
+        report.postgresMajor(),
+        Lsn.format(report.readableFromLsn()),
+        Lsn.format(report.receivedLsn()),
+        Lsn.format(report.publishedLsn()),
+        Lsn.format(report.primaryLsn()),
+        report.lagBytes(),
+        report.lagSeconds(),
+        report.copiedBytes(),
+        report.layerCount(),
+        report.layerBytes());
+  }
+}

@@ -1,0 +1,27 @@
+package dev.varve.server.metrics;
+
+import dev.varve.engine.tenant.TimelineId;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** The {@link PageMeter} of each timeline, made when it is first asked for. Only names that are well-formed ids get here. */
+public final class PageMeters {
+  private final MeterRegistry registry;
+  private final Map<TimelineId, PageMeter> byId = new ConcurrentHashMap<>();
+
+  public PageMeters(MeterRegistry registry) {
+    this.registry = registry;
+  }
+
+  /** The meter of an attached timeline. */
+  public PageMeter of(TimelineId id) {
+    PageMeter meter = byId.get(id);
+    return meter != null ? meter : byId.computeIfAbsent(id, key -> new PageMeter(registry, key));
+  }
+
+  /** Forgets a timeline that was detached. */
+  void remove(TimelineId id) {
+    byId.remove(id);
+  }
+}

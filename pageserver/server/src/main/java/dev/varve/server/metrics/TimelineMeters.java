@@ -1,0 +1,80 @@
+package dev.varve.server.metrics;
+
+import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.timeline.PageCache;
+import dev.varve.server.attachment.Attachment;
+import dev.varve.server.attachment.AttachmentState;
+import dev.varve.server.attachment.AttachmentWatcher;
+import dev.varve.server.attachment.TimelineReport;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.Meter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tags;
+import java.util.List;
+import java.util.function.ToDoubleFunction;
+
+/** Gauges of every attached timeline, tagged by tenant and timeline; they come with the attachment and go with it. */
+public final class TimelineMeters implements AttachmentWatcher {
+  private final MeterRegistry registry;
+  private final PageMeters pageMeters;
+
+  public TimelineMeters(MeterRegistry registry, PageMeters pageMeters) {
+    this.registry = registry;
+    this.pageMeters = pageMeters;
+  }
+
+  static Tags tags(TimelineId id) {
+    return Tags.of("tenant", id.tenant(), "timeline", id.timeline());
+  }
+
+  /** The counters of the page cache, which all timelines share. */
+  public void watch(PageCache cache) {
+    FunctionCounter.builder(MetricName.PAGE_CACHE_HITS.id(), cache, PageCache::hits)
+        .description(MetricName.PAGE_CACHE_HITS.description())
+        .register(registry);
+    FunctionCounter.builder(MetricName.PAGE_CACHE_MISSES.id(), cache, PageCache::misses)
+        .description(MetricName.PAGE_CACHE_MISSES.description())
+        .register(registry);
+  }
+
+  @Override
+  public void attached(Attachment attachment) {
+    gauge(attachment, MetricName.LAG_BYTES, TimelineReport::lagBytes);
+    gauge(attachment, MetricName.LAG_SECONDS, TimelineReport::lagSeconds);
+    gauge(attachment, MetricName.RECEIVED_LSN, TimelineReport::receivedLsn);
+    gauge(attachment, MetricName.PUBLISHED_LSN, TimelineReport::publishedLsn);
+    gauge(attachment, MetricName.PRIMARY_LSN, TimelineReport::primaryLsn);
+    gauge(attachment, MetricName.COPIED_BYTES, TimelineReport::copiedBytes);
+    gauge(attachment, MetricName.LAYERS, TimelineReport::layerCount);
+    gauge(attachment, MetricName.LAYER_BYTES, TimelineReport::layerBytes);
+    gauge(attachment, MetricName.GENERATION, TimelineReport::generation);
+    for (AttachmentState state : AttachmentState.values()) {
+      Gauge.builder(MetricName.STATE.id(), attachment, a -> a.report().state() == state ? 1 : 0)
+          .description(MetricName.STATE.description())
+          .tags(tags(attachment.id()).and("state", state.name()))
+          .strongReference(true)
+          .register(registry);
+    }
+  }
+
+  private void gauge(
+      Attachment attachment, MetricName name, ToDoubleFunction<TimelineReport> value) {
+    Gauge.builder(name.id(), attachment, a -> value.applyAsDouble(a.report()))
+        .description(name.description())
+        .tags(tags(attachment.id()))
+        .strongReference(true)
+        .register(registry);
+  }
+
+  @Override
+  public void detached(TimelineId id) {
+    pageMeters.remove(id);
+    List<Meter> own =
+        registry.getMeters().stream()
+            .filter(m -> id.timeline().equals(m.getId().getTag("timeline")))
+            .filter(m -> id.tenant().equals(m.getId().getTag("tenant")))
+            .toList();
+    own.forEach(registry::remove);
+  }
+}
