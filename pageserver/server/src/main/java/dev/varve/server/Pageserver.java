@@ -45,7 +45,7 @@ public class Pageserver {
       ServerConfig config, ObjectStore store, MeterRegistry registry, PageMeters pageMeters) throws IOException {
     TimelineMeters meters = new TimelineMeters(registry, pageMeters);
     Path cache = config.dataDirectory().resolve("layers");
-    Tenants tenants = new Tenants(store, cache, options(config.engine()));
+    Tenants tenants = new Tenants(store, cache, options(config.engine()), System::nanoTime);
     meters.watch(tenants.pageCache());
     return new Attachments(
         tenants, config.dataDirectory(), new Tls(config.source().rootCertificates().orElse(null)), meters);

@@ -1,6 +1,6 @@
 package dev.varve.server;
 
-import dev.varve.engine.store.DirectoryObjectStore;
+import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.server.config.ServerConfig;
 import java.io.IOException;
@@ -15,7 +15,7 @@ final class StoreChoice {
   static ObjectStore open(ServerConfig config) throws IOException {
     String store = config.store();
     if (store.startsWith(DIRECTORY) && store.length() > DIRECTORY.length()) {
-      return new DirectoryObjectStore(Path.of(store.substring(DIRECTORY.length())));
+      return new LocalObjectStore(Path.of(store.substring(DIRECTORY.length())));
     }
     throw new IllegalArgumentException(
         "varve.store=" + store + " is neither directory:PATH nor s3://BUCKET/PREFIX");

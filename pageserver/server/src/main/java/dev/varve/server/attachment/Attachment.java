@@ -130,7 +130,7 @@ public final class Attachment implements AutoCloseable {
   private @Nullable Timeline load() throws InterruptedException {
     while (timeline == null && !isClosed()) {
       try {
-        timeline = tenants.attach(record.id());
+        timeline = tenants.attach(record.id(), 0);
         problem = "";
       } catch (PageserverException.Unavailable e) {
         pause(e);

@@ -68,7 +68,7 @@ public final class Attachments implements AutoCloseable {
     PrimarySource source = settings == null ? null : new PrimarySource(settings, tls);
     try {
       PrimaryIdentity primary = source == null ? null : source.identify();
-      Timeline timeline = tenants.attach(id);
+      Timeline timeline = tenants.attach(id, 0);
       try {
         AttachmentRecord record = new AttachmentRecord(id, settings, primary == null ? 0 : primary.tli());
         check(timeline, source, primary);
