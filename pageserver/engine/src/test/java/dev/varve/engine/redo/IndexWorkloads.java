@@ -2,6 +2,8 @@ package dev.varve.engine.redo;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * Statements, to be run one by one in one session, that make PostgreSQL write every kind of index
@@ -36,6 +38,23 @@ public final class IndexWorkloads {
     sql.add("delete from twins where id % 3 = 0 and id < 2500");
     sql.add("vacuum twins");
     sql.add("insert into twins select i, i % 3 from generate_series(1, 3000) i");
+    // Few, wide posting lists on a page: TIDs fall into the one at which the page is split.
+    sql.add("create table few (id int, k int)");
+    sql.add(
+        "create index few_k on few (("
+            + IntStream.range(0, 18)
+                .mapToObj(i -> "md5((k + " + i + ")::text)")
+                .collect(Collectors.joining("||"))
+            + "))");
+    sql.add("insert into few select i, i * 7919 % 41 from generate_series(1, 6000) i");
+    for (int i = 0; i < 10; i++) {
+      sql.add("delete from few where id % 10 = " + i);
+      sql.add("vacuum few");
+      sql.add(
+          "insert into few select i * 7, (i * 7907 + "
+              + i
+              + ") % 113 from generate_series(1, 1500) i");
+    }
     // Versions that churn: bottom-up deletion, partly of posting lists.
     sql.add("create table churn (id int, k int, v int) with (fillfactor = 50)");
     sql.add("create index churn_k on churn (k)");
