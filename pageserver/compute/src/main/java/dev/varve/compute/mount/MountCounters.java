@@ -50,4 +50,11 @@ public final class MountCounters {
   public long localWriteErrors() {
     return localWriteErrors.get();
   }
+
+  /** Counts pages that were copied without a mount. */
+  public void copied(int count) {
+    requests.increment();
+    pages.add(count);
+    aheadPages.add(count);
+  }
 }

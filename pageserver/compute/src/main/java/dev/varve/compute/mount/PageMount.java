@@ -67,8 +67,6 @@ public final class PageMount {
       }
       listing.adopt(tree.root());
     }
-    // From here on a death of this process must be seen as one.
-    Files.deleteIfExists(plan.stateFile());
     FuseMount mount = FuseMount.open(plan.directory(), "varve");
     try {
       FuseSession session =
@@ -77,6 +75,8 @@ public final class PageMount {
               new TablespaceFileSystem(tree, listing, plan.user(), plan.group()),
               plan.options(),
               Integer.toUnsignedString(plan.tablespace()));
+      // From here on a death of this process must be seen as one.
+      Files.deleteIfExists(plan.stateFile());
       listAhead(tree, listing);
       return new PageMount(tree, plan.stateFile(), session, plan.directory());
     } catch (IOException e) {

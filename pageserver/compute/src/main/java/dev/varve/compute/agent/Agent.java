@@ -1,0 +1,170 @@
+package dev.varve.compute.agent;
+
+import dev.varve.compute.fuse.FuseOptions;
+import dev.varve.compute.fuse.Libc;
+import dev.varve.compute.image.ComputeDirectory;
+import dev.varve.compute.image.GrpcImage;
+import dev.varve.compute.image.ServerSettings;
+import dev.varve.compute.mount.MountCounters;
+import dev.varve.compute.page.GrpcPageSource;
+import dev.varve.compute.page.PageSource;
+import dev.varve.compute.page.PageserverChannel;
+import io.grpc.ManagedChannel;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+
+/**
+ * The agent as a process of its own: image, layout, mount, PostgreSQL, until one of them ends. SIGTERM is a fast shutdown and a clean
+ * unmount. Exit code: PostgreSQL's, 70 after trouble with the mount, 64 for a wrong command line, 1 when the start failed.
+ */
+public final class Agent {
+  private static final Duration IMAGE_LIMIT = Duration.ofMinutes(2);
+  private static final Duration PAGE_LIMIT = Duration.ofSeconds(30);
+  private static final long READY_SECONDS = 300;
+  private static final int EXIT_USAGE = 64;
+
+  private Agent() {}
+
+  public static void main(String[] arguments) {
+    System.setProperty(
+        "java.util.logging.SimpleFormatter.format", "%1$tF %1$tT.%1$tL %4$s %5$s%6$s%n");
+    AgentOptions options;
+    try {
+      options = AgentOptions.parse(arguments);
+    } catch (AgentException e) {
+      System.err.println("varve-agent: " + e.getMessage());
+      System.exit(EXIT_USAGE);
+      return;
+    }
+    int code;
+    try {
+      code = run(options);
+    } catch (IOException e) {
+      System.err.println("varve-agent: " + e.getMessage());
+      code = 1;
+    } catch (InterruptedException e) {
+      code = 1;
+    }
+    Runtime.getRuntime().halt(code);
+  }
+
+  private static int run(AgentOptions options) throws IOException, InterruptedException {
+    long start = System.nanoTime();
+    boolean root = Libc.effectiveUser() == 0;
+    FuseOptions fuse =
+        new FuseOptions(
+            options.workers(),
+            FuseOptions.DEFAULT.maxTransferBytes(),
+            !options.writeThrough(),
+            FuseOptions.DEFAULT.readAheadKilobytes());
+    VolumeOptions wanted =
+        new VolumeOptions(
+            new ComputeDirectory(options.directory()),
+            options.timeline(),
+            options.lsn(),
+            options.eager(),
+            options.user(),
+            options.group(),
+            root,
+            fuse);
+    ManagedChannel channel = PageserverChannel.open(options.server());
+    Volume volume =
+        Volume.prepare(
+            wanted,
+            () -> GrpcImage.request(channel, options.timeline(), options.lsn(), IMAGE_LIMIT));
+    long imaged = System.nanoTime();
+    try (PageSource pages =
+        new GrpcPageSource(channel, options.timeline(), volume.header().getLsn(), PAGE_LIMIT)) {
+      volume.open(pages);
+      long mounted = System.nanoTime();
+      ServerSettings.write(
+          volume.layout(),
+          volume.directory().data(),
+          volume.directory().socket(),
+          options.port(),
+          options.settings());
+      return serve(options, volume, root, new long[] {start, imaged, mounted});
+    }
+  }
+
+  private static int serve(AgentOptions options, Volume volume, boolean root, long[] times)
+      throws IOException, InterruptedException {
+    PostgresProcess postgres;
+    try {
+      postgres =
+          PostgresProcess.start(
+              options.postgres(), volume.directory().data(), options.user(), options.group(), root);
+    } catch (IOException e) {
+      volume.close();
+      throw e;
+    }
+    Supervisor supervisor = new Supervisor(volume, postgres);
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> endOrderly(supervisor), "stop"));
+    Thread.ofVirtual().start(() -> announce(options, volume, postgres, times));
+    int code = supervisor.run();
+    status(volume, "stopped code=" + code);
+    return code;
+  }
+
+  private static void endOrderly(Supervisor supervisor) {
+    supervisor.stop();
+    try {
+      supervisor.awaitEnd();
+      Thread.sleep(1000); // the main thread halts the process with PostgreSQL's code
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static void announce(
+      AgentOptions options, Volume volume, PostgresProcess postgres, long[] times) {
+    try {
+      if (postgres.awaitReady(READY_SECONDS)) {
+        long now = System.nanoTime();
+        long lsn = volume.header().getLsn();
+        status(
+            volume,
+            "ready port=%d lsn=%X/%X %s image_ms=%d mount_ms=%d postgres_ms=%d jvm_ms=%d"
+                .formatted(
+                    options.port(),
+                    lsn >>> 32,
+                    lsn & 0xFFFFFFFFL,
+                    volume.resumed() ? "resumed" : "new",
+                    (times[1] - times[0]) / 1_000_000,
+                    (times[2] - times[1]) / 1_000_000,
+                    (now - times[2]) / 1_000_000,
+                    System.currentTimeMillis()
+                        - ProcessHandle.current()
+                            .info()
+                            .startInstant()
+                            .orElseThrow()
+                            .toEpochMilli()));
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** One line to standard output and to the file {@code status} in the directory. */
+  private static void status(Volume volume, String what) {
+    MountCounters counters = volume.counters();
+    String line =
+        "%s requests=%d pages=%d ahead_pages=%d wait_ms=%d source_errors=%d"
+            .formatted(
+                what,
+                counters.requests(),
+                counters.pages(),
+                counters.aheadPages(),
+                counters.waitNanos() / 1_000_000,
+                counters.sourceErrors());
+    System.out.println("varve-agent: " + line);
+    try {
+      Files.writeString(volume.directory().root().resolve("status"), line + "\n");
+    } catch (IOException e) {
+      Logger.getLogger(Agent.class.getName()).log(Level.WARNING, "writing the status file", e);
+    }
+  }
+}

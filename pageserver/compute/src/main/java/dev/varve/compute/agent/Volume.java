@@ -1,0 +1,251 @@
+package dev.varve.compute.agent;
+
+import dev.varve.api.v1.DatabaseDirectory;
+import dev.varve.api.v1.Tablespace;
+import dev.varve.api.v1.ThinImageHeader;
+import dev.varve.compute.fuse.FuseMount;
+import dev.varve.compute.image.ComputeDirectory;
+import dev.varve.compute.image.ImageLayout;
+import dev.varve.compute.image.ImageSource;
+import dev.varve.compute.mount.MountCounters;
+import dev.varve.compute.mount.PageMount;
+import dev.varve.compute.page.PageSource;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A data directory made from a thin image, with its mounts. {@link #prepare} lays it out (or finds it laid out and cleanly stopped), {@link
+ * #open} mounts, {@link #close} unmounts and keeps the local writes for the next start. Not thread-safe, but for {@link #trouble}.
+ */
+public final class Volume {
+  private static final Logger LOG = Logger.getLogger(Volume.class.getName());
+
+  private final VolumeOptions options;
+  private final ThinImageHeader header;
+  private final boolean resumed;
+  private final MountCounters counters = new MountCounters();
+  private final List<PageMount> mounts = new ArrayList<>();
+
+  private Volume(VolumeOptions options, ThinImageHeader header, boolean resumed) {
+    this.options = options;
+    this.header = header;
+    this.resumed = resumed;
+  }
+
+  /** Where a first start gets its image from. */
+  public interface Images {
+    ImageSource request() throws IOException;
+  }
+
+  /** Where pages at an LSN come from. */
+  public interface Pages {
+    PageSource at(long lsn);
+  }
+
+  /**
+   * Lays out a new directory, or takes up one that was stopped cleanly.
+   *
+   * @throws AgentException when the directory is something else, or was not stopped cleanly
+   */
+  public static Volume prepare(VolumeOptions options, Images images) throws IOException {
+    ComputeDirectory directory = options.directory();
+    FuseMount.detachDead(directory.root());
+    String origin = "timeline=" + options.timeline() + "\neager=" + options.eager() + "\n";
+    if (Files.exists(directory.image())) {
+      checkResumable(directory, origin);
+      ThinImageHeader header = ThinImageHeader.parseFrom(Files.readAllBytes(directory.image()));
+      return new Volume(options, header, true);
+    }
+    if (Files.isDirectory(directory.root())) {
+      try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory.root())) {
+        if (entries.iterator().hasNext()) {
+          throw new AgentException(
+              directory.root()
+                  + " is not empty, and holds no complete compute (a first start may have been interrupted). Empty it, or name"
+                  + " another --directory.");
+        }
+      }
+    }
+    try (ImageSource image = images.request()) {
+      ImageLayout layout = layout(options);
+      layout.unpack(image);
+      Files.writeString(origin(directory), origin);
+      layout.seal(image.header());
+      return new Volume(options, image.header(), false);
+    }
+  }
+
+  private static Path origin(ComputeDirectory directory) {
+    return directory.root().resolve("origin");
+  }
+
+  private static void checkResumable(ComputeDirectory directory, String origin) throws IOException {
+    if (!Files.readString(origin(directory)).equals(origin)) {
+      throw new AgentException(
+          directory.root()
+              + " was made for another timeline or mode ("
+              + Files.readString(origin(directory)).strip().replace('\n', ' ')
+              + "). Name another --directory.");
+    }
+    if (!Files.exists(directory.stopped())) {
+      throw new AgentException(
+          directory.root()
+              + " was not stopped cleanly: its agent or the machine died, so what is local cannot be trusted. Start anew: remove"
+              + " the directory (what was written since its image and not streamed out is lost with it), or name another"
+              + " --directory.");
+    }
+  }
+
+  private static ImageLayout layout(VolumeOptions options) {
+    return new ImageLayout(
+        options.directory(), options.eager(), options.user(), options.group(), options.chown());
+  }
+
+  /** The layout that the volume's own files are written with. */
+  public ImageLayout layout() {
+    return layout(options);
+  }
+
+  /** Whether the directory was there already. */
+  public boolean resumed() {
+    return resumed;
+  }
+
+  public ThinImageHeader header() {
+    return header;
+  }
+
+  public ComputeDirectory directory() {
+    return options.directory();
+  }
+
+  public MountCounters counters() {
+    return counters;
+  }
+
+  /** Mounts every tablespace, or in eager mode copies what is missing. From here on only {@link #close} makes a clean stop. */
+  public void open(PageSource source) throws IOException {
+    if (options.eager()) {
+      if (!resumed) {
+        new EagerCopy(options, source, counters).run(header);
+      }
+    } else {
+      mountAll(source);
+    }
+    Files.deleteIfExists(directory().stopped());
+  }
+
+  private void mountAll(PageSource source) throws IOException {
+    Map<Integer, List<dev.varve.compute.mount.DatabaseDirectory>> databases = new LinkedHashMap<>();
+    databases.put(ComputeDirectory.DEFAULT_TABLESPACE, new ArrayList<>());
+    for (Tablespace tablespace : header.getTablespacesList()) {
+      databases.put(tablespace.getOid(), new ArrayList<>());
+    }
+    for (DatabaseDirectory entry : header.getDirectoriesList()) {
+      List<dev.varve.compute.mount.DatabaseDirectory> list = databases.get(entry.getTablespaceOid());
+      if (list == null) {
+        throw new IOException("the image names a directory in the unknown tablespace " + entry.getTablespaceOid());
+      }
+      list.add(
+          new dev.varve.compute.mount.DatabaseDirectory(
+              inTablespace(header, entry), entry.getDatabaseOid()));
+    }
+    try {
+      for (var one : databases.entrySet()) {
+        mounts.add(mount(one.getKey(), one.getValue(), source));
+      }
+    } catch (IOException e) {
+      try {
+        unmountAll();
+      } catch (IOException second) {
+        e.addSuppressed(second);
+      }
+      throw e;
+    }
+  }
+
+  private PageMount mount(
+      int oid, List<dev.varve.compute.mount.DatabaseDirectory> databases, PageSource source)
+      throws IOException {
+    ComputeDirectory directory = directory();
+    return PageMount.open(
+        new PageMount.Plan(
+            oid,
+            directory.tablespace(oid),
+            directory.overlay(oid),
+            directory.tree(oid),
+            databases,
+            options.user(),
+            options.group(),
+            options.fuse()),
+        source,
+        counters,
+        resumed);
+  }
+
+  /** A database's directory below its tablespace. */
+  static String inTablespace(ThinImageHeader header, DatabaseDirectory entry) {
+    String database = Integer.toUnsignedString(entry.getDatabaseOid());
+    for (Tablespace tablespace : header.getTablespacesList()) {
+      if (tablespace.getOid() == entry.getTablespaceOid()) {
+        return tablespace.getVersionDirectory() + "/" + database;
+      }
+    }
+    return database;
+  }
+
+  /** What went wrong with a mount so that PostgreSQL must be stopped at once; null while all is well. */
+  public @Nullable String trouble() {
+    for (PageMount mount : mounts) {
+      if (mount.troubled()) {
+        return "the mount " + mount.directory() + " ended though nobody unmounted it";
+      }
+    }
+    if (counters.localWriteErrors() > 0) {
+      return "the local disk refused a write below "
+          + directory().root()
+          + " (is it full?), so what PostgreSQL wrote may be lost";
+    }
+    return null;
+  }
+
+  /** Unmounts and, unless there was trouble, marks the directory fit for another start. PostgreSQL must have ended. */
+  public void close() throws IOException {
+    String trouble = trouble();
+    unmountAll();
+    if (trouble == null && trouble() == null) {
+      Files.writeString(directory().stopped(), "clean\n", StandardCharsets.US_ASCII);
+    } else {
+      LOG.log(Level.SEVERE, "not marked as cleanly stopped: {0}", trouble);
+    }
+  }
+
+  private void unmountAll() throws IOException {
+    IOException failure = null;
+    while (!mounts.isEmpty()) {
+      PageMount mount = mounts.removeLast();
+      try {
+        mount.unmount();
+      } catch (IOException e) {
+        if (failure == null) {
+          failure = e;
+        } else {
+          failure.addSuppressed(e);
+        }
+      }
+    }
+    if (failure != null) {
+      throw failure;
+    }
+  }
+}

@@ -1,0 +1,57 @@
+package dev.varve.compute.image;
+
+import java.nio.file.Path;
+
+/**
+ * The names below an agent's directory.
+ *
+ * <pre>
+ * data/            PostgreSQL's data directory; data/base is a mount point (or plain, in eager mode)
+ * tablespace/OID   mount point of a further tablespace; data/pg_tblspc/OID is a link to it
+ * overlay/OID/     local content of a tablespace's mount, 1663 is base
+ * state/OID.tree   the tree of a mount after a clean stop
+ * image            header of the image that all this was laid out from; written last
+ * stopped          present after a clean stop only
+ * socket/          Unix sockets of PostgreSQL
+ * </pre>
+ */
+public record ComputeDirectory(Path root) {
+  public static final int DEFAULT_TABLESPACE = 1663;
+
+  public ComputeDirectory {
+    if (!root.isAbsolute()) {
+      throw new IllegalArgumentException("the directory must be absolute: " + root);
+    }
+  }
+
+  public Path data() {
+    return root.resolve("data");
+  }
+
+  public Path image() {
+    return root.resolve("image");
+  }
+
+  public Path stopped() {
+    return root.resolve("stopped");
+  }
+
+  public Path socket() {
+    return root.resolve("socket");
+  }
+
+  /** Where a tablespace is seen by PostgreSQL. */
+  public Path tablespace(int oid) {
+    return oid == DEFAULT_TABLESPACE
+        ? data().resolve("base")
+        : root.resolve("tablespace").resolve(Integer.toUnsignedString(oid));
+  }
+
+  public Path overlay(int oid) {
+    return root.resolve("overlay").resolve(Integer.toUnsignedString(oid));
+  }
+
+  public Path tree(int oid) {
+    return root.resolve("state").resolve(Integer.toUnsignedString(oid) + ".tree");
+  }
+}

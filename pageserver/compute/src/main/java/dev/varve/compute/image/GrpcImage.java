@@ -1,0 +1,116 @@
+package dev.varve.compute.image;
+
+import com.github.luben.zstd.ZstdInputStream;
+import com.google.protobuf.ByteString;
+import dev.varve.api.v1.GetThinImageRequest;
+import dev.varve.api.v1.GetThinImageResponse;
+import dev.varve.api.v1.PageServiceGrpc;
+import dev.varve.api.v1.ThinImageHeader;
+import io.grpc.Channel;
+import io.grpc.StatusRuntimeException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.time.Duration;
+import java.util.Iterator;
+import java.util.concurrent.TimeUnit;
+
+/** A thin image from a pageserver. */
+public final class GrpcImage implements ImageSource {
+  private final ThinImageHeader header;
+  private final InputStream tar;
+
+  private GrpcImage(ThinImageHeader header, InputStream tar) {
+    this.header = header;
+    this.tar = tar;
+  }
+
+  /**
+   * Asks for an image and waits for its header.
+   *
+   * @param lsn 0 for the newest
+   * @throws IOException naming the pageserver's own reason
+   */
+  public static GrpcImage request(Channel channel, String timeline, long lsn, Duration limit)
+      throws IOException {
+    Iterator<GetThinImageResponse> parts =
+        PageServiceGrpc.newBlockingStub(channel)
+            .withDeadlineAfter(limit.toMillis(), TimeUnit.MILLISECONDS)
+            .getThinImage(
+                GetThinImageRequest.newBuilder().setTimeline(timeline).setLsn(lsn).build());
+    try {
+      if (!parts.hasNext()) {
+        throw new IOException("the pageserver sent no image of timeline " + timeline);
+      }
+      GetThinImageResponse first = parts.next();
+      if (!first.hasHeader()) {
+        throw new IOException("the image of timeline " + timeline + " begins without a header");
+      }
+      ZstdInputStream tar = new ZstdInputStream(new Chunks(parts));
+      tar.setContinuous(true);
+      return new GrpcImage(first.getHeader(), tar);
+    } catch (StatusRuntimeException e) {
+      throw new IOException(
+          "no image of timeline " + timeline + " from the pageserver: " + e.getStatus(), e);
+    }
+  }
+
+  @Override
+  public ThinImageHeader header() {
+    return header;
+  }
+
+  @Override
+  public InputStream tar() {
+    return tar;
+  }
+
+  @Override
+  public void close() throws IOException {
+    tar.close();
+  }
+
+  /** The chunks of the stream, one behind the other. */
+  private static final class Chunks extends InputStream {
+    private final Iterator<GetThinImageResponse> parts;
+    private ByteString chunk = ByteString.EMPTY;
+    private int position;
+
+    Chunks(Iterator<GetThinImageResponse> parts) {
+      this.parts = parts;
+    }
+
+    private boolean fill() throws IOException {
+      try {
+        while (position == chunk.size()) {
+          if (!parts.hasNext()) {
+            return false;
+          }
+          chunk = parts.next().getChunk();
+          position = 0;
+        }
+        return true;
+      } catch (StatusRuntimeException e) {
+        throw new IOException("the image broke off: " + e.getStatus(), e);
+      }
+    }
+
+    @Override
+    public int read() throws IOException {
+      return fill() ? chunk.byteAt(position++) & 0xFF : -1;
+    }
+
+    @Override
+    public int read(byte[] bytes, int offset, int length) throws IOException {
+      if (length == 0) {
+        return 0;
+      }
+      if (!fill()) {
+        return -1;
+      }
+      int count = Math.min(length, chunk.size() - position);
+      chunk.substring(position, position + count).copyTo(bytes, offset);
+      position += count;
+      return count;
+    }
+  }
+}

@@ -1,0 +1,174 @@
+package dev.varve.compute.image;
+
+import dev.varve.api.v1.Tablespace;
+import dev.varve.api.v1.ThinImageHeader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.HashSet;
+import java.util.Set;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+
+/**
+ * Lays an image out below a {@link ComputeDirectory}: PostgreSQL's files in the data directory, those below {@code base/} and {@code
+ * pg_tblspc/} in the overlays of their mounts (or in place, in eager mode).
+ *
+ * <p>Entries that would land elsewhere, links and devices are refused. Files and directories get the modes 0600 and 0700 and PostgreSQL's
+ * owner. A run of zeros in a file becomes a hole: the WAL segment is 16 MB of them.
+ */
+public final class ImageLayout {
+  private static final int CHUNK_BYTES = 64 << 10;
+  private static final byte[] ZEROS = new byte[CHUNK_BYTES];
+
+  private final ComputeDirectory directory;
+  private final boolean eager;
+  private final int user;
+  private final int group;
+  private final boolean chown;
+  private final Set<Path> made = new HashSet<>();
+  private final byte[] chunk = new byte[CHUNK_BYTES];
+
+  /** @param chown give everything to {@code user} and {@code group}, which only root may */
+  public ImageLayout(
+      ComputeDirectory directory, boolean eager, int user, int group, boolean chown) {
+    this.directory = directory;
+    this.eager = eager;
+    this.user = user;
+    this.group = group;
+    this.chown = chown;
+  }
+
+  /** Reads the whole stream. The header file, which marks the layout complete, is the caller's last step: {@link #seal}. */
+  public void unpack(ImageSource image) throws IOException {
+    make(directory.root());
+    make(directory.data());
+    make(directory.data().resolve("base"));
+    make(directory.socket());
+    make(directory.root().resolve("state"));
+    make(directory.overlay(ComputeDirectory.DEFAULT_TABLESPACE));
+    for (Tablespace tablespace : image.header().getTablespacesList()) {
+      make(directory.tablespace(tablespace.getOid()));
+      make(directory.overlay(tablespace.getOid()));
+    }
+    try (TarArchiveInputStream tar = new TarArchiveInputStream(image.tar())) {
+      for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
+        Path target = target(entry.getName());
+        if (entry.isDirectory()) {
+          make(target);
+        } else if (entry.isFile() && !entry.isSymbolicLink() && !entry.isLink()) {
+          make(parent(target));
+          write(tar, target);
+        } else {
+          throw new IOException("the image holds " + entry.getName() + ", which is neither file nor directory");
+        }
+      }
+    }
+    make(directory.data().resolve("pg_tblspc"));
+    for (Tablespace tablespace : image.header().getTablespacesList()) {
+      Path link =
+          directory.data().resolve("pg_tblspc").resolve(Integer.toUnsignedString(tablespace.getOid()));
+      Files.createSymbolicLink(link, directory.tablespace(tablespace.getOid()));
+    }
+  }
+
+  /** Marks the layout complete. */
+  public void seal(ThinImageHeader header) throws IOException {
+    Files.write(directory.image(), header.toByteArray());
+  }
+
+  /** A file of PostgreSQL's own, such as its configuration. */
+  public void file(Path target, String text) throws IOException {
+    Files.writeString(target, text);
+    own(target, "rw-------");
+  }
+
+  private Path target(String name) throws IOException {
+    String plain = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
+    for (String step : plain.split("/", -1)) {
+      if (step.isEmpty() || step.equals(".") || step.equals("..") || step.indexOf('\0') >= 0) {
+        throw new IOException("the image holds the name " + name + ", which leads out of the data directory");
+      }
+    }
+    if (plain.startsWith("base/")) {
+      return place(ComputeDirectory.DEFAULT_TABLESPACE, plain.substring("base/".length()));
+    }
+    if (plain.startsWith("pg_tblspc/")) {
+      String rest = plain.substring("pg_tblspc/".length());
+      int slash = rest.indexOf('/');
+      int oid;
+      try {
+        oid = Integer.parseUnsignedInt(slash < 0 ? rest : rest.substring(0, slash));
+      } catch (NumberFormatException e) {
+        throw new IOException("the image holds " + name + ", which is no tablespace", e);
+      }
+      return place(oid, slash < 0 ? "" : rest.substring(slash + 1));
+    }
+    return directory.data().resolve(plain);
+  }
+
+  private Path place(int tablespace, String rest) {
+    Path root = eager ? directory.tablespace(tablespace) : directory.overlay(tablespace);
+    return rest.isEmpty() ? root : root.resolve(rest);
+  }
+
+  private static Path parent(Path target) throws IOException {
+    Path parent = target.getParent();
+    if (parent == null) {
+      throw new IOException("no directory for " + target);
+    }
+    return parent;
+  }
+
+  private void make(Path path) throws IOException {
+    if (!made.add(path)) {
+      return;
+    }
+    if (path.startsWith(directory.root()) && !path.equals(directory.root())) {
+      make(parent(path));
+    } else {
+      Files.createDirectories(parent(path));
+    }
+    if (!Files.isDirectory(path)) {
+      Files.createDirectory(path);
+    }
+    own(path, "rwx------");
+  }
+
+  private void own(Path path, String mode) throws IOException {
+    Files.setPosixFilePermissions(path, PosixFilePermissions.fromString(mode));
+    if (chown) {
+      Files.setAttribute(path, "unix:uid", user);
+      Files.setAttribute(path, "unix:gid", group);
+    }
+  }
+
+  private void write(InputStream from, Path target) throws IOException {
+    try (FileChannel to =
+        FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      long at = 0;
+      boolean hole = false;
+      for (int got = from.readNBytes(chunk, 0, CHUNK_BYTES);
+          got > 0;
+          got = from.readNBytes(chunk, 0, CHUNK_BYTES)) {
+        hole = java.util.Arrays.equals(chunk, 0, got, ZEROS, 0, got);
+        if (!hole) {
+          ByteBuffer bytes = ByteBuffer.wrap(chunk, 0, got);
+          while (bytes.hasRemaining()) {
+            to.write(bytes, at + bytes.position());
+          }
+        }
+        at += got;
+      }
+      if (hole) {
+        to.write(ByteBuffer.allocate(1), at - 1);
+      }
+    }
+    own(target, "rw-------");
+  }
+}

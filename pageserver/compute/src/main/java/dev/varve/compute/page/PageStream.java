@@ -1,0 +1,175 @@
+package dev.varve.compute.page;
+
+import com.google.protobuf.ByteString;
+import dev.varve.api.v1.GetPagesRequest;
+import dev.varve.api.v1.GetPagesResponse;
+import dev.varve.api.v1.PageServiceGrpc;
+import io.grpc.Status;
+import io.grpc.stub.ClientCallStreamObserver;
+import io.grpc.stub.ClientResponseObserver;
+import io.grpc.stub.StreamObserver;
+import java.util.ArrayDeque;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One GetPages stream: many requests under way, answers in their order. Opens itself when needed; when the stream breaks, everything under
+ * way fails with the stream's status and the next request opens a new one. Thread-safe.
+ */
+final class PageStream {
+  private final PageServiceGrpc.PageServiceStub stub;
+  private final AtomicInteger pending = new AtomicInteger();
+  private final ReentrantLock lock = new ReentrantLock();
+  private @Nullable Call call;
+  private long nextId = 1;
+
+  PageStream(PageServiceGrpc.PageServiceStub stub) {
+    this.stub = stub;
+  }
+
+  int pending() {
+    return pending.get();
+  }
+
+  /** Sends a request; its id is set here. Fails with a {@link io.grpc.StatusRuntimeException}. */
+  CompletableFuture<ByteString> send(GetPagesRequest.Builder request) {
+    CompletableFuture<ByteString> answer = new CompletableFuture<>();
+    pending.incrementAndGet();
+    answer.whenComplete((pages, failure) -> pending.decrementAndGet());
+    Call broken = null;
+    RuntimeException failure = null;
+    lock.lock();
+    try {
+      Call current = call;
+      if (current == null) {
+        current = new Call();
+        call = current;
+        current.requests = stub.getPages(current);
+      }
+      request.setRequestId(nextId);
+      current.add(new Waiting(nextId, answer));
+      nextId++;
+      try {
+        current.requests().onNext(request.build());
+      } catch (RuntimeException e) {
+        broken = current;
+        failure = e;
+      }
+    } finally {
+      lock.unlock();
+    }
+    if (broken != null && failure != null) {
+      broken.fail(failure);
+    }
+    return answer;
+  }
+
+  /** Gives up the current stream: what is under way fails. */
+  void reset(String why) {
+    Call current;
+    lock.lock();
+    try {
+      current = call;
+      call = null;
+    } finally {
+      lock.unlock();
+    }
+    if (current != null) {
+      current.cancel(why);
+    }
+  }
+
+  private record Waiting(long id, CompletableFuture<ByteString> answer) {}
+
+  private final class Call implements ClientResponseObserver<GetPagesRequest, GetPagesResponse> {
+    private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
+    private @Nullable StreamObserver<GetPagesRequest> requests;
+    private @Nullable ClientCallStreamObserver<GetPagesRequest> control;
+
+    @Override
+    public void beforeStart(ClientCallStreamObserver<GetPagesRequest> stream) {
+      control = stream;
+    }
+
+    StreamObserver<GetPagesRequest> requests() {
+      StreamObserver<GetPagesRequest> observer = requests;
+      if (observer == null) {
+        throw new IllegalStateException("the stream is not open");
+      }
+      return observer;
+    }
+
+    void add(Waiting one) {
+      synchronized (waiting) {
+        waiting.add(one);
+      }
+    }
+
+    void cancel(String why) {
+      ClientCallStreamObserver<GetPagesRequest> stream = control;
+      if (stream != null) {
+        stream.cancel(why, null);
+      }
+      fail(Status.CANCELLED.withDescription(why).asRuntimeException());
+    }
+
+    @Override
+    public void onNext(GetPagesResponse response) {
+      Waiting first;
+      synchronized (waiting) {
+        first = waiting.poll();
+      }
+      if (first == null || first.id() != response.getRequestId()) {
+        String text = "the pageserver answered request " + response.getRequestId() + " out of turn";
+        if (first != null) {
+          first.answer().completeExceptionally(Status.DATA_LOSS.withDescription(text).asRuntimeException());
+        }
+        reset(text);
+        return;
+      }
+      if (response.getStatusCode() != 0) {
+        first
+            .answer()
+            .completeExceptionally(
+                Status.fromCodeValue(response.getStatusCode())
+                    .withDescription(response.getStatusMessage())
+                    .asRuntimeException());
+        return;
+      }
+      first.answer().complete(response.getPages());
+    }
+
+    @Override
+    public void onError(Throwable failure) {
+      fail(failure);
+    }
+
+    @Override
+    public void onCompleted() {
+      fail(Status.UNAVAILABLE.withDescription("the pageserver ended the stream").asRuntimeException());
+    }
+
+    void fail(Throwable failure) {
+      lock.lock();
+      try {
+        if (call == this) {
+          call = null;
+        }
+      } finally {
+        lock.unlock();
+      }
+      while (true) {
+        Waiting first;
+        synchronized (waiting) {
+          first = waiting.poll();
+        }
+        if (first == null) {
+          return;
+        }
+        first.answer().completeExceptionally(failure);
+      }
+    }
+  }
+}
