@@ -119,11 +119,6 @@ public final class DerivedOp {
     }
   }
 
-  /** Whether the operation makes the whole page: nothing older is needed. */
-  public static boolean isWhole(byte[] op, int offset) {
-    return op[offset] == ZERO;
-  }
-
   /**
    * Applies an operation to a page, in place.
    *

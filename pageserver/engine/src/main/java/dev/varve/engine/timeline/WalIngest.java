@@ -91,15 +91,12 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
     lsn = record.endLsn;
     endedBackupStartLsn = 0;
     ResourceManager manager = ResourceManagers.of(record.rmid);
-    if (record.xid != 0) {
-      state.advanceNextXid(record.xid);
-    }
     for (int id = 0; id <= record.maxBlockId; id++) {
       if (record.blockPresent[id]) {
         ingestBlock(record, id, manager);
       }
     }
-    manager.effects(record, context, this);
+    Redo.effects(record, context, this);
   }
 
   private void ingestBlock(WalRecord record, int id, ResourceManager manager) {

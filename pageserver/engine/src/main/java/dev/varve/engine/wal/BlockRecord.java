@@ -26,10 +26,7 @@ import dev.varve.engine.postgres.ForkNumber;
  * <p>See {@code docs/formats/block-record.md}.
  */
 public final class BlockRecord {
-  private static final int RMID = 0;
   private static final int INFO_BITS = 1;
-  private static final int TARGET_ID = 6;
-  private static final int TARGET_FORK_FLAGS = 7;
 
   private static final int FORCED = 0x1;
   private static final int OTHERS = 0x2;
@@ -151,23 +148,5 @@ public final class BlockRecord {
    */
   public static boolean isForced(byte[] bytes, int offset) {
     return (u8(bytes, offset + INFO_BITS) & FORCED) != 0;
-  }
-
-  /**
-   * Whether the target is built from nothing: a chain of versions needs nothing older than this
-   * one.
-   */
-  public static boolean isInit(byte[] bytes, int offset) {
-    return (u8(bytes, offset + TARGET_FORK_FLAGS) & WalRecord.WILL_INIT) != 0;
-  }
-
-  /** The target's block id; not checked. */
-  public static int target(byte[] bytes, int offset) {
-    return u8(bytes, offset + TARGET_ID);
-  }
-
-  /** The resource manager. */
-  public static int rmid(byte[] bytes, int offset) {
-    return u8(bytes, offset + RMID);
   }
 }

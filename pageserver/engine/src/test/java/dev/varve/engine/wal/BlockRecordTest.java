@@ -34,10 +34,7 @@ class BlockRecordTest {
         out.u8(0x77);
         BlockRecord.encode(whole, target, forced, out);
         assertEquals(target, BlockRecord.decode(out.array(), 1, out.length() - 1, 0x1000, slim));
-        assertEquals(target, BlockRecord.target(out.array(), 1));
         assertEquals(forced, BlockRecord.isForced(out.array(), 1));
-        assertEquals(whole.willInit(target), BlockRecord.isInit(out.array(), 1));
-        assertEquals(whole.rmid, BlockRecord.rmid(out.array(), 1));
         check(whole, slim, target);
       }
     }
@@ -75,7 +72,6 @@ class BlockRecordTest {
     assertEquals(0x20, record.info);
     assertEquals(752, record.xid);
     assertFalse(BlockRecord.isForced(bytes, 0));
-    assertFalse(BlockRecord.isInit(bytes, 0));
     assertEquals(300, record.blockNumber[0]);
     assertEquals(WalRecord.HAS_DATA, record.blockFlags[0]);
     assertEquals(1, record.maxBlockId);
