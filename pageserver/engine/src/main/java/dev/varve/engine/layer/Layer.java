@@ -41,6 +41,7 @@ public final class Layer {
     LayerIndex present = index;
     if (present == null) {
       // Two threads may both read it; the results are equal.
+      LayerIndex.checkHeader(descriptor, read("header", 0, LayerFormat.HEADER_BYTES));
       present =
           LayerIndex.parse(
               descriptor,

@@ -23,6 +23,38 @@ final class LayerIndex {
   }
 
   /**
+   * Checks that the file begins as the layer that the manifest lists.
+   *
+   * @throws PageserverException.Corrupt naming the layer when it does not
+   */
+  static void checkHeader(LayerDescriptor descriptor, byte[] header) {
+    if (LittleEndian.i32(header, 52) != Crc32c.compute(header, 0, 52)
+        || LittleEndian.i64(header, 0) != LayerFormat.MAGIC) {
+      throw new PageserverException.Corrupt(
+          "layer " + descriptor.name() + ": the header is damaged");
+    }
+    if (LittleEndian.u16(header, 8) != LayerFormat.VERSION) {
+      throw new PageserverException.Corrupt(
+          "layer "
+              + descriptor.name()
+              + " has format version "
+              + LittleEndian.u16(header, 8)
+              + "; this program knows "
+              + LayerFormat.VERSION);
+    }
+    if (LittleEndian.u8(header, 10)
+            != (descriptor.isImage() ? LayerFormat.IMAGE : LayerFormat.DELTA)
+        || LittleEndian.i32(header, 12) != descriptor.generation()
+        || LittleEndian.i64(header, 16) != descriptor.firstKey()
+        || LittleEndian.i64(header, 24) != descriptor.lastKey()
+        || LittleEndian.i64(header, 32) != descriptor.startLsn()
+        || LittleEndian.i64(header, 40) != descriptor.endLsn()) {
+      throw new PageserverException.Corrupt(
+          "layer " + descriptor.name() + ": the file is another layer's");
+    }
+  }
+
+  /**
    * Reads index and footer, which together are the end of the file.
    *
    * @throws PageserverException.Corrupt naming the layer when a checksum or length is wrong

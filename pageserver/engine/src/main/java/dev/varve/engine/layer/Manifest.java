@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param number 1 for the first
  * @param generation of the attachment that wrote it
+ * @param owner drawn at random for each attachment, so that no two owners ever write the same bytes
  * @param majorOrNull null while nothing was imported; then the fields below are 0
  * @param startLsn the start of the base backup: the first delta layer begins here
  * @param readableFromLsn the end of the base backup; 0 while it lies beyond {@code publishedLsn}
@@ -33,6 +34,7 @@ import org.jspecify.annotations.Nullable;
 public record Manifest(
     long number,
     int generation,
+    long owner,
     @Nullable PostgresMajor majorOrNull,
     long systemIdentifier,
     int walSegmentBytes,
@@ -49,7 +51,7 @@ public record Manifest(
 
   /** {@code number} of the manifest before any. */
   public static final Manifest NONE =
-      new Manifest(0, 0, null, 0, 0, 0, 0, 0, 0, 0, List.of(), List.of());
+      new Manifest(0, 0, 0, null, 0, 0, 0, 0, 0, 0, 0, List.of(), List.of());
 
   /**
    * Checks that the layers cover what the manifest says.
@@ -102,10 +104,11 @@ public record Manifest(
   }
 
   /** The next manifest, owned by a new attachment. */
-  public Manifest claimedBy(int newGeneration) {
+  public Manifest claimedBy(int newGeneration, long newOwner) {
     return new Manifest(
         number + 1,
         newGeneration,
+        newOwner,
         majorOrNull,
         systemIdentifier,
         walSegmentBytes,
@@ -129,6 +132,7 @@ public record Manifest(
     return new Manifest(
         number + 1,
         generation,
+        owner,
         major,
         systemId,
         segmentBytes,
@@ -153,6 +157,7 @@ public record Manifest(
     return new Manifest(
         number + 1,
         generation,
+        owner,
         majorOrNull,
         systemIdentifier,
         walSegmentBytes,
@@ -179,6 +184,7 @@ public record Manifest(
     return new Manifest(
         number + 1,
         generation,
+        owner,
         majorOrNull,
         systemIdentifier,
         walSegmentBytes,
@@ -198,6 +204,7 @@ public record Manifest(
     out.u16(majorOrNull == null ? 0 : majorOrNull.number());
     out.i32(generation);
     out.i64(number);
+    out.i64(owner);
     out.i64(systemIdentifier);
     out.i32(walSegmentBytes);
     out.i32(nextSequence);
@@ -266,6 +273,7 @@ public record Manifest(
     int major = in.u16();
     int generation = in.i32();
     long number = in.i64();
+    long owner = in.i64();
     long systemIdentifier = in.i64();
     int walSegmentBytes = in.i32();
     int nextSequence = in.i32();
@@ -298,6 +306,7 @@ public record Manifest(
     return new Manifest(
         number,
         generation,
+        owner,
         major == 0 ? null : PostgresMajor.of(major),
         systemIdentifier,
         walSegmentBytes,

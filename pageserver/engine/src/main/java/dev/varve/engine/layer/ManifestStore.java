@@ -19,13 +19,16 @@ public final class ManifestStore {
 
   private final ObjectStore store;
   private final String prefix;
+  private final long owner;
 
   /**
    * @param prefix of the timeline's objects, with a slash at its end
+   * @param owner a number drawn at random: a lost answer is told from a lost race by it
    */
-  public ManifestStore(ObjectStore store, String prefix) {
+  public ManifestStore(ObjectStore store, String prefix, long owner) {
     this.store = store;
     this.prefix = prefix + "manifest/";
+    this.owner = owner;
   }
 
   private String name(long number) {
@@ -76,7 +79,7 @@ public final class ManifestStore {
                 + wanted
                 + " came too late");
       }
-      Manifest next = newest.claimedBy(wanted);
+      Manifest next = newest.claimedBy(wanted, owner);
       try {
         store.create(name(next.number()), next.encode());
         return next;

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -277,7 +278,7 @@ public final class TimelineLayers implements AutoCloseable {
       int generation,
       EngineOptions options) {
     try {
-      ManifestStore manifests = new ManifestStore(store, prefix);
+      ManifestStore manifests = new ManifestStore(store, prefix, new SecureRandom().nextLong());
       Manifest claimed = manifests.claim(generation);
       return new TimelineLayers(store, prefix, directory, cache, manifests, claimed, options);
     } catch (IOException | UncheckedIOException e) {

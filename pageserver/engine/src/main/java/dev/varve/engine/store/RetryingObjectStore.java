@@ -1,0 +1,116 @@
+package dev.varve.engine.store;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Tries again what failed without a definite answer, so often and with a growing pause between. The
+ * one place that does: callers above it take what still fails as trouble that lasts.
+ *
+ * <p>A {@link #create} whose first answer was lost may find its own object at the second try; it
+ * reads it back and has won when the bytes are its own. Objects that are created exclusively must
+ * therefore differ from writer to writer, as manifests do by their generation.
+ */
+public final class RetryingObjectStore implements ObjectStore {
+  private static final Duration LONGEST_PAUSE = Duration.ofSeconds(2);
+
+  private final ObjectStore inner;
+  private final int attempts;
+  private final Duration firstPause;
+
+  /**
+   * @param attempts at most, 1 or more
+   * @param firstPause doubled after each attempt, up to two seconds
+   */
+  public RetryingObjectStore(ObjectStore inner, int attempts, Duration firstPause) {
+    this.inner = inner;
+    this.attempts = attempts;
+    this.firstPause = firstPause;
+  }
+
+  private interface Call<T extends @Nullable Object> {
+    T run(boolean again) throws IOException;
+  }
+
+  private <T extends @Nullable Object> T retry(Call<T> call) throws IOException {
+    Duration pause = firstPause;
+    for (int attempt = 1; ; attempt++) {
+      try {
+        return call.run(attempt > 1);
+      } catch (ObjectNotFoundException | ObjectExistsException e) {
+        throw e;
+      } catch (IOException e) {
+        if (attempt >= attempts) {
+          throw e;
+        }
+        try {
+          Thread.sleep(pause);
+        } catch (InterruptedException interrupted) {
+          Thread.currentThread().interrupt();
+          throw e;
+        }
+        pause = pause.multipliedBy(2);
+        if (pause.compareTo(LONGEST_PAUSE) > 0) {
+          pause = LONGEST_PAUSE;
+        }
+      }
+    }
+  }
+
+  @Override
+  public byte[] get(String name) throws IOException {
+    return retry(again -> inner.get(name));
+  }
+
+  @Override
+  public byte[] getRange(String name, long offset, int length) throws IOException {
+    return retry(again -> inner.getRange(name, offset, length));
+  }
+
+  @Override
+  public void put(String name, byte[] bytes) throws IOException {
+    retry(again -> {
+      inner.put(name, bytes);
+      return null;
+    });
+  }
+
+  @Override
+  public void putFile(String name, Path file) throws IOException {
+    retry(again -> {
+      inner.putFile(name, file);
+      return null;
+    });
+  }
+
+  @Override
+  public void create(String name, byte[] bytes) throws IOException {
+    retry(again -> {
+      try {
+        inner.create(name, bytes);
+      } catch (ObjectExistsException e) {
+        if (!again || !Arrays.equals(inner.get(name), bytes)) {
+          throw e;
+        }
+      }
+      return null;
+    });
+  }
+
+  @Override
+  public List<ObjectEntry> list(String prefix) throws IOException {
+    return retry(again -> inner.list(prefix));
+  }
+
+  @Override
+  public void delete(String name) throws IOException {
+    retry(again -> {
+      inner.delete(name);
+      return null;
+    });
+  }
+}

@@ -1,0 +1,137 @@
+package dev.varve.engine.layer;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.postgres.PostgresMajor;
+import dev.varve.engine.store.FaultyObjectStore;
+import dev.varve.engine.store.MemoryObjectStore;
+import dev.varve.engine.store.ObjectStore;
+import dev.varve.engine.store.RetryingObjectStore;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.Test;
+
+/** Numbered manifests: who commits, who is fenced, and what damage does. */
+final class ManifestStoreTest {
+  private static final String PREFIX = "tenants/t/timelines/m/";
+
+  private static LayerDescriptor delta(long start, long end, int sequence) {
+    return new LayerDescriptor(false, 0, 0, -1L, start, end, 1, sequence, 1000, 900, 10, end - 24);
+  }
+
+  private static Manifest imported(Manifest claimed) {
+    return claimed.imported(PostgresMajor.V17, 4711, 16 << 20, 1000, 1, List.of());
+  }
+
+  @Test
+  void theFirstManifestIsClaimed() throws IOException {
+    ManifestStore store = new ManifestStore(new MemoryObjectStore(), PREFIX, 1);
+    assertEquals(Manifest.NONE, store.load());
+    Manifest claimed = store.claim(0);
+    assertEquals(1, claimed.number());
+    assertEquals(1, claimed.generation());
+    assertEquals(claimed, store.load());
+  }
+
+  @Test
+  void aCommittedManifestIsLoadedAgain() throws IOException {
+    ManifestStore store = new ManifestStore(new MemoryObjectStore(), PREFIX, 1);
+    Manifest manifest = imported(store.claim(0));
+    store.commit(manifest);
+    for (int i = 0; i < 20; i++) {
+      long start = 1000 + i * 100L;
+      manifest =
+          manifest.published(
+              List.of(delta(start, start + 100, i)), start + 100, start + 76, 1000, i + 1);
+      store.commit(manifest);
+    }
+    assertEquals(manifest, store.load());
+    assertEquals(20, store.load().layers().size());
+  }
+
+  @Test
+  void theFormerOwnerIsFenced() throws IOException {
+    ObjectStore objects = new MemoryObjectStore();
+    ManifestStore first = new ManifestStore(objects, PREFIX, 1);
+    Manifest mine = imported(first.claim(0));
+    first.commit(mine);
+    Manifest theirs = new ManifestStore(objects, PREFIX, 2).claim(0);
+    assertEquals(2, theirs.generation());
+    Manifest late = mine.published(List.of(delta(1000, 1100, 1)), 1100, 1076, 0, 2);
+    assertThrows(PageserverException.Fenced.class, () -> first.commit(late));
+    assertEquals(theirs, first.load());
+  }
+
+  @Test
+  void aGenerationThatIsNotHigherIsRefused() throws IOException {
+    ManifestStore store = new ManifestStore(new MemoryObjectStore(), PREFIX, 1);
+    store.claim(7);
+    assertThrows(PageserverException.Fenced.class, () -> store.claim(7));
+    assertEquals(8, store.claim(8).generation());
+  }
+
+  @Test
+  void ofSixteenRacingOwnersOneWinsEachNumber() throws Exception {
+    ObjectStore objects = new MemoryObjectStore();
+    CountDownLatch start = new CountDownLatch(1);
+    List<Manifest> claims = Collections.synchronizedList(new ArrayList<>());
+    List<Thread> threads = new ArrayList<>();
+    for (int i = 0; i < 16; i++) {
+      int seed = i;
+      threads.add(
+          Thread.ofPlatform()
+              .start(() -> {
+                try {
+                  start.await();
+                  ObjectStore faulty =
+                      new RetryingObjectStore(
+                          new FaultyObjectStore(objects, seed, 20), 50, Duration.ZERO);
+                  claims.add(new ManifestStore(faulty, PREFIX, seed).claim(0));
+                } catch (IOException | InterruptedException e) {
+                  throw new IllegalStateException(e);
+                }
+              }));
+    }
+    start.countDown();
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    assertEquals(16, claims.size());
+    assertEquals(16, claims.stream().map(Manifest::number).distinct().count());
+    assertEquals(16, claims.stream().map(Manifest::generation).distinct().count());
+  }
+
+  @Test
+  void layersThatLeaveAGapAreRefused() throws IOException {
+    Manifest manifest = imported(new ManifestStore(new MemoryObjectStore(), PREFIX, 1).claim(0));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> manifest.published(List.of(delta(1100, 1200, 1)), 1200, 1176, 0, 2));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> manifest.published(List.of(delta(1000, 1200, 1)), 1300, 1176, 0, 2));
+  }
+
+  @Test
+  void everyDamagedByteIsFound() throws IOException {
+    Manifest manifest =
+        imported(new ManifestStore(new MemoryObjectStore(), PREFIX, 1).claim(0))
+            .published(List.of(delta(1000, 1100, 1)), 1100, 1076, 0, 2);
+    byte[] bytes = manifest.encode();
+    assertEquals(manifest, Manifest.decode("m", bytes));
+    for (int at = 0; at < bytes.length; at++) {
+      bytes[at] ^= 1;
+      PageserverException.Corrupt e =
+          assertThrows(PageserverException.Corrupt.class, () -> Manifest.decode("m7", bytes));
+      assertTrue(String.valueOf(e.getMessage()).contains("m7"));
+      bytes[at] ^= 1;
+    }
+  }
+}
