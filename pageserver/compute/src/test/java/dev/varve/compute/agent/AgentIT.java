@@ -1,0 +1,186 @@
+package dev.varve.compute.agent;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.varve.testkit.PostgresServer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Stock PostgreSQL over the mount, its pages and image coming from another data directory through the real contract. */
+class AgentIT {
+  private static final int MAJOR = 17;
+  private static final String SUM = "select count(*) || ':' || sum(hashtext(t::text)) from t";
+
+  private static PostgresServer original;
+  private static String expected;
+  private DataDirectoryServer server;
+  private Path directory;
+
+  @BeforeAll
+  static void makeOriginal() throws IOException, SQLException {
+    original = PostgresServer.builder(MAJOR).start();
+    Path space = PostgresServer.temporaryDirectory();
+    original.execute(
+        "postgres",
+        "create tablespace far location '" + space + "'",
+        "create table t (id int primary key, body text)",
+        "insert into t select i, repeat(md5(i::text), 8) from generate_series(1, 100000) i",
+        "create table t_far (id int) tablespace far",
+        "insert into t_far select generate_series(1, 1000)",
+        "create unlogged table u (id int)",
+        "vacuum analyze");
+    expected = original.query("postgres", SUM);
+    original.stop();
+  }
+
+  @AfterAll
+  static void removeOriginal() {
+    original.close();
+  }
+
+  @BeforeEach
+  void serve() throws IOException {
+    server = new DataDirectoryServer(original.dataDirectory(), MAJOR);
+    directory = PostgresServer.temporaryDirectory().resolve("compute");
+  }
+
+  @AfterEach
+  void end() {
+    server.close();
+    PostgresServer.deleteTree(directory.getParent());
+  }
+
+  private AgentProcess agent(String... more) throws IOException {
+    return new AgentProcess(server.address(), directory, original.binDirectory(), PostgresServer.UID, more);
+  }
+
+  private static void needMount() {
+    Assumptions.assumeTrue(
+        PostgresServer.isRoot() && Files.exists(Path.of("/dev/fuse")),
+        "SKIPPED: no page mount here, it needs root and /dev/fuse");
+  }
+
+  @Test
+  void readsWritesAndKeepsWritesOverARestart() throws Exception {
+    needMount();
+    try (AgentProcess agent = agent()) {
+      System.out.println(agent.awaitReady());
+      long atReady = server.pages.get();
+      assertEquals("repeat", agent.query("select 'repeat'"));
+      assertEquals(expected, agent.query(SUM));
+      assertEquals("1000", agent.query("select count(*) from t_far"));
+      System.out.println("pages at ready " + atReady + ", after a scan " + server.pages.get());
+      agent.execute(
+          "update t set body = 'changed' where id % 10 = 0",
+          "create table mine as select * from t where id < 5000",
+          "insert into t_far select generate_series(1, 500)",
+          "vacuum full t_far",
+          "insert into u values (1)",
+          "create database other",
+          "drop table if exists gone");
+      expectAfterWrites(agent);
+      String output = agent.stop();
+      assertTrue(output.contains("stopped code=0"), output);
+    }
+    assertFalse(Files.readString(Path.of("/proc/self/mounts")).contains(directory.toString()));
+    try (AgentProcess agent = agent()) {
+      assertTrue(agent.awaitReady().contains("resumed"));
+      expectAfterWrites(agent);
+      agent.stop();
+    }
+  }
+
+  private static void expectAfterWrites(AgentProcess agent) throws SQLException {
+    assertEquals("10000", agent.query("select count(*) from t where body = 'changed'"));
+    assertEquals("100000", agent.query("select count(*) from t"));
+    assertEquals("4999", agent.query("select count(*) from mine"));
+    assertEquals("1500", agent.query("select count(*) from t_far"));
+    assertEquals("1", agent.query("select count(*) from pg_database where datname = 'other'"));
+  }
+
+  @Test
+  void copiesEverythingWhenEager() throws Exception {
+    try (AgentProcess agent = agent("--eager")) {
+      System.out.println(agent.awaitReady());
+      assertEquals(expected, agent.query(SUM));
+      agent.execute("delete from t where id > 100");
+      assertTrue(agent.stop().contains("stopped code=0"));
+    }
+    server.failing = true;
+    try (AgentProcess agent = agent("--eager")) {
+      agent.awaitReady();
+      assertEquals("100", agent.query("select count(*) from t"));
+      assertEquals("1000", agent.query("select count(*) from t_far"));
+    }
+  }
+
+  @Test
+  void aKilledAgentTakesPostgresWithItAndTheDirectoryIsRefused() throws Exception {
+    needMount();
+    try (AgentProcess agent = agent()) {
+      agent.awaitReady();
+      agent.execute("insert into t_far values (1)");
+      agent.process.destroyForcibly().waitFor(10, TimeUnit.SECONDS);
+      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+      while (System.nanoTime() < deadline && answers(agent)) {
+        Thread.onSpinWait();
+      }
+      assertFalse(answers(agent), "PostgreSQL outlived its agent");
+      assertThrows(IOException.class, () -> Files.size(directory.resolve("data/base/5/PG_VERSION")));
+    }
+    try (AgentProcess again = agent()) {
+      String output = again.allOutput();
+      assertTrue(output.contains("was not stopped cleanly"), output);
+      again.process.waitFor(10, TimeUnit.SECONDS);
+      assertEquals(1, again.process.exitValue());
+    }
+  }
+
+  private static boolean answers(AgentProcess agent) {
+    try (var connection = agent.connect()) {
+      return connection.isValid(1);
+    } catch (SQLException e) {
+      return false;
+    }
+  }
+
+  @Test
+  void aDyingPostgresEndsTheAgentAndUnmounts() throws Exception {
+    needMount();
+    try (AgentProcess agent = agent()) {
+      agent.awaitReady();
+      String pid = Files.readAllLines(directory.resolve("data/postmaster.pid")).getFirst();
+      new ProcessBuilder("kill", "-QUIT", pid).start().waitFor();
+      String output = agent.allOutput();
+      agent.process.waitFor(30, TimeUnit.SECONDS);
+      assertTrue(output.contains("PostgreSQL ended by itself"), output);
+      assertFalse(Files.readString(Path.of("/proc/self/mounts")).contains(directory.toString()));
+    }
+  }
+
+  @Test
+  void aFailingPageserverIsAnErrorOfTheQueryOnly() throws Exception {
+    needMount();
+    try (AgentProcess agent = agent()) {
+      agent.awaitReady();
+      assertEquals("1", agent.query("select 1"));
+      server.failing = true;
+      SQLException failure = assertThrows(SQLException.class, () -> agent.query(SUM));
+      assertTrue(failure.getMessage().contains("could not read block"), failure.getMessage());
+      server.failing = false;
+      assertEquals(expected, agent.query(SUM));
+    }
+  }
+}

@@ -1,0 +1,250 @@
+package dev.varve.compute.agent;
+
+import com.github.luben.zstd.ZstdOutputStream;
+import com.google.protobuf.ByteString;
+import com.google.protobuf.UnsafeByteOperations;
+import dev.varve.api.v1.DatabaseDirectory;
+import dev.varve.api.v1.GetPagesRequest;
+import dev.varve.api.v1.GetPagesResponse;
+import dev.varve.api.v1.GetThinImageRequest;
+import dev.varve.api.v1.GetThinImageResponse;
+import dev.varve.api.v1.ListRelationsRequest;
+import dev.varve.api.v1.ListRelationsResponse;
+import dev.varve.api.v1.PageServiceGrpc;
+import dev.varve.api.v1.RelationEntry;
+import dev.varve.api.v1.RelationFork;
+import dev.varve.api.v1.Tablespace;
+import dev.varve.api.v1.ThinImageHeader;
+import io.grpc.Server;
+import io.grpc.netty.NettyServerBuilder;
+import io.grpc.stub.StreamObserver;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
+
+/** The page service over the data directory of a PostgreSQL that was shut down: its relation files are the pages, all else the image. */
+final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBase implements AutoCloseable {
+  private static final Pattern RELATION = Pattern.compile("(\\d+)(_fsm|_vm|_init)?(\\.(\\d+))?");
+  private static final int PAGE = 8192;
+  static final long LSN = 0x1234568;
+
+  private final Path data;
+  private final int major;
+  private final Server server;
+  private final Map<Path, FileChannel> channels = new ConcurrentHashMap<>();
+  final AtomicLong pages = new AtomicLong();
+  volatile boolean failing;
+
+  DataDirectoryServer(Path data, int major) throws IOException {
+    this.data = data;
+    this.major = major;
+    this.server =
+        NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", 0))
+            .directExecutor()
+            .flowControlWindow(8 << 20)
+            .addService(this)
+            .build()
+            .start();
+  }
+
+  String address() {
+    return "127.0.0.1:" + server.getPort();
+  }
+
+  private static String suffix(int fork) {
+    return new String[] {"", "_fsm", "_vm", "_init"}[fork];
+  }
+
+  private Path directory(int tablespace, int database) {
+    if (tablespace == 1663) {
+      return data.resolve("base").resolve("" + database);
+    }
+    return data.resolve("pg_tblspc/" + tablespace).resolve(versionDirectory(tablespace)).resolve("" + database);
+  }
+
+  private String versionDirectory(int tablespace) {
+    try (Stream<Path> entries = Files.list(data.resolve("pg_tblspc/" + tablespace))) {
+      return entries.findFirst().orElseThrow().getFileName().toString();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private FileChannel channel(Path path) {
+    return channels.computeIfAbsent(
+        path,
+        p -> {
+          try {
+            return FileChannel.open(p);
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        });
+  }
+
+  private ByteString read(GetPagesRequest request) throws IOException {
+    RelationFork fork = request.getRelation();
+    ByteBuffer into = ByteBuffer.allocate(request.getBlockCount() * PAGE);
+    for (int i = 0; i < request.getBlockCount(); i++) {
+      int block = request.getFirstBlock() + i;
+      int segment = block / 131072;
+      Path file =
+          directory(fork.getTablespaceOid(), fork.getDatabaseOid())
+              .resolve(fork.getRelationNumber() + suffix(fork.getFork()) + (segment == 0 ? "" : "." + segment));
+      int end = into.position() + PAGE;
+      into.limit(end);
+      while (into.hasRemaining()) {
+        if (channel(file).read(into, (long) (block % 131072) * PAGE + PAGE - into.remaining()) < 0) {
+          throw new IOException("no block " + block + " in " + file);
+        }
+      }
+    }
+    pages.addAndGet(request.getBlockCount());
+    return UnsafeByteOperations.unsafeWrap(into.array());
+  }
+
+  @Override
+  public StreamObserver<GetPagesRequest> getPages(StreamObserver<GetPagesResponse> answers) {
+    return new StreamObserver<>() {
+      @Override
+      public void onNext(GetPagesRequest request) {
+        GetPagesResponse.Builder answer =
+            GetPagesResponse.newBuilder().setRequestId(request.getRequestId());
+        try {
+          if (failing) {
+            throw new IOException("told to fail");
+          }
+          answer.setPages(read(request));
+        } catch (IOException | RuntimeException e) {
+          answer.setStatusCode(15).setStatusMessage(e.toString());
+        }
+        answers.onNext(answer.build());
+      }
+
+      @Override
+      public void onError(Throwable failure) {}
+
+      @Override
+      public void onCompleted() {
+        answers.onCompleted();
+      }
+    };
+  }
+
+  @Override
+  public void listRelations(ListRelationsRequest request, StreamObserver<ListRelationsResponse> out) {
+    Map<String, RelationEntry.Builder> found = new TreeMap<>();
+    try (Stream<Path> files = Files.list(directory(request.getTablespaceOid(), request.getDatabaseOid()))) {
+      for (Path file : files.toList()) {
+        Matcher name = RELATION.matcher(file.getFileName().toString());
+        if (name.matches()) {
+          int fork = name.group(2) == null ? 0 : switch (name.group(2)) {
+            case "_fsm" -> 1;
+            case "_vm" -> 2;
+            default -> 3;
+          };
+          RelationEntry.Builder entry =
+              found.computeIfAbsent(
+                  name.group(1) + "/" + fork,
+                  key ->
+                      RelationEntry.newBuilder()
+                          .setRelationNumber(Integer.parseUnsignedInt(name.group(1)))
+                          .setFork(fork)
+                          .setSourceFork(fork));
+          entry.setBlocks(entry.getBlocks() + (int) (Files.size(file) / PAGE));
+        }
+      }
+    } catch (IOException e) {
+      out.onError(e);
+      return;
+    }
+    ListRelationsResponse.Builder answer = ListRelationsResponse.newBuilder();
+    found.values().forEach(answer::addRelations);
+    out.onNext(answer.build());
+    out.onCompleted();
+  }
+
+  @Override
+  public void getThinImage(GetThinImageRequest request, StreamObserver<GetThinImageResponse> out) {
+    try {
+      ThinImageHeader.Builder header =
+          ThinImageHeader.newBuilder().setLsn(LSN).setPostgresMajor(major).setWalSegmentBytes(16 << 20);
+      addDirectories(header, 1663, data.resolve("base"));
+      try (Stream<Path> spaces = Files.list(data.resolve("pg_tblspc"))) {
+        for (Path space : spaces.toList()) {
+          int oid = Integer.parseUnsignedInt(space.getFileName().toString());
+          header.addTablespaces(
+              Tablespace.newBuilder().setOid(oid).setVersionDirectory(versionDirectory(oid)));
+          addDirectories(header, oid, space.resolve(versionDirectory(oid)));
+        }
+      }
+      out.onNext(GetThinImageResponse.newBuilder().setHeader(header).build());
+      ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+      try (TarArchiveOutputStream tar = new TarArchiveOutputStream(new ZstdOutputStream(bytes, 1))) {
+        addTree(tar, data, "");
+      }
+      byte[] all = bytes.toByteArray();
+      for (int at = 0; at < all.length; at += 65536) {
+        out.onNext(
+            GetThinImageResponse.newBuilder()
+                .setChunk(ByteString.copyFrom(all, at, Math.min(65536, all.length - at)))
+                .build());
+      }
+      out.onCompleted();
+    } catch (IOException e) {
+      out.onError(e);
+    }
+  }
+
+  private static void addDirectories(ThinImageHeader.Builder header, int tablespace, Path directory) throws IOException {
+    try (Stream<Path> databases = Files.list(directory)) {
+      for (Path database : databases.filter(p -> p.getFileName().toString().matches("\\d+")).toList()) {
+        header.addDirectories(
+            DatabaseDirectory.newBuilder()
+                .setTablespaceOid(tablespace)
+                .setDatabaseOid(Integer.parseUnsignedInt(database.getFileName().toString())));
+      }
+    }
+  }
+
+  private void addTree(TarArchiveOutputStream tar, Path directory, String prefix) throws IOException {
+    try (Stream<Path> entries = Files.list(directory)) {
+      for (Path entry : entries.sorted().toList()) {
+        String name = entry.getFileName().toString();
+        String path = prefix + name;
+        if (Files.isDirectory(entry)) {
+          tar.putArchiveEntry(new TarArchiveEntry(path + "/"));
+          tar.closeArchiveEntry();
+          addTree(tar, entry, path + "/");
+        } else if (!((prefix.startsWith("base/") || prefix.startsWith("pg_tblspc/")) && RELATION.matcher(name).matches())
+            && !name.endsWith(".conf") && !name.startsWith("postmaster") && !name.equals("pg_internal.init")) {
+          byte[] bytes = Files.readAllBytes(entry);
+          TarArchiveEntry file = new TarArchiveEntry(path);
+          file.setSize(bytes.length);
+          tar.putArchiveEntry(file);
+          tar.write(bytes);
+          tar.closeArchiveEntry();
+        }
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    server.shutdownNow();
+  }
+}
