@@ -43,7 +43,9 @@ record AgentOptions(
         --workers N           threads of the mount, 1 to 256; default 16
       """;
 
-  /** @throws AgentException naming the option that is wrong or missing */
+  /**
+   * @throws AgentException naming the option that is wrong or missing
+   */
   static AgentOptions parse(String[] arguments) throws AgentException {
     Map<String, String> given = new LinkedHashMap<>();
     Map<String, String> settings = new LinkedHashMap<>();
@@ -59,7 +61,13 @@ record AgentOptions(
           }
           settings.put(pair.substring(0, equals), pair.substring(equals + 1));
         }
-        case "--server", "--timeline", "--lsn", "--directory", "--postgres", "--port", "--user",
+        case "--server",
+            "--timeline",
+            "--lsn",
+            "--directory",
+            "--postgres",
+            "--port",
+            "--user",
             "--workers" ->
             given.put(option, value(arguments, ++i, option));
         default -> throw new AgentException("unknown option " + option + "\n\n" + USAGE);
@@ -67,7 +75,8 @@ record AgentOptions(
     }
     boolean root = Libc.effectiveUser() == 0;
     String[] user = given.getOrDefault("--user", root ? "999" : "").split(":", 2);
-    int uid = user[0].isEmpty() ? Libc.effectiveUser() : number("--user", user[0], 1, Integer.MAX_VALUE);
+    int uid =
+        user[0].isEmpty() ? Libc.effectiveUser() : number("--user", user[0], 1, Integer.MAX_VALUE);
     int gid =
         user.length > 1
             ? number("--user", user[1], 0, Integer.MAX_VALUE)
@@ -111,7 +120,8 @@ record AgentOptions(
     } catch (NumberFormatException e) {
       // told below
     }
-    throw new AgentException(option + " wants a number from " + least + " to " + most + ", not " + text);
+    throw new AgentException(
+        option + " wants a number from " + least + " to " + most + ", not " + text);
   }
 
   private static long lsn(@Nullable String text) throws AgentException {

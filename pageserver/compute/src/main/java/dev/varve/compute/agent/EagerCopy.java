@@ -50,11 +50,10 @@ final class EagerCopy {
         for (RelationSize relation :
             source.listRelations(entry.getTablespaceOid(), entry.getDatabaseOid())) {
           runs.add(
-              threads.submit(
-                  () -> {
-                    copy(directory, relation);
-                    return null;
-                  }));
+              threads.submit(() -> {
+                copy(directory, relation);
+                return null;
+              }));
         }
       }
       for (Future<?> run : runs) {

@@ -9,13 +9,15 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * One running postmaster. It is killed by the kernel when the thread that started it ends, so that it never outlives its agent: start it
- * on a platform thread that lives as long as the agent.
+ * One running postmaster. It is killed by the kernel when the thread that started it ends, so that
+ * it never outlives its agent: start it on a platform thread that lives as long as the agent.
  */
 public final class PostgresProcess {
   private static final long POLL_MILLIS = 2;
 
-  /** The line of postmaster.pid that tells the state (PostgreSQL 17 src/include/utils/pidfile.h). */
+  /**
+   * The line of postmaster.pid that tells the state (PostgreSQL 17 src/include/utils/pidfile.h).
+   */
   private static final int STATUS_LINE = 8;
 
   private final Process process;
@@ -32,8 +34,8 @@ public final class PostgresProcess {
    * @param binaries the directory that holds {@code postgres}
    * @param asUser run as this user and group, by {@code setpriv}; only root can
    */
-  public static PostgresProcess start(
-      Path binaries, Path data, int user, int group, boolean asUser) throws IOException {
+  public static PostgresProcess start(Path binaries, Path data, int user, int group, boolean asUser)
+      throws IOException {
     Path program = binaries.resolve("postgres");
     if (!Files.isExecutable(program)) {
       throw new AgentException(
@@ -45,7 +47,8 @@ public final class PostgresProcess {
     }
     command.addAll(List.of("--pdeathsig", "KILL", "--", program.toString(), "-D", data.toString()));
     Path pidFile = data.resolve("postmaster.pid");
-    Files.deleteIfExists(pidFile); // a volume is opened by one agent only, and only after its PostgreSQL ended
+    Files.deleteIfExists(
+        pidFile); // a volume is opened by one agent only, and only after its PostgreSQL ended
     try {
       Process process =
           new ProcessBuilder(command)

@@ -24,8 +24,9 @@ import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A data directory made from a thin image, with its mounts. {@link #prepare} lays it out (or finds it laid out and cleanly stopped), {@link
- * #open} mounts, {@link #close} unmounts and keeps the local writes for the next start. Not thread-safe, but for {@link #trouble}.
+ * A data directory made from a thin image, with its mounts. {@link #prepare} lays it out (or finds
+ * it laid out and cleanly stopped), {@link #open} mounts, {@link #close} unmounts and keeps the
+ * local writes for the next start. Not thread-safe, but for {@link #trouble}.
  */
 public final class Volume {
   private static final Logger LOG = Logger.getLogger(Volume.class.getName());
@@ -133,7 +134,10 @@ public final class Volume {
     return counters;
   }
 
-  /** Mounts every tablespace, or in eager mode copies what is missing. From here on only {@link #close} makes a clean stop. */
+  /**
+   * Mounts every tablespace, or in eager mode copies what is missing. From here on only {@link
+   * #close} makes a clean stop.
+   */
   public void open(PageSource source) throws IOException {
     if (options.eager()) {
       if (!resumed) {
@@ -152,9 +156,11 @@ public final class Volume {
       databases.put(tablespace.getOid(), new ArrayList<>());
     }
     for (DatabaseDirectory entry : header.getDirectoriesList()) {
-      List<dev.varve.compute.mount.DatabaseDirectory> list = databases.get(entry.getTablespaceOid());
+      List<dev.varve.compute.mount.DatabaseDirectory> list =
+          databases.get(entry.getTablespaceOid());
       if (list == null) {
-        throw new IOException("the image names a directory in the unknown tablespace " + entry.getTablespaceOid());
+        throw new IOException(
+            "the image names a directory in the unknown tablespace " + entry.getTablespaceOid());
       }
       list.add(
           new dev.varve.compute.mount.DatabaseDirectory(
@@ -204,7 +210,10 @@ public final class Volume {
     return database;
   }
 
-  /** What went wrong with a mount so that PostgreSQL must be stopped at once; null while all is well. */
+  /**
+   * What went wrong with a mount so that PostgreSQL must be stopped at once; null while all is
+   * well.
+   */
   public @Nullable String trouble() {
     for (PageMount mount : mounts) {
       if (mount.troubled()) {
@@ -219,7 +228,10 @@ public final class Volume {
     return null;
   }
 
-  /** Unmounts and, unless there was trouble, marks the directory fit for another start. PostgreSQL must have ended. */
+  /**
+   * Unmounts and, unless there was trouble, marks the directory fit for another start. PostgreSQL
+   * must have ended.
+   */
   public void close() throws IOException {
     String trouble = trouble();
     unmountAll();

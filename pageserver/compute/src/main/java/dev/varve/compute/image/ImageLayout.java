@@ -16,11 +16,13 @@ import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 
 /**
- * Lays an image out below a {@link ComputeDirectory}: PostgreSQL's files in the data directory, those below {@code base/} and {@code
- * pg_tblspc/} in the overlays of their mounts (or in place, in eager mode).
+ * Lays an image out below a {@link ComputeDirectory}: PostgreSQL's files in the data directory,
+ * those below {@code base/} and {@code pg_tblspc/} in the overlays of their mounts (or in place, in
+ * eager mode).
  *
- * <p>Entries that would land elsewhere, links and devices are refused. Files and directories get the modes 0600 and 0700 and PostgreSQL's
- * owner. A run of zeros in a file becomes a hole: the WAL segment is 16 MB of them.
+ * <p>Entries that would land elsewhere, links and devices are refused. Files and directories get
+ * the modes 0600 and 0700 and PostgreSQL's owner. A run of zeros in a file becomes a hole: the WAL
+ * segment is 16 MB of them.
  */
 public final class ImageLayout {
   private static final int CHUNK_BYTES = 64 << 10;
@@ -34,7 +36,9 @@ public final class ImageLayout {
   private final Set<Path> made = new HashSet<>();
   private final byte[] chunk = new byte[CHUNK_BYTES];
 
-  /** @param chown give everything to {@code user} and {@code group}, which only root may */
+  /**
+   * @param chown give everything to {@code user} and {@code group}, which only root may
+   */
   public ImageLayout(
       ComputeDirectory directory, boolean eager, int user, int group, boolean chown) {
     this.directory = directory;
@@ -44,7 +48,10 @@ public final class ImageLayout {
     this.chown = chown;
   }
 
-  /** Reads the whole stream. The header file, which marks the layout complete, is the caller's last step: {@link #seal}. */
+  /**
+   * Reads the whole stream. The header file, which marks the layout complete, is the caller's last
+   * step: {@link #seal}.
+   */
   public void unpack(ImageSource image) throws IOException {
     make(directory.root());
     make(directory.data());
@@ -65,14 +72,18 @@ public final class ImageLayout {
           make(parent(target));
           write(tar, target);
         } else {
-          throw new IOException("the image holds " + entry.getName() + ", which is neither file nor directory");
+          throw new IOException(
+              "the image holds " + entry.getName() + ", which is neither file nor directory");
         }
       }
     }
     make(directory.data().resolve("pg_tblspc"));
     for (Tablespace tablespace : image.header().getTablespacesList()) {
       Path link =
-          directory.data().resolve("pg_tblspc").resolve(Integer.toUnsignedString(tablespace.getOid()));
+          directory
+              .data()
+              .resolve("pg_tblspc")
+              .resolve(Integer.toUnsignedString(tablespace.getOid()));
       Files.createSymbolicLink(link, directory.tablespace(tablespace.getOid()));
     }
   }
@@ -92,7 +103,8 @@ public final class ImageLayout {
     String plain = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
     for (String step : plain.split("/", -1)) {
       if (step.isEmpty() || step.equals(".") || step.equals("..") || step.indexOf('\0') >= 0) {
-        throw new IOException("the image holds the name " + name + ", which leads out of the data directory");
+        throw new IOException(
+            "the image holds the name " + name + ", which leads out of the data directory");
       }
     }
     if (plain.startsWith("base/")) {

@@ -9,11 +9,13 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * The configuration files of a compute: what the mount and the image need, then what the caller wants.
+ * The configuration files of a compute: what the mount and the image need, then what the caller
+ * wants.
  *
- * <p>Local files never outlive an operating system crash, so {@code fsync} and {@code full_page_writes} are off. Limits that the WAL's
- * readers rely on are taken from the image's control file (PostgreSQL 17 src/include/catalog/pg_control.h; the offsets are the same in 15
- * to 18).
+ * <p>Local files never outlive an operating system crash, so {@code fsync} and {@code
+ * full_page_writes} are off. Limits that the WAL's readers rely on are taken from the image's
+ * control file (PostgreSQL 17 src/include/catalog/pg_control.h; the offsets are the same in 15 to
+ * 18).
  */
 public final class ServerSettings {
   private static final int WAL_LEVEL = 172;
@@ -26,7 +28,10 @@ public final class ServerSettings {
 
   private ServerSettings() {}
 
-  /** The settings of a data directory that was laid out, in the order in which they are written; later ones win. */
+  /**
+   * The settings of a data directory that was laid out, in the order in which they are written;
+   * later ones win.
+   */
   static Map<String, String> of(Path data, Path socketDirectory, int port, Map<String, String> own)
       throws IOException {
     ByteBuffer control =
@@ -59,15 +64,17 @@ public final class ServerSettings {
     return all;
   }
 
-  /** Writes {@code postgresql.conf}, and, where absent, {@code pg_hba.conf}, {@code pg_ident.conf}. Called at every start. */
+  /**
+   * Writes {@code postgresql.conf}, and, where absent, {@code pg_hba.conf}, {@code pg_ident.conf}.
+   * Called at every start.
+   */
   public static void write(
       ImageLayout layout, Path data, Path socketDirectory, int port, Map<String, String> own)
       throws IOException {
     StringBuilder text = new StringBuilder("# Written by the Varve agent at every start.\n");
     of(data, socketDirectory, port, own)
-        .forEach(
-            (name, value) ->
-                text.append(name).append(" = '").append(value.replace("'", "''")).append("'\n"));
+        .forEach((name, value) ->
+            text.append(name).append(" = '").append(value.replace("'", "''")).append("'\n"));
     layout.file(data.resolve("postgresql.conf"), text.toString());
     if (!Files.exists(data.resolve("postgresql.auto.conf"))) {
       layout.file(data.resolve("postgresql.auto.conf"), "");

@@ -21,9 +21,9 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Pages over the pageserver's contract. Reads that somebody waits for and reads ahead go over different streams, so that a small answer
- * never waits behind a large one. UNAVAILABLE and its like are tried again with growing pauses until the time limit; every other status
- * is final.
+ * Pages over the pageserver's contract. Reads that somebody waits for and reads ahead go over
+ * different streams, so that a small answer never waits behind a large one. UNAVAILABLE and its
+ * like are tried again with growing pauses until the time limit; every other status is final.
  */
 public final class GrpcPageSource implements PageSource {
   private static final int FOREGROUND_STREAMS = 4;
@@ -155,7 +155,10 @@ public final class GrpcPageSource implements PageSource {
         long left = deadline - System.nanoTime();
         if (left <= 0) {
           throw new PageSourceException(
-              what.get() + " did not succeed within " + limit.toMillis() + " ms: "
+              what.get()
+                  + " did not succeed within "
+                  + limit.toMillis()
+                  + " ms: "
                   + (last == null ? "no answer" : last.getStatus()),
               last);
         }

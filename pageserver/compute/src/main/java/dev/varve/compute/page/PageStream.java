@@ -15,8 +15,9 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One GetPages stream: many requests under way, answers in their order. Opens itself when needed; when the stream breaks, everything under
- * way fails with the stream's status and the next request opens a new one. Thread-safe.
+ * One GetPages stream: many requests under way, answers in their order. Opens itself when needed;
+ * when the stream breaks, everything under way fails with the stream's status and the next request
+ * opens a new one. Thread-safe.
  */
 final class PageStream {
   private final PageServiceGrpc.PageServiceStub stub;
@@ -124,7 +125,9 @@ final class PageStream {
       if (first == null || first.id() != response.getRequestId()) {
         String text = "the pageserver answered request " + response.getRequestId() + " out of turn";
         if (first != null) {
-          first.answer().completeExceptionally(Status.DATA_LOSS.withDescription(text).asRuntimeException());
+          first
+              .answer()
+              .completeExceptionally(Status.DATA_LOSS.withDescription(text).asRuntimeException());
         }
         reset(text);
         return;
@@ -148,7 +151,10 @@ final class PageStream {
 
     @Override
     public void onCompleted() {
-      fail(Status.UNAVAILABLE.withDescription("the pageserver ended the stream").asRuntimeException());
+      fail(
+          Status.UNAVAILABLE
+              .withDescription("the pageserver ended the stream")
+              .asRuntimeException());
     }
 
     void fail(Throwable failure) {

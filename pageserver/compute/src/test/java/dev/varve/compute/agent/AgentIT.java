@@ -18,7 +18,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Stock PostgreSQL over the mount, its pages and image coming from another data directory through the real contract. */
+/**
+ * Stock PostgreSQL over the mount, its pages and image coming from another data directory through
+ * the real contract.
+ */
 class AgentIT {
   private static final int MAJOR = 17;
   private static final String SUM = "select count(*) || ':' || sum(hashtext(t::text)) from t";
@@ -63,7 +66,8 @@ class AgentIT {
   }
 
   private AgentProcess agent(String... more) throws IOException {
-    return new AgentProcess(server.address(), directory, original.binDirectory(), PostgresServer.UID, more);
+    return new AgentProcess(
+        server.address(), directory, original.binDirectory(), PostgresServer.UID, more);
   }
 
   private static void needMount() {
@@ -138,7 +142,8 @@ class AgentIT {
         Thread.onSpinWait();
       }
       assertFalse(answers(agent), "PostgreSQL outlived its agent");
-      assertThrows(IOException.class, () -> Files.size(directory.resolve("data/base/5/PG_VERSION")));
+      assertThrows(
+          IOException.class, () -> Files.size(directory.resolve("data/base/5/PG_VERSION")));
     }
     try (AgentProcess again = agent()) {
       String output = again.allOutput();

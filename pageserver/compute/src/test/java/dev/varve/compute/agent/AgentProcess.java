@@ -22,7 +22,8 @@ final class AgentProcess implements AutoCloseable {
   private final BufferedReader output;
   private final List<String> lines = new ArrayList<>();
 
-  AgentProcess(String server, Path directory, Path postgres, int uid, String... more) throws IOException {
+  AgentProcess(String server, Path directory, Path postgres, int uid, String... more)
+      throws IOException {
     try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       port = socket.getLocalPort();
     }

@@ -36,8 +36,12 @@ import java.util.stream.Stream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 
-/** The page service over the data directory of a PostgreSQL that was shut down: its relation files are the pages, all else the image. */
-final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBase implements AutoCloseable {
+/**
+ * The page service over the data directory of a PostgreSQL that was shut down: its relation files
+ * are the pages, all else the image.
+ */
+final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBase
+    implements AutoCloseable {
   private static final Pattern RELATION = Pattern.compile("(\\d+)(_fsm|_vm|_init)?(\\.(\\d+))?");
   private static final int PAGE = 8192;
   static final long LSN = 0x1234568;
@@ -73,7 +77,9 @@ final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBase impl
     if (tablespace == 1663) {
       return data.resolve("base").resolve("" + database);
     }
-    return data.resolve("pg_tblspc/" + tablespace).resolve(versionDirectory(tablespace)).resolve("" + database);
+    return data.resolve("pg_tblspc/" + tablespace)
+        .resolve(versionDirectory(tablespace))
+        .resolve("" + database);
   }
 
   private String versionDirectory(int tablespace) {
@@ -104,11 +110,15 @@ final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBase impl
       int segment = block / 131072;
       Path file =
           directory(fork.getTablespaceOid(), fork.getDatabaseOid())
-              .resolve(fork.getRelationNumber() + suffix(fork.getFork()) + (segment == 0 ? "" : "." + segment));
+              .resolve(
+                  fork.getRelationNumber()
+                      + suffix(fork.getFork())
+                      + (segment == 0 ? "" : "." + segment));
       int end = into.position() + PAGE;
       into.limit(end);
       while (into.hasRemaining()) {
-        if (channel(file).read(into, (long) (block % 131072) * PAGE + PAGE - into.remaining()) < 0) {
+        if (channel(file).read(into, (long) (block % 131072) * PAGE + PAGE - into.remaining())
+            < 0) {
           throw new IOException("no block " + block + " in " + file);
         }
       }
@@ -146,17 +156,22 @@ final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBase impl
   }
 
   @Override
-  public void listRelations(ListRelationsRequest request, StreamObserver<ListRelationsResponse> out) {
+  public void listRelations(
+      ListRelationsRequest request, StreamObserver<ListRelationsResponse> out) {
     Map<String, RelationEntry.Builder> found = new TreeMap<>();
-    try (Stream<Path> files = Files.list(directory(request.getTablespaceOid(), request.getDatabaseOid()))) {
+    try (Stream<Path> files =
+        Files.list(directory(request.getTablespaceOid(), request.getDatabaseOid()))) {
       for (Path file : files.toList()) {
         Matcher name = RELATION.matcher(file.getFileName().toString());
         if (name.matches()) {
-          int fork = name.group(2) == null ? 0 : switch (name.group(2)) {
-            case "_fsm" -> 1;
-            case "_vm" -> 2;
-            default -> 3;
-          };
+          int fork =
+              name.group(2) == null
+                  ? 0
+                  : switch (name.group(2)) {
+                    case "_fsm" -> 1;
+                    case "_vm" -> 2;
+                    default -> 3;
+                  };
           RelationEntry.Builder entry =
               found.computeIfAbsent(
                   name.group(1) + "/" + fork,
@@ -182,7 +197,10 @@ final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBase impl
   public void getThinImage(GetThinImageRequest request, StreamObserver<GetThinImageResponse> out) {
     try {
       ThinImageHeader.Builder header =
-          ThinImageHeader.newBuilder().setLsn(LSN).setPostgresMajor(major).setWalSegmentBytes(16 << 20);
+          ThinImageHeader.newBuilder()
+              .setLsn(LSN)
+              .setPostgresMajor(major)
+              .setWalSegmentBytes(16 << 20);
       addDirectories(header, 1663, data.resolve("base"));
       try (Stream<Path> spaces = Files.list(data.resolve("pg_tblspc"))) {
         for (Path space : spaces.toList()) {
@@ -194,7 +212,8 @@ final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBase impl
       }
       out.onNext(GetThinImageResponse.newBuilder().setHeader(header).build());
       ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-      try (TarArchiveOutputStream tar = new TarArchiveOutputStream(new ZstdOutputStream(bytes, 1))) {
+      try (TarArchiveOutputStream tar =
+          new TarArchiveOutputStream(new ZstdOutputStream(bytes, 1))) {
         addTree(tar, data, "");
       }
       byte[] all = bytes.toByteArray();
@@ -210,9 +229,11 @@ final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBase impl
     }
   }
 
-  private static void addDirectories(ThinImageHeader.Builder header, int tablespace, Path directory) throws IOException {
+  private static void addDirectories(ThinImageHeader.Builder header, int tablespace, Path directory)
+      throws IOException {
     try (Stream<Path> databases = Files.list(directory)) {
-      for (Path database : databases.filter(p -> p.getFileName().toString().matches("\\d+")).toList()) {
+      for (Path database :
+          databases.filter(p -> p.getFileName().toString().matches("\\d+")).toList()) {
         header.addDirectories(
             DatabaseDirectory.newBuilder()
                 .setTablespaceOid(tablespace)
@@ -221,7 +242,8 @@ final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBase impl
     }
   }
 
-  private void addTree(TarArchiveOutputStream tar, Path directory, String prefix) throws IOException {
+  private void addTree(TarArchiveOutputStream tar, Path directory, String prefix)
+      throws IOException {
     try (Stream<Path> entries = Files.list(directory)) {
       for (Path entry : entries.sorted().toList()) {
         String name = entry.getFileName().toString();
@@ -230,8 +252,11 @@ final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBase impl
           tar.putArchiveEntry(new TarArchiveEntry(path + "/"));
           tar.closeArchiveEntry();
           addTree(tar, entry, path + "/");
-        } else if (!((prefix.startsWith("base/") || prefix.startsWith("pg_tblspc/")) && RELATION.matcher(name).matches())
-            && !name.endsWith(".conf") && !name.startsWith("postmaster") && !name.equals("pg_internal.init")) {
+        } else if (!((prefix.startsWith("base/") || prefix.startsWith("pg_tblspc/"))
+                && RELATION.matcher(name).matches())
+            && !name.endsWith(".conf")
+            && !name.startsWith("postmaster")
+            && !name.equals("pg_internal.init")) {
           byte[] bytes = Files.readAllBytes(entry);
           TarArchiveEntry file = new TarArchiveEntry(path);
           file.setSize(bytes.length);
