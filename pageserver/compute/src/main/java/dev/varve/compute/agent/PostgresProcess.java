@@ -82,7 +82,7 @@ public final class PostgresProcess {
           }
         }
       } catch (IOException e) {
-        continue; // it is being written
+        // It is being written; the next round reads it again.
       }
     }
     return false;

@@ -136,7 +136,7 @@ public final class FuseMount {
   void raiseReadAhead(int kilobytes) {
     try {
       for (String line : Files.readAllLines(Path.of("/proc/self/mountinfo"))) {
-        String[] field = line.split(" ");
+        String[] field = line.split(" ", -1);
         if (field.length > 4 && field[4].equals(directory.toString())) {
           Path setting = Path.of("/sys/class/bdi", field[2], "read_ahead_kb");
           if (Files.isWritable(setting)) {
@@ -194,7 +194,7 @@ public final class FuseMount {
   public static void detachDead(Path directory) throws IOException {
     List<String> targets = new ArrayList<>();
     for (String line : Files.readAllLines(Path.of("/proc/self/mountinfo"))) {
-      String[] field = line.split(" ");
+      String[] field = line.split(" ", -1);
       if (field.length > 4
           && line.contains(" - fuse.varve ")
           && Path.of(field[4]).startsWith(directory)) {

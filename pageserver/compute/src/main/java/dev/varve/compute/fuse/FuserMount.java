@@ -43,7 +43,7 @@ final class FuserMount {
 
   static @Nullable Path find() {
     String path = System.getenv("PATH");
-    for (String directory : (path == null ? "/usr/bin:/bin" : path).split(":")) {
+    for (String directory : (path == null ? "/usr/bin:/bin" : path).split(":", -1)) {
       Path program = Path.of(directory.isEmpty() ? "." : directory, "fusermount3");
       if (Files.isExecutable(program)) {
         return program;

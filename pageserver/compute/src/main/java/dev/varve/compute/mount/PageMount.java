@@ -87,7 +87,7 @@ public final class PageMount {
 
   private static void addDatabase(MountTree tree, DatabaseDirectory database) {
     Node.Directory at = tree.root();
-    String[] steps = database.path().split("/");
+    String[] steps = database.path().split("/", -1);
     for (int i = 0; i < steps.length; i++) {
       boolean last = i == steps.length - 1;
       Node there = at.children.get(steps[i]);

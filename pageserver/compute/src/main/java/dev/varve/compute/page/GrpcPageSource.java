@@ -101,7 +101,7 @@ public final class GrpcPageSource implements PageSource {
     try {
       return answer.get(nanos, TimeUnit.NANOSECONDS);
     } catch (ExecutionException e) {
-      throw Status.fromThrowable(e.getCause()).asRuntimeException();
+      throw Status.fromThrowable(e).asRuntimeException();
     } catch (TimeoutException e) {
       stream.reset("an answer did not come in time");
       throw e;

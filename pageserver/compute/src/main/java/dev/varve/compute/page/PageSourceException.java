@@ -1,6 +1,7 @@
 package dev.varve.compute.page;
 
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Pages could not be had within the time limit, or the source refused; the message names what was
@@ -13,7 +14,7 @@ public final class PageSourceException extends IOException {
     super(message);
   }
 
-  public PageSourceException(String message, Throwable cause) {
+  public PageSourceException(String message, @Nullable Throwable cause) {
     super(message, cause);
   }
 }

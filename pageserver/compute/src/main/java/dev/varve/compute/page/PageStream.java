@@ -38,7 +38,8 @@ final class PageStream {
   CompletableFuture<ByteString> send(GetPagesRequest.Builder request) {
     CompletableFuture<ByteString> answer = new CompletableFuture<>();
     pending.incrementAndGet();
-    answer.whenComplete((pages, failure) -> pending.decrementAndGet());
+    CompletableFuture<ByteString> counted =
+        answer.whenComplete((pages, failure) -> pending.decrementAndGet());
     Call broken = null;
     RuntimeException failure = null;
     lock.lock();
@@ -64,7 +65,7 @@ final class PageStream {
     if (broken != null && failure != null) {
       broken.fail(failure);
     }
-    return answer;
+    return counted;
   }
 
   /** Gives up the current stream: what is under way fails. */
