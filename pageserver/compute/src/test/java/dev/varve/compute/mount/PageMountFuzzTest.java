@@ -22,6 +22,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
@@ -177,8 +178,8 @@ class PageMountFuzzTest {
     assertEquals(0, counters.localWriteErrors());
   }
 
-  private static TreeSet<String> list(Path directory) throws IOException {
-    TreeSet<String> names = new TreeSet<>();
+  private static Set<String> list(Path directory) throws IOException {
+    Set<String> names = new TreeSet<>();
     try (var entries = Files.newDirectoryStream(directory)) {
       entries.forEach(entry -> names.add(entry.getFileName().toString()));
     }
