@@ -22,7 +22,10 @@ import java.nio.file.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The application: puts the parts together from the configuration, starts them, and stops them in the opposite order. */
+/**
+ * The application: puts the parts together from the configuration, starts them, and stops them in
+ * the opposite order.
+ */
 @ApplicationScoped
 public class Pageserver {
   private static final Logger LOG = LoggerFactory.getLogger(Pageserver.class);
@@ -42,13 +45,17 @@ public class Pageserver {
   @Produces
   @Singleton
   Attachments attachments(
-      ServerConfig config, ObjectStore store, MeterRegistry registry, PageMeters pageMeters) throws IOException {
+      ServerConfig config, ObjectStore store, MeterRegistry registry, PageMeters pageMeters)
+      throws IOException {
     TimelineMeters meters = new TimelineMeters(registry, pageMeters);
     Path cache = config.dataDirectory().resolve("layers");
     Tenants tenants = new Tenants(store, cache, options(config.engine()), System::nanoTime);
     meters.watch(tenants.pageCache());
     return new Attachments(
-        tenants, config.dataDirectory(), new Tls(config.source().rootCertificates().orElse(null)), meters);
+        tenants,
+        config.dataDirectory(),
+        new Tls(config.source().rootCertificates().orElse(null)),
+        meters);
   }
 
   @Produces
@@ -64,7 +71,8 @@ public class Pageserver {
         config.read().lsnTimeout());
   }
 
-  void start(@Observes StartupEvent event, Attachments attachments, GrpcServer server) throws IOException {
+  void start(@Observes StartupEvent event, Attachments attachments, GrpcServer server)
+      throws IOException {
     attachments.restore();
     server.start();
     LOG.info("gRPC on port {}", server.port());

@@ -5,7 +5,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Tries again what failed without a definite answer, so often and with a growing pause between. The
@@ -32,11 +31,11 @@ public final class RetryingObjectStore implements ObjectStore {
     this.firstPause = firstPause;
   }
 
-  private interface Call<T extends @Nullable Object> {
+  private interface Call<T> {
     T run(boolean again) throws IOException;
   }
 
-  private <T extends @Nullable Object> T retry(Call<T> call) throws IOException {
+  private <T> T retry(Call<T> call) throws IOException {
     Duration pause = firstPause;
     for (int attempt = 1; ; attempt++) {
       try {
@@ -75,7 +74,7 @@ public final class RetryingObjectStore implements ObjectStore {
   public void put(String name, byte[] bytes) throws IOException {
     retry(again -> {
       inner.put(name, bytes);
-      return null;
+      return name;
     });
   }
 
@@ -83,7 +82,7 @@ public final class RetryingObjectStore implements ObjectStore {
   public void putFile(String name, Path file) throws IOException {
     retry(again -> {
       inner.putFile(name, file);
-      return null;
+      return name;
     });
   }
 
@@ -97,7 +96,7 @@ public final class RetryingObjectStore implements ObjectStore {
           throw e;
         }
       }
-      return null;
+      return name;
     });
   }
 
@@ -110,7 +109,7 @@ public final class RetryingObjectStore implements ObjectStore {
   public void delete(String name) throws IOException {
     retry(again -> {
       inner.delete(name);
-      return null;
+      return name;
     });
   }
 }

@@ -24,8 +24,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One attached timeline and the thread that feeds it: loads it, takes the base backup if it is empty, then receives WAL until it is closed.
- * Owned by {@link Attachments}; {@link #report} and {@link #timeline} may be asked by any thread.
+ * One attached timeline and the thread that feeds it: loads it, takes the base backup if it is
+ * empty, then receives WAL until it is closed. Owned by {@link Attachments}; {@link #report} and
+ * {@link #timeline} may be asked by any thread.
  */
 public final class Attachment implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Attachment.class);
@@ -46,7 +47,10 @@ public final class Attachment implements AutoCloseable {
 
   /** {@code timeline}: when it is attached already, else null and the thread does that. */
   Attachment(
-      AttachmentRecord record, Tenants tenants, @Nullable PrimarySource source, @Nullable Timeline timeline) {
+      AttachmentRecord record,
+      Tenants tenants,
+      @Nullable PrimarySource source,
+      @Nullable Timeline timeline) {
     this.record = record;
     this.tenants = tenants;
     this.source = source;
@@ -109,7 +113,10 @@ public final class Attachment implements AutoCloseable {
       phase = AttachmentState.CATCHING_UP;
       try (WalReceiver feed =
           new WalReceiver(
-              record.id().toString(), primary, expected(loaded, record.tli()), new TimelineWalSink(loaded))) {
+              record.id().toString(),
+              primary,
+              expected(loaded, record.tli()),
+              new TimelineWalSink(loaded))) {
         receiver = feed;
         if (!isClosed()) {
           feed.run();
@@ -148,7 +155,8 @@ public final class Attachment implements AutoCloseable {
         PrimaryIdentity identity = primary.identify();
         primary.createSlot();
         LOG.info("{}: copying {}", record.id(), primary.settings());
-        try (BaseBackupImport into = target.beginImport(clusterIdentity(identity), identity.walEndLsn())) {
+        try (BaseBackupImport into =
+            target.beginImport(clusterIdentity(identity), identity.walEndLsn())) {
           new BaseBackup(primary, copiedBytes).copy(identity, new ImportSink(into));
           into.finish();
         }
@@ -169,7 +177,9 @@ public final class Attachment implements AutoCloseable {
     closed.await(RETRY_MILLIS, TimeUnit.MILLISECONDS);
   }
 
-  /** What the primary of a timeline must be; {@code tli} 0 when that is not known from elsewhere. */
+  /**
+   * What the primary of a timeline must be; {@code tli} 0 when that is not known from elsewhere.
+   */
   static PrimaryIdentity expected(Timeline timeline, int tli) {
     ClusterIdentity identity = timeline.identity();
     int current = tli;
@@ -190,8 +200,8 @@ public final class Attachment implements AutoCloseable {
     Timeline loaded = timeline;
     WalReceiver feed = receiver;
     ReceiverStatus status = feed == null ? null : feed.status();
-    boolean imported = loaded != null && !loaded.isEmpty();
-    ClusterIdentity identity = imported ? loaded.identity() : null;
+    Timeline imported = loaded == null || loaded.isEmpty() ? null : loaded;
+    ClusterIdentity identity = imported == null ? null : imported.identity();
     PageserverException failure = loaded == null ? null : loaded.failure();
     return new TimelineReport(
         record.id(),
@@ -200,15 +210,15 @@ public final class Attachment implements AutoCloseable {
         failure != null ? text(failure) : status != null ? status.problem() : problem,
         identity == null ? 0 : identity.systemIdentifier(),
         identity == null ? 0 : identity.major().number(),
-        imported ? loaded.readableFromLsn() : 0,
-        imported ? loaded.receivedLsn() : 0,
-        imported ? loaded.publishedLsn() : 0,
+        imported == null ? 0 : imported.readableFromLsn(),
+        imported == null ? 0 : imported.receivedLsn(),
+        imported == null ? 0 : imported.publishedLsn(),
         status == null ? 0 : status.sourceLsn(),
         status == null ? 0 : status.lagBytes(),
         status == null ? 0 : status.lagSeconds(),
         copiedBytes.get(),
-        imported ? loaded.layerCount() : 0,
-        imported ? loaded.layerBytes() : 0);
+        imported == null ? 0 : imported.layerCount(),
+        imported == null ? 0 : imported.layerBytes());
   }
 
   private AttachmentState state(@Nullable Timeline loaded, @Nullable ReceiverStatus status) {
@@ -232,7 +242,10 @@ public final class Attachment implements AutoCloseable {
     return closed.getCount() == 0;
   }
 
-  /** Stops the thread, then the timeline. What was received and not published will be asked for again. */
+  /**
+   * Stops the thread, then the timeline. What was received and not published will be asked for
+   * again.
+   */
   @Override
   public void close() {
     closed.countDown();

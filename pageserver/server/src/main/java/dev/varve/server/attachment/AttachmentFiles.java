@@ -12,12 +12,14 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * The attachments on disk: one JSON file each, {@code attachments/TENANT/TIMELINE.json} in the data directory, readable by the owner only
- * since it holds the source's password. Files are replaced whole, and written to disk before they count. A wiped disk loses them: whoever
- * attached attaches again, and finds in the object store what was published.
+ * The attachments on disk: one JSON file each, {@code attachments/TENANT/TIMELINE.json} in the data
+ * directory, readable by the owner only since it holds the source's password. Files are replaced
+ * whole, and written to disk before they count. A wiped disk loses them: whoever attached attaches
+ * again, and finds in the object store what was published.
  */
 final class AttachmentFiles {
   private static final String SUFFIX = ".json";
@@ -50,7 +52,11 @@ final class AttachmentFiles {
       return json.readValue(Files.readAllBytes(file), AttachmentRecord.class);
     } catch (JacksonException e) {
       throw new PageserverException.Corrupt(
-          file + " is not an attachment (" + e.getOriginalMessage() + "); remove it and attach the timeline again", e);
+          file
+              + " is not an attachment ("
+              + e.getOriginalMessage()
+              + "); remove it and attach the timeline again",
+          e);
     }
   }
 
@@ -63,10 +69,15 @@ final class AttachmentFiles {
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
       Files.deleteIfExists(fresh);
       Files.createFile(
-          fresh, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-      Files.write(fresh, json.writeValueAsBytes(record), StandardOpenOption.WRITE, StandardOpenOption.DSYNC);
+          fresh,
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+      Files.write(
+          fresh,
+          json.writeValueAsBytes(record),
+          StandardOpenOption.WRITE,
+          StandardOpenOption.DSYNC);
       Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      sync(file.getParent());
+      syncDirectoryOf(file);
     } catch (IOException e) {
       throw unavailable("write", e);
     }
@@ -75,13 +86,15 @@ final class AttachmentFiles {
   void delete(AttachmentRecord record) {
     try {
       Files.deleteIfExists(file(record));
-      sync(file(record).getParent());
+      syncDirectoryOf(file(record));
     } catch (IOException e) {
       throw unavailable("remove", e);
     }
   }
 
-  private static void sync(Path directory) throws IOException {
+  private static void syncDirectoryOf(Path file) throws IOException {
+    Path directory =
+        Objects.requireNonNull(file.getParent(), "an attachment's file has a directory");
     try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
       channel.force(true);
     }
@@ -92,6 +105,7 @@ final class AttachmentFiles {
   }
 
   private PageserverException unavailable(String what, IOException e) {
-    return new PageserverException.Unavailable("cannot " + what + " attachments in " + directory + ": " + e, e);
+    return new PageserverException.Unavailable(
+        "cannot " + what + " attachments in " + directory + ": " + e, e);
   }
 }

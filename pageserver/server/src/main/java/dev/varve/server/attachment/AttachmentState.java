@@ -20,8 +20,14 @@ public enum AttachmentState {
   CATCHING_UP,
   /** Reads are served; WAL is received, or there is no source to receive it from. */
   ACTIVE,
-  /** The source, or what takes the WAL in, is in trouble and tried again; reads are served where they were. */
+  /**
+   * The source, or what takes the WAL in, is in trouble and tried again; reads are served where
+   * they were.
+   */
   SOURCE_TROUBLE,
-  /** Stopped by an error that a person must look at, or by another pageserver that owns the timeline now. */
+  /**
+   * Stopped by an error that a person must look at, or by another pageserver that owns the timeline
+   * now.
+   */
   BROKEN
 }

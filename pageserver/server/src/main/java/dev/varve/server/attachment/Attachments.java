@@ -20,8 +20,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * All timelines of this pageserver. Attaching and detaching take turns; lookups take no lock. Attachments are written to the data directory
- * and come back by {@link #restore}.
+ * All timelines of this pageserver. Attaching and detaching take turns; lookups take no lock.
+ * Attachments are written to the data directory and come back by {@link #restore}.
  */
 public final class Attachments implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Attachments.class);
@@ -49,8 +49,9 @@ public final class Attachments implements AutoCloseable {
   }
 
   /**
-   * Attaches a timeline and starts to feed it; the base backup goes on in the background. Everything that can be known to be wrong with
-   * {@code settings} is found out first. Attaching again with the same settings changes nothing.
+   * Attaches a timeline and starts to feed it; the base backup goes on in the background.
+   * Everything that can be known to be wrong with {@code settings} is found out first. Attaching
+   * again with the same settings changes nothing.
    *
    * @param settings the primary; null to serve what the object store holds
    * @return the generation
@@ -70,7 +71,8 @@ public final class Attachments implements AutoCloseable {
       PrimaryIdentity primary = source == null ? null : source.identify();
       Timeline timeline = tenants.attach(id, 0);
       try {
-        AttachmentRecord record = new AttachmentRecord(id, settings, primary == null ? 0 : primary.tli());
+        AttachmentRecord record =
+            new AttachmentRecord(id, settings, primary == null ? 0 : primary.tli());
         check(timeline, source, primary);
         files.save(record);
         begin(record, source, timeline);
@@ -85,11 +87,14 @@ public final class Attachments implements AutoCloseable {
   }
 
   private static void check(
-      Timeline timeline, @Nullable PrimarySource source, @Nullable PrimaryIdentity primary) throws SourceException {
+      Timeline timeline, @Nullable PrimarySource source, @Nullable PrimaryIdentity primary)
+      throws SourceException {
     if (source == null || primary == null) {
       if (timeline.isEmpty()) {
         throw new PageserverException.NotFound(
-            "the object store holds nothing of " + timeline.name() + "; name the primary to copy it from");
+            "the object store holds nothing of "
+                + timeline.name()
+                + "; name the primary to copy it from");
       }
     } else if (timeline.isEmpty()) {
       source.createSlot();
@@ -98,7 +103,8 @@ public final class Attachments implements AutoCloseable {
     }
   }
 
-  private void begin(AttachmentRecord record, @Nullable PrimarySource source, @Nullable Timeline timeline) {
+  private void begin(
+      AttachmentRecord record, @Nullable PrimarySource source, @Nullable Timeline timeline) {
     Attachment attachment = new Attachment(record, tenants, source, timeline);
     byId.put(record.id(), attachment);
     watcher.attached(attachment);
@@ -108,8 +114,10 @@ public final class Attachments implements AutoCloseable {
   /**
    * Stops serving and receiving. What the object store holds stays.
    *
-   * @param dropSlot also drops the primary's slot: the primary then keeps no WAL for this timeline any more
-   * @throws PageserverException when the slot cannot be dropped; the timeline is detached all the same
+   * @param dropSlot also drops the primary's slot: the primary then keeps no WAL for this timeline
+   *     any more
+   * @throws PageserverException when the slot cannot be dropped; the timeline is detached all the
+   *     same
    */
   public synchronized void detach(TimelineId id, boolean dropSlot) {
     Attachment attachment = get(id);

@@ -8,9 +8,9 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * The settings. Each is a system property ({@code -Dvarve.data-directory=…}), an environment variable ({@code
- * VARVE_DATA_DIRECTORY}) or a line of {@code config/application.properties} beside the application. Documented in
- * docs/operations/configuration.md; a test compares.
+ * The settings. Each is a system property ({@code -Dvarve.data-directory=…}), an environment
+ * variable ({@code VARVE_DATA_DIRECTORY}) or a line of {@code config/application.properties} beside
+ * the application. Documented in docs/operations/configuration.md; a test compares.
  */
 @ConfigMapping(prefix = "varve")
 public interface ServerConfig {
@@ -76,7 +76,10 @@ public interface ServerConfig {
 
   /** Towards primaries. */
   interface Source {
-    /** PEM file of roots for {@code sslmode} verify-ca and verify-full; without it the JVM's own. Read at each connection. */
+    /**
+     * PEM file of roots for {@code sslmode} verify-ca and verify-full; without it the JVM's own.
+     * Read at each connection.
+     */
     Optional<Path> rootCertificates();
   }
 
@@ -86,7 +89,10 @@ public interface ServerConfig {
     @WithDefault("64M")
     MemorySize openLayerSize();
 
-    /** Age at which an open layer that holds anything is frozen: bounds how far published lies behind received. */
+    /**
+     * Age at which an open layer that holds anything is frozen: bounds how far published lies
+     * behind received.
+     */
     @WithDefault("5s")
     Duration openLayerAge();
 

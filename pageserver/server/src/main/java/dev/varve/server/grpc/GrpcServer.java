@@ -11,8 +11,8 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The gRPC server: grpc-netty with no executor between the connection and the services (docs/decisions/0011-grpc-server.md). Owned by the
- * application, which starts and closes it.
+ * The gRPC server: grpc-netty with no executor between the connection and the services
+ * (docs/decisions/0011-grpc-server.md). Owned by the application, which starts and closes it.
  */
 public final class GrpcServer implements AutoCloseable {
   private static final int MAX_REQUEST_BYTES = 64 << 10;
@@ -48,7 +48,8 @@ public final class GrpcServer implements AutoCloseable {
     try {
       return new InetSocketAddress(InetAddress.getByName(host), port);
     } catch (IOException e) {
-      throw new IllegalArgumentException("varve.grpc.host=" + host + " is not an address of this machine", e);
+      throw new IllegalArgumentException(
+          "varve.grpc.host=" + host + " is not an address of this machine", e);
     }
   }
 

@@ -13,7 +13,10 @@ final class GrpcStatus {
 
   private GrpcStatus() {}
 
-  /** The status of a failed request. What nobody foresaw is INTERNAL and logged, since the caller cannot do anything about it. */
+  /**
+   * The status of a failed request. What nobody foresaw is INTERNAL and logged, since the caller
+   * cannot do anything about it.
+   */
   static Status of(Throwable e) {
     return switch (e) {
       case PageserverException known -> of(known).withDescription(known.getMessage());
@@ -33,7 +36,8 @@ final class GrpcStatus {
     return switch (e) {
       case PageserverException.InvalidRequest _ -> Status.INVALID_ARGUMENT;
       case PageserverException.NotFound _ -> Status.NOT_FOUND;
-      case PageserverException.LsnNotReceived _, PageserverException.Unavailable _ -> Status.UNAVAILABLE;
+      case PageserverException.LsnNotReceived _, PageserverException.Unavailable _ ->
+          Status.UNAVAILABLE;
       case PageserverException.LsnCollected _ -> Status.FAILED_PRECONDITION;
       case PageserverException.Fenced _ -> Status.ABORTED;
       case PageserverException.Corrupt _ -> Status.DATA_LOSS;

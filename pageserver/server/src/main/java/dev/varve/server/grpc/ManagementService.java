@@ -18,7 +18,10 @@ import dev.varve.server.attachment.TimelineReport;
 import io.grpc.stub.StreamObserver;
 import java.util.function.Supplier;
 
-/** Attach, detach, status: each on a virtual thread, since all of them may talk to the object store or the primary. */
+/**
+ * Attach, detach, status: each on a virtual thread, since all of them may talk to the object store
+ * or the primary.
+ */
 final class ManagementService extends ManagementServiceGrpc.ManagementServiceImplBase {
   private final Attachments attachments;
   private final BlockingReads blocking;

@@ -11,8 +11,8 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Answers page requests from a timeline: the pages, or a status in the answer. Pages are copied once, out of the cache into the array that the
- * answer wraps. Stateless and thread-safe.
+ * Answers page requests from a timeline: the pages, or a status in the answer. Pages are copied
+ * once, out of the cache into the array that the answer wraps. Stateless and thread-safe.
  */
 final class PageReads {
   static final int MAX_BLOCKS = 512;
@@ -46,10 +46,12 @@ final class PageReads {
   GetPagesResponse read(Timeline timeline, GetPagesRequest request) {
     int count = request.getBlockCount();
     if (count < 1 || count > MAX_BLOCKS) {
-      throw new InvalidRequest("block_count is " + Integer.toUnsignedString(count) + "; expected 1 to 512");
+      throw new InvalidRequest(
+          "block_count is " + Integer.toUnsignedString(count) + "; expected 1 to 512");
     }
     if (Integer.toUnsignedLong(request.getFirstBlock()) + count > 0xFFFF_FFFFL) {
-      throw new InvalidRequest("no relation has " + count + " blocks from " + request.getFirstBlock() + " on");
+      throw new InvalidRequest(
+          "no relation has " + count + " blocks from " + request.getFirstBlock() + " on");
     }
     timeline.waitFor(request.getLsn(), lsnTimeout);
     byte[] pages = new byte[count * Page.SIZE];

@@ -25,8 +25,8 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * Reads for computes. Methods are called on the connections' threads and may not block there: page hits are answered at once, everything
- * else moves to a virtual thread.
+ * Reads for computes. Methods are called on the connections' threads and may not block there: page
+ * hits are answered at once, everything else moves to a virtual thread.
  */
 final class PageService extends PageServiceGrpc.PageServiceImplBase {
   private static final int ENTRIES_PER_MESSAGE = 1000;
@@ -55,7 +55,12 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
   @Override
   public StreamObserver<GetPagesRequest> getPages(StreamObserver<GetPagesResponse> answers) {
     return new PageStream(
-        (ServerCallStreamObserver<GetPagesResponse>) answers, attachments, reads, meters, blocking, pipeline);
+        (ServerCallStreamObserver<GetPagesResponse>) answers,
+        attachments,
+        reads,
+        meters,
+        blocking,
+        pipeline);
   }
 
   @Override
@@ -133,7 +138,8 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
                 image.writeTo(stream);
                 stream.finish();
               } catch (IOException e) {
-                throw new PageserverException.Unavailable("thin image not sent: " + e.getMessage(), e);
+                throw new PageserverException.Unavailable(
+                    "thin image not sent: " + e.getMessage(), e);
               }
               answers.onCompleted();
             }));
@@ -156,13 +162,12 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
     String versionDirectory = image.tablespaceVersionDirectory();
     image
         .tablespaces()
-        .forEach(
-            (oid, location) ->
-                header.addTablespaces(
-                    Tablespace.newBuilder()
-                        .setOid(oid)
-                        .setLocation(location)
-                        .setVersionDirectory(versionDirectory)));
+        .forEach((oid, location) ->
+            header.addTablespaces(
+                Tablespace.newBuilder()
+                    .setOid(oid)
+                    .setLocation(location)
+                    .setVersionDirectory(versionDirectory)));
     return header.build();
   }
 

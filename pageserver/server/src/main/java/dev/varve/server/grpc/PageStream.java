@@ -12,9 +12,10 @@ import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One GetPages stream. A request whose pages are cached is answered on the connection's own thread, without a hop; others are read on virtual
- * threads, several at once, and answered in the order of the requests. At most {@code pipeline} requests are taken in before the first is
- * answered, and none while the client does not read: a slow client costs that much memory and no more.
+ * One GetPages stream. A request whose pages are cached is answered on the connection's own thread,
+ * without a hop; others are read on virtual threads, several at once, and answered in the order of
+ * the requests. At most {@code pipeline} requests are taken in before the first is answered, and
+ * none while the client does not read: a slow client costs that much memory and no more.
  */
 final class PageStream implements StreamObserver<GetPagesRequest> {
   private final ServerCallStreamObserver<GetPagesResponse> out;

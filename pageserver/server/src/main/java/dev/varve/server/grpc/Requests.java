@@ -36,7 +36,10 @@ final class Requests {
     return fork;
   }
 
-  /** The source of an attach request, with the defaults that the contract names; null when there is none. */
+  /**
+   * The source of an attach request, with the defaults that the contract names; null when there is
+   * none.
+   */
   static @Nullable SourceSettings source(AttachTimelineRequest request) {
     if (!request.hasPrimary()) {
       return null;

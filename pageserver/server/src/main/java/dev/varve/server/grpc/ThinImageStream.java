@@ -10,8 +10,8 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Bytes of a thin image as messages of up to 256 kB. Waits while the client does not keep up, at most a minute; fails when it is gone. Used by
- * one thread.
+ * Bytes of a thin image as messages of up to 256 kB. Waits while the client does not keep up, at
+ * most a minute; fails when it is gone. Used by one thread.
  */
 final class ThinImageStream extends OutputStream {
   private static final int CHUNK_BYTES = 256 << 10;

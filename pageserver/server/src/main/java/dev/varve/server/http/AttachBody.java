@@ -4,7 +4,10 @@ import dev.varve.server.source.SourceSettings;
 import dev.varve.server.source.SslMode;
 import org.jspecify.annotations.Nullable;
 
-/** The JSON of an attach request: the primary, or nothing to serve what the object store holds. All but the host have defaults. */
+/**
+ * The JSON of an attach request: the primary, or nothing to serve what the object store holds. All
+ * but the host have defaults.
+ */
 public record AttachBody(@Nullable Primary primary) {
   /** As {@code PrimarySource} of the gRPC contract. */
   public record Primary(

@@ -12,8 +12,8 @@ import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Ready: the object store answers, and each attached timeline was loaded or is known to be in trouble. A timeline in trouble does not make the
- * pageserver unready: the others are served.
+ * Ready: the object store answers, and each attached timeline was loaded or is known to be in
+ * trouble. A timeline in trouble does not make the pageserver unready: the others are served.
  */
 @org.eclipse.microprofile.health.Readiness
 @ApplicationScoped

@@ -33,15 +33,21 @@ public class TimelineResource {
 
   @GET
   @Path("/{tenant}/{timeline}")
-  public TimelineView get(@PathParam("tenant") String tenant, @PathParam("timeline") String timeline) {
+  public TimelineView get(
+      @PathParam("tenant") String tenant, @PathParam("timeline") String timeline) {
     return TimelineView.of(attachments.get(new TimelineId(tenant, timeline)).report());
   }
 
-  /** Attaches; the answer comes when the attachment is committed, the copy goes on in the background. */
+  /**
+   * Attaches; the answer comes when the attachment is committed, the copy goes on in the
+   * background.
+   */
   @PUT
   @Path("/{tenant}/{timeline}")
   public TimelineView attach(
-      @PathParam("tenant") String tenant, @PathParam("timeline") String timeline, @Nullable AttachBody body) {
+      @PathParam("tenant") String tenant,
+      @PathParam("timeline") String timeline,
+      @Nullable AttachBody body) {
     TimelineId id = new TimelineId(tenant, timeline);
     attachments.attach(id, body == null ? null : body.source(timeline));
     return TimelineView.of(attachments.get(id).report());

@@ -4,7 +4,10 @@ import dev.varve.engine.postgres.Lsn;
 import dev.varve.server.attachment.TimelineReport;
 import java.util.Locale;
 
-/** A timeline as JSON shows it: LSNs as PostgreSQL writes them, the system identifier as text since it does not fit a JSON number. */
+/**
+ * A timeline as JSON shows it: LSNs as PostgreSQL writes them, the system identifier as text since
+ * it does not fit a JSON number.
+ */
 public record TimelineView(
     String tenant,
     String timeline,

@@ -1,4 +1,7 @@
-/** The HTTP edge: the list of timelines, attach and detach for people with curl, and the readiness check. */
+/**
+ * The HTTP edge: the list of timelines, attach and detach for people with curl, and the readiness
+ * check.
+ */
 @NullMarked
 package dev.varve.server.http;
 

@@ -5,7 +5,10 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** The {@link PageMeter} of each timeline, made when it is first asked for. Only names that are well-formed ids get here. */
+/**
+ * The {@link PageMeter} of each timeline, made when it is first asked for. Only names that are
+ * well-formed ids get here.
+ */
 public final class PageMeters {
   private final MeterRegistry registry;
   private final Map<TimelineId, PageMeter> byId = new ConcurrentHashMap<>();

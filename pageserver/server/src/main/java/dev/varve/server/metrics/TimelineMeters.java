@@ -14,7 +14,10 @@ import io.micrometer.core.instrument.Tags;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
 
-/** Gauges of every attached timeline, tagged by tenant and timeline; they come with the attachment and go with it. */
+/**
+ * Gauges of every attached timeline, tagged by tenant and timeline; they come with the attachment
+ * and go with it.
+ */
 public final class TimelineMeters implements AttachmentWatcher {
   private final MeterRegistry registry;
   private final PageMeters pageMeters;

@@ -32,7 +32,10 @@ public record SourceSettings(
             + "' is not a slot name: 1 to 63 lower-case letters, digits and underscores");
   }
 
-  /** With defaults for what is empty or 0: port 5432, database {@code postgres}, a slot named after the timeline. */
+  /**
+   * With defaults for what is empty or 0: port 5432, database {@code postgres}, a slot named after
+   * the timeline.
+   */
   public static SourceSettings of(
       String timeline,
       String host,

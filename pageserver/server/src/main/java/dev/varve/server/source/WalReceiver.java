@@ -163,7 +163,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
       }
       int length = data.remaining() - WAL_HEADER_BYTES;
       seen(data.getLong(at + 9));
-      sink.receive(lsn, data.array(), at + WAL_HEADER_BYTES, length);
+      sink.receive(lsn, data.array(), data.arrayOffset() + at + WAL_HEADER_BYTES, length);
       streamedLsn = lsn + length;
       status.streamed(streamedLsn);
       nowStreaming();
@@ -180,7 +180,10 @@ public final class WalReceiver implements Runnable, AutoCloseable {
     }
   }
 
-  /** A primary that asks though we have all it has may be shutting down: it leaves only when its last record is published. */
+  /**
+   * A primary that asks though we have all it has may be shutting down: it leaves only when its
+   * last record is published.
+   */
   private void publishIfWaitedFor() {
     if (streamedLsn >= sourceLsn
         && sink.publishedLsn() < sink.receivedLsn()

@@ -21,8 +21,8 @@ public interface WalSink {
   long publishedLsn();
 
   /**
-   * The primary waits for its last record to be published, as it does before it shuts down: publish what there is without waiting for it to
-   * grow. Does not block.
+   * The primary waits for its last record to be published, as it does before it shuts down: publish
+   * what there is without waiting for it to grow. Does not block.
    */
   void publishSoon();
 }
