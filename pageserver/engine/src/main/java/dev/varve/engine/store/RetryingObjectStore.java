@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.random.RandomGenerator;
 
 /**
  * Tries again what failed without a definite answer, so often and with a growing pause between. The
@@ -20,15 +21,40 @@ public final class RetryingObjectStore implements ObjectStore {
   private final ObjectStore inner;
   private final int attempts;
   private final Duration firstPause;
+  private final RandomGenerator random;
+  private final Sleeper sleeper;
+
+  /** Waits. */
+  public interface Sleeper {
+    void sleep(Duration pause) throws InterruptedException;
+  }
 
   /**
    * @param attempts at most, 1 or more
    * @param firstPause doubled after each attempt, up to two seconds
    */
   public RetryingObjectStore(ObjectStore inner, int attempts, Duration firstPause) {
+    this(inner, attempts, firstPause, RandomGenerator.getDefault(), Thread::sleep);
+  }
+
+  /**
+   * @param random shortens each pause by up to a half, so that many who failed together do not come
+   *     back together
+   */
+  public RetryingObjectStore(
+      ObjectStore inner,
+      int attempts,
+      Duration firstPause,
+      RandomGenerator random,
+      Sleeper sleeper) {
+    if (attempts < 1 || firstPause.isNegative()) {
+      throw new IllegalArgumentException(attempts + " attempts, first pause " + firstPause);
+    }
     this.inner = inner;
     this.attempts = attempts;
     this.firstPause = firstPause;
+    this.random = random;
+    this.sleeper = sleeper;
   }
 
   private interface Call<T> {
@@ -47,7 +73,7 @@ public final class RetryingObjectStore implements ObjectStore {
           throw e;
         }
         try {
-          Thread.sleep(pause);
+          sleeper.sleep(shortened(pause));
         } catch (InterruptedException interrupted) {
           Thread.currentThread().interrupt();
           throw e;
@@ -58,6 +84,11 @@ public final class RetryingObjectStore implements ObjectStore {
         }
       }
     }
+  }
+
+  private Duration shortened(Duration pause) {
+    long half = pause.toNanos() / 2;
+    return half == 0 ? pause : pause.minusNanos(random.nextLong(half));
   }
 
   @Override
@@ -92,12 +123,21 @@ public final class RetryingObjectStore implements ObjectStore {
       try {
         inner.create(name, bytes);
       } catch (ObjectExistsException e) {
-        if (!again || !Arrays.equals(inner.get(name), bytes)) {
+        if (!again || !isStored(name, bytes)) {
           throw e;
         }
       }
       return name;
     });
+  }
+
+  private boolean isStored(String name, byte[] bytes) throws IOException {
+    try {
+      return Arrays.equals(inner.get(name), bytes);
+    } catch (ObjectNotFoundException e) {
+      // Another one's, and removed already.
+      return false;
+    }
   }
 
   @Override

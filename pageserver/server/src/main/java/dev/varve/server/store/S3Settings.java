@@ -1,0 +1,87 @@
+package dev.varve.server.store;
+
+import java.net.URI;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How a bucket is reached.
+ *
+ * @param bucket its name
+ * @param prefix put in front of every object's name: empty, or with a slash at its end
+ * @param endpoint of a server that is not AWS; null: AWS itself
+ * @param region as the server names it
+ * @param pathStyle bucket in the path instead of the host name
+ * @param accessKey null together with {@code secretKey}: the SDK's usual places are searched
+ * @param attemptTimeout of one request, from sending it to the last byte of its answer
+ * @param connections open at once, at most
+ */
+public record S3Settings(
+    String bucket,
+    String prefix,
+    @Nullable URI endpoint,
+    String region,
+    boolean pathStyle,
+    @Nullable String accessKey,
+    @Nullable String secretKey,
+    Duration attemptTimeout,
+    int connections) {
+  private static final String SCHEME = "s3://";
+  private static final Duration ATTEMPT_TIMEOUT = Duration.ofSeconds(60);
+  private static final int CONNECTIONS = 64;
+
+  /**
+   * @throws IllegalArgumentException naming the setting that cannot be
+   */
+  public S3Settings {
+    if (bucket.isEmpty() || bucket.contains("/")) {
+      throw new IllegalArgumentException("not a bucket: '" + bucket + "'");
+    }
+    if (prefix.startsWith("/") || !prefix.isEmpty() && !prefix.endsWith("/")) {
+      throw new IllegalArgumentException("not a prefix: '" + prefix + "'");
+    }
+    if ((accessKey == null) != (secretKey == null)) {
+      throw new IllegalArgumentException("an access key and a secret key go together");
+    }
+    if (attemptTimeout.isNegative() || attemptTimeout.isZero() || connections < 1) {
+      throw new IllegalArgumentException(
+          "attempts of " + attemptTimeout + " over " + connections + " connections");
+    }
+  }
+
+  /**
+   * From a URL {@code s3://BUCKET} or {@code s3://BUCKET/PREFIX}.
+   *
+   * @throws IllegalArgumentException when it is not one
+   */
+  public static S3Settings of(
+      String url,
+      @Nullable URI endpoint,
+      String region,
+      boolean pathStyle,
+      @Nullable String accessKey,
+      @Nullable String secretKey) {
+    if (!url.startsWith(SCHEME)) {
+      throw new IllegalArgumentException("not s3://BUCKET/PREFIX: '" + url + "'");
+    }
+    String path = url.substring(SCHEME.length());
+    int slash = path.indexOf('/');
+    String prefix = slash < 0 ? "" : path.substring(slash + 1);
+    return new S3Settings(
+        slash < 0 ? path : path.substring(0, slash),
+        prefix.isEmpty() || prefix.endsWith("/") ? prefix : prefix + "/",
+        endpoint,
+        region,
+        pathStyle,
+        accessKey,
+        secretKey,
+        ATTEMPT_TIMEOUT,
+        CONNECTIONS);
+  }
+
+  /** Without the secret. */
+  @Override
+  public String toString() {
+    return SCHEME + bucket + "/" + prefix + (endpoint == null ? "" : " at " + endpoint);
+  }
+}
