@@ -62,33 +62,51 @@ public record Manifest(
     layers = List.copyOf(layers);
     obsolete = List.copyOf(obsolete);
     if (majorOrNull != null) {
-      List<LayerDescriptor> deltas =
-          layers.stream()
-              .filter(layer -> !layer.isImage())
-              .sorted(
-                  Comparator.comparingLong(LayerDescriptor::startLsn)
-                      .thenComparingLong(LayerDescriptor::endLsn)
-                      .thenComparingLong(LayerDescriptor::firstKey))
-              .toList();
-      long reached = startLsn;
-      long runStart = -1;
-      for (LayerDescriptor delta : deltas) {
-        if (delta.startLsn() != runStart) {
-          if (delta.startLsn() != reached) {
-            throw new IllegalArgumentException(
-                "layers leave a gap: " + Lsn.format(reached) + " to " + delta.name());
-          }
-          runStart = reached;
-          reached = delta.endLsn();
-        } else if (delta.endLsn() != reached) {
-          throw new IllegalArgumentException("layers overlap: " + delta.name());
-        }
-      }
+      long reached = reach(startLsn, layers);
       if (reached != publishedLsn) {
         throw new IllegalArgumentException(
             "layers end at " + Lsn.format(reached) + ", not at " + Lsn.format(publishedLsn));
       }
     }
+  }
+
+  /**
+   * How far the delta layers reach without a gap. Those of one LSN range, a run, have to cover
+   * every key once; runs have to follow each other.
+   */
+  private static long reach(long from, List<LayerDescriptor> layers) {
+    List<LayerDescriptor> deltas =
+        layers.stream()
+            .filter(layer -> !layer.isImage())
+            .sorted(
+                Comparator.comparing(LayerDescriptor::startLsn, Long::compareUnsigned)
+                    .thenComparing(LayerDescriptor::endLsn, Long::compareUnsigned)
+                    .thenComparing(LayerDescriptor::firstKey, Long::compareUnsigned))
+            .toList();
+    long runStart = from;
+    long reached = from;
+    long lastKey = -1;
+    for (LayerDescriptor delta : deltas) {
+      if (lastKey == -1) {
+        if (delta.startLsn() != reached || delta.endLsn() == reached) {
+          throw new IllegalArgumentException(
+              "layers do not follow each other: " + Lsn.format(reached) + ", then " + delta.name());
+        }
+        runStart = reached;
+        reached = delta.endLsn();
+      }
+      if (delta.startLsn() != runStart
+          || delta.endLsn() != reached
+          || delta.firstKey() != lastKey + 1) {
+        throw new IllegalArgumentException(
+            "layers overlap or leave keys out: %x, then %s".formatted(lastKey, delta.name()));
+      }
+      lastKey = delta.lastKey();
+    }
+    if (lastKey != -1) {
+      throw new IllegalArgumentException("no layer of keys above %x".formatted(lastKey));
+    }
+    return reached;
   }
 
   /** Whether nothing was imported yet. */

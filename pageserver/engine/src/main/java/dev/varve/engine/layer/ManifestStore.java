@@ -11,8 +11,13 @@ import java.util.List;
 
 /**
  * A timeline's manifests in the object store: numbered objects, each created exclusively, so that
- * of two owners one loses and knows it. The newest few are kept. Any thread, but one commit at a
- * time.
+ * of two owners one loses and knows it. Any thread, but one commit at a time.
+ *
+ * <p>Old manifests are removed, but never the one that an owner claimed the timeline with: it has
+ * the number that the owner before would write next, however long that one slept. It is emptied
+ * when the next owner comes, and its name stays taken for as long as the timeline lives. A claim
+ * itself may have slept, and found a number free that was taken once; that its manifest is no
+ * longer among the newest tells.
  */
 public final class ManifestStore {
   private static final int KEPT = 8;
@@ -20,6 +25,9 @@ public final class ManifestStore {
   private final ObjectStore store;
   private final String prefix;
   private final long owner;
+
+  /** Number of the manifest that this owner claimed the timeline with. */
+  private volatile long claimedNumber = Long.MAX_VALUE;
 
   /**
    * @param prefix of the timeline's objects, with a slash at its end
@@ -80,38 +88,55 @@ public final class ManifestStore {
                 + " came too late");
       }
       Manifest next = newest.claimedBy(wanted, owner);
-      try {
-        store.create(name(next.number()), next.encode());
+      if (createOrFind(next) && isRecent(next.number())) {
+        claimedNumber = next.number();
+        emptyOld(next.number());
         return next;
-      } catch (ObjectExistsException e) {
-        // Someone else was faster, or the object is this call's own from a try whose answer was
-        // lost.
-        if (isStored(next)) {
-          return next;
-        }
       }
     }
   }
 
   /**
-   * Commits the manifest that follows the one this attachment committed last.
+   * Whether the manifest is stored now: by this call, or by an earlier one whose answer was lost.
+   */
+  private boolean createOrFind(Manifest manifest) throws IOException {
+    try {
+      store.create(name(manifest.number()), manifest.encode());
+      return true;
+    } catch (ObjectExistsException e) {
+      return isStored(manifest);
+    }
+  }
+
+  /** Whether no manifest of this number can have been removed yet. */
+  private boolean isRecent(long number) throws IOException {
+    return name(number + KEPT).compareTo(store.list(prefix).getLast().name()) > 0;
+  }
+
+  /** Leaves of what earlier owners could not remove the names alone. */
+  private void emptyOld(long newest) throws IOException {
+    for (ObjectEntry entry : store.list(prefix)) {
+      if (entry.length() > 0 && entry.name().compareTo(name(Math.max(0, newest - KEPT))) < 0) {
+        store.put(entry.name(), new byte[0]);
+      }
+    }
+  }
+
+  /**
+   * Commits the manifest that follows the one this attachment committed last. After an {@link
+   * IOException} it may be there or not: then nothing but the same manifest can be committed.
    *
    * @throws PageserverException.Fenced when another owner has taken that number
    */
   public void commit(Manifest next) throws IOException {
-    byte[] bytes = next.encode();
-    try {
-      store.create(name(next.number()), bytes);
-    } catch (ObjectExistsException e) {
-      if (!isStored(next)) {
-        throw new PageserverException.Fenced(
-            prefix
-                + ": manifest "
-                + next.number()
-                + " was written by another owner; generation "
-                + next.generation()
-                + " stops");
-      }
+    if (!createOrFind(next)) {
+      throw new PageserverException.Fenced(
+          prefix
+              + ": manifest "
+              + next.number()
+              + " was written by another owner; generation "
+              + next.generation()
+              + " stops");
     }
     removeOld(next.number());
   }
@@ -125,7 +150,7 @@ public final class ManifestStore {
   }
 
   private void removeOld(long number) throws IOException {
-    if (number > KEPT) {
+    if (number - KEPT > claimedNumber) {
       store.delete(name(number - KEPT));
     }
   }

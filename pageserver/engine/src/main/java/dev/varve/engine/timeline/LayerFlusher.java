@@ -181,6 +181,7 @@ final class LayerFlusher {
 
   void close() {
     closed = true;
+    layers.stopCommitting();
     signal();
     for (Thread thread : List.of(fileThread, publishThread)) {
       boolean interrupted = false;

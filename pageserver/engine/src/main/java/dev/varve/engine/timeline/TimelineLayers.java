@@ -12,12 +12,17 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A timeline's layers and the manifest that lists them: the one place where either changes. Readers
@@ -25,7 +30,10 @@ import java.util.stream.Stream;
  * not held across I/O. Manifests are committed by one thread at a time, the publisher's.
  */
 public final class TimelineLayers implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(TimelineLayers.class);
   private static final String LAYERS = "layers/";
+  private static final Duration FIRST_COMMIT_PAUSE = Duration.ofMillis(200);
+  private static final Duration LONGEST_COMMIT_PAUSE = Duration.ofSeconds(10);
 
   private final ObjectStore store;
   private final String prefix;
@@ -35,6 +43,7 @@ public final class TimelineLayers implements AutoCloseable {
   private final EngineOptions options;
   private final AtomicInteger nextSequence;
   private final LongAdder errors = new LongAdder();
+  private final CountDownLatch closing = new CountDownLatch(1);
   private volatile LayerMap map;
   private volatile Manifest manifest;
   private volatile long consistentLsn;
@@ -246,9 +255,38 @@ public final class TimelineLayers implements AutoCloseable {
     }
   }
 
+  /**
+   * Commits a manifest, however long the store is in trouble: until it is known whether it is
+   * there, no other one can take its number.
+   */
   private void commit(Manifest next) throws IOException {
-    manifests.commit(next);
-    manifest = next;
+    Duration pause = FIRST_COMMIT_PAUSE;
+    while (true) {
+      try {
+        manifests.commit(next);
+        manifest = next;
+        return;
+      } catch (IOException e) {
+        errors.increment();
+        if (pause.equals(FIRST_COMMIT_PAUSE)) {
+          log.warn("{}manifest {} is tried again: {}", prefix, next.number(), e.toString());
+        }
+        try {
+          if (closing.await(pause.toNanos(), TimeUnit.NANOSECONDS)) {
+            throw e;
+          }
+        } catch (InterruptedException interrupted) {
+          Thread.currentThread().interrupt();
+          throw e;
+        }
+        pause = pause.compareTo(LONGEST_COMMIT_PAUSE) < 0 ? pause.multipliedBy(2) : pause;
+      }
+    }
+  }
+
+  /** Waits for the store no longer: what comes now is the end. */
+  void stopCommitting() {
+    closing.countDown();
   }
 
   /** Keeps the local files of published layers within their bound: the oldest go first. */
@@ -266,6 +304,7 @@ public final class TimelineLayers implements AutoCloseable {
 
   @Override
   public void close() {
+    stopCommitting();
     map.files().forEach(LayerFile::close);
   }
 

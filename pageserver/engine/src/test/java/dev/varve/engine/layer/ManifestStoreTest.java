@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.store.FaultyObjectStore;
+import dev.varve.engine.store.ForwardingObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.store.RetryingObjectStore;
@@ -117,6 +118,82 @@ final class ManifestStoreTest {
     assertThrows(
         IllegalArgumentException.class,
         () -> manifest.published(List.of(delta(1000, 1200, 1)), 1300, 1176, 0, 2));
+  }
+
+  /** Old manifests are removed; the number that a sleeper would write next stays taken. */
+  @Test
+  void anOwnerThatSleptLongIsFencedAllTheSame() throws IOException {
+    ObjectStore objects = new MemoryObjectStore();
+    ManifestStore sleeper = new ManifestStore(objects, PREFIX, 1);
+    Manifest slept = imported(sleeper.claim(0));
+    sleeper.commit(slept);
+    Manifest last = slept;
+    for (int owner = 2; owner < 5; owner++) {
+      ManifestStore other = new ManifestStore(objects, PREFIX, owner);
+      last = other.claim(0);
+      for (int i = 0; i < 30; i++) {
+        last = extended(last);
+        other.commit(last);
+      }
+    }
+    assertThrows(PageserverException.Fenced.class, () -> sleeper.commit(extended(slept)));
+    assertEquals(last, sleeper.load());
+    assertTrue(objects.list(PREFIX).size() < 40, "manifests pile up");
+  }
+
+  @Test
+  void aClaimThatSleptLongClaimsNothing() throws IOException {
+    MemoryObjectStore objects = new MemoryObjectStore();
+    ManifestStore owner = new ManifestStore(objects, PREFIX, 1);
+    Manifest[] last = {imported(owner.claim(0))};
+    owner.commit(last[0]);
+    ObjectStore sleepsBeforeItCreates =
+        new ForwardingObjectStore(objects) {
+          private boolean slept;
+
+          @Override
+          public void create(String name, byte[] bytes) throws IOException {
+            for (int i = 0; i < 30 && !slept; i++) {
+              last[0] = extended(last[0]);
+              owner.commit(last[0]);
+            }
+            slept = true;
+            super.create(name, bytes);
+          }
+        };
+    Manifest claimed = new ManifestStore(sleepsBeforeItCreates, PREFIX, 2).claim(0);
+    assertEquals(last[0].number() + 1, claimed.number());
+    assertEquals(2, claimed.generation());
+    assertThrows(PageserverException.Fenced.class, () -> owner.commit(extended(last[0])));
+  }
+
+  private static Manifest extended(Manifest manifest) {
+    long start = manifest.publishedLsn();
+    int sequence = manifest.nextSequence();
+    return manifest.published(
+        List.of(delta(start, start + 100, sequence)), start + 100, start + 76, 1000, sequence + 1);
+  }
+
+  @Test
+  void aRunThatDoesNotCoverEveryKeyIsRefused() throws IOException {
+    Manifest manifest = imported(new ManifestStore(new MemoryObjectStore(), PREFIX, 1).claim(0));
+    LayerDescriptor low = part(0, 99, 1);
+    LayerDescriptor high = part(100, -1L, 2);
+    assertEquals(2, manifest.published(List.of(high, low), 1100, 1076, 0, 3).layers().size());
+    for (List<LayerDescriptor> holes :
+        List.of(
+            List.of(low),
+            List.of(high),
+            List.of(low, part(101, -1L, 2)),
+            List.of(low, part(99, -1L, 2)))) {
+      assertThrows(
+          IllegalArgumentException.class, () -> manifest.published(holes, 1100, 1076, 0, 3));
+    }
+  }
+
+  private static LayerDescriptor part(long firstKey, long lastKey, int sequence) {
+    return new LayerDescriptor(
+        false, 1, firstKey, lastKey, 1000, 1100, 1, sequence, 1000, 900, 10, 1076);
   }
 
   @Test
