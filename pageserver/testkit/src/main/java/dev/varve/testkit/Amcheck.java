@@ -32,6 +32,7 @@ public final class Amcheck {
     for (String database : TableHashes.databases(server)) {
       try (Connection connection = server.connect(database);
           Statement statement = connection.createStatement()) {
+        statement.execute("set lock_timeout = '30s'");
         statement.execute("create extension if not exists amcheck");
         for (String index : column(statement, INDEXES)) {
           check(

@@ -38,7 +38,14 @@ final class EagerLayout {
       }
     }
     for (ClusterView.Directory directory : image.directories()) {
-      Path base = data.resolve("base/" + Integer.toUnsignedString(directory.databaseOid()));
+      String database = Integer.toUnsignedString(directory.databaseOid());
+      Path base =
+          directory.tablespaceOid() == RelFileLocator.DEFAULT_TABLESPACE
+              ? data.resolve("base").resolve(database)
+              : data.resolve("pg_tblspc")
+                  .resolve(Integer.toUnsignedString(directory.tablespaceOid()))
+                  .resolve(image.tablespaceVersionDirectory())
+                  .resolve(database);
       for (RelationEntry entry :
           timeline.listRelations(directory.tablespaceOid(), directory.databaseOid(), image.lsn())) {
         byte[] pages = new byte[entry.blocks() * Page.SIZE];
