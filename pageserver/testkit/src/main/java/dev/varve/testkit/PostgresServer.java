@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
@@ -32,6 +33,7 @@ public final class PostgresServer implements AutoCloseable {
   public static final int UID = 65534;
 
   private static final long START_SECONDS = 60;
+  private static final int PORT_ATTEMPTS = 5;
 
   private final int major;
   private final Path binaries;
@@ -211,13 +213,26 @@ public final class PostgresServer implements AutoCloseable {
     }
   }
 
-  /** Starts the server and waits until it answers. */
+  /**
+   * Starts the server and waits until it answers. The first start takes another port when someone
+   * was faster to bind the chosen one; later starts keep theirs.
+   */
   public void start() {
-    try {
-      launch();
-      awaitReady();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    boolean anyPort = port == 0;
+    for (int attempt = 1; ; attempt++) {
+      int logged = log().length();
+      try {
+        launch();
+        awaitReady();
+        return;
+      } catch (IOException e) {
+        boolean taken = log().substring(logged).contains("Address already in use");
+        if (!anyPort || !taken || attempt == PORT_ATTEMPTS) {
+          throw new UncheckedIOException(e);
+        }
+        kill();
+        port = 0;
+      }
     }
   }
 
@@ -263,8 +278,10 @@ public final class PostgresServer implements AutoCloseable {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
     while (true) {
       try (Connection connection = connect("postgres")) {
-        connection.isValid(5);
-        return;
+        if (isOurs(connection)) {
+          return;
+        }
+        throw new SQLException("another server answers at port " + port);
       } catch (SQLException e) {
         if (!isRunning() || System.nanoTime() > deadline) {
           throw new IOException("PostgreSQL did not start: " + e.getMessage() + "\n" + log(), e);
@@ -276,6 +293,15 @@ public final class PostgresServer implements AutoCloseable {
           throw new IOException(interrupted);
         }
       }
+    }
+  }
+
+  /** Whether the server at the port runs on our data directory. */
+  private boolean isOurs(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery("show data_directory")) {
+      return rows.next()
+          && Path.of(rows.getString(1)).equals(dataDirectory.toAbsolutePath().normalize());
     }
   }
 
@@ -341,7 +367,7 @@ public final class PostgresServer implements AutoCloseable {
   public String query(String database, String sql) throws SQLException {
     try (Connection connection = connect(database);
         Statement statement = connection.createStatement();
-        java.sql.ResultSet rows = statement.executeQuery(sql)) {
+        ResultSet rows = statement.executeQuery(sql)) {
       return rows.next() ? String.valueOf(rows.getString(1)) : "";
     }
   }
