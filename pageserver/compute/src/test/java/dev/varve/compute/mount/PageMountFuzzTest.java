@@ -11,6 +11,7 @@ import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.fuse.Libc;
 import dev.varve.compute.page.PageSource;
 import dev.varve.compute.page.RelationFork;
+import dev.varve.testkit.ExpectedLog;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
@@ -254,6 +255,8 @@ class PageMountFuzzTest {
   @Test
   void aFailingSourceReadsAsErrorNeverAsAbsent() throws IOException {
     relation(20000, 10);
+    ExpectedLog.containing("refused the list of ");
+    ExpectedLog.containing("refused RelationFork[");
     source.failing = true;
     open(true, false);
     IOException listing =
