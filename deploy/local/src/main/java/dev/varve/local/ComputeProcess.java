@@ -144,8 +144,8 @@ final class ComputeProcess {
     return agent
         .log()
         .lines()
-        .filter(line -> line.startsWith("varve:"))
-        .map(line -> line.substring(6).strip())
+        .filter(line -> line.startsWith("varve-agent:"))
+        .map(line -> line.substring(12).strip())
         .toList();
   }
 

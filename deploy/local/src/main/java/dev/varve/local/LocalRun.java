@@ -294,7 +294,7 @@ public final class LocalRun {
     return String.format(Locale.ROOT, "%X/%X", lsn >>> 32, lsn & 0xFFFF_FFFFL);
   }
 
-  private static long lsn(PostgresServer server) throws SQLException {
+  static long lsn(PostgresServer server) throws SQLException {
     String text = server.query("postgres", "select pg_current_wal_flush_lsn()");
     int slash = text.indexOf('/');
     return Long.parseLong(text.substring(0, slash), 16) << 32
