@@ -6,6 +6,7 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
@@ -16,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** A compute: the agent as a program of its own, with stock PostgreSQL under it. */
@@ -41,11 +43,13 @@ final class ComputeProcess {
   static ComputeProcess start(
       Path root, Options options, String pageserver, long lsn, Path directory, int port)
       throws IOException {
+    String cache = hasClassCache(root) ? "-XX:AOTCache=" : "-XX:AOTCacheOutput=";
     Files.createDirectories(directory);
     List<String> command =
         new ArrayList<>(
             List.of(
                 ProcessHandle.current().info().command().orElse("java"),
+                cache + classCache(root),
                 "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC",
                 "-Xmx256m",
@@ -78,15 +82,34 @@ final class ComputeProcess {
         command, log, port, server, ChildProcess.start("the agent", log, Map.of(), command));
   }
 
-  private static String classpath(Path root) throws IOException {
-    List<String> entries = new ArrayList<>();
-    entries.add(root.resolve("pageserver/compute/target/classes").toString());
-    try (Stream<Path> jars = Files.list(root.resolve("deploy/local/target/lib"))) {
-      jars.map(Path::toString)
-          .filter(name -> !name.contains("varve-compute"))
-          .forEach(entries::add);
+  /**
+   * Whether the agent's classes are there loaded and linked as a file, made of the jars as they are
+   * now; otherwise the agent that is started next makes it when it stops (JEP 514).
+   */
+  static boolean hasClassCache(Path root) throws IOException {
+    Path cache = classCache(root);
+    if (!Files.exists(cache)) {
+      return false;
     }
-    return String.join(File.pathSeparator, entries);
+    FileTime made = Files.getLastModifiedTime(cache);
+    try (Stream<Path> jars = Files.list(root.resolve("deploy/local/target/lib"))) {
+      for (Path jar : jars.toList()) {
+        if (Files.getLastModifiedTime(jar).compareTo(made) > 0) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  private static Path classCache(Path root) {
+    return root.resolve("deploy/local/target/agent.aot");
+  }
+
+  private static String classpath(Path root) throws IOException {
+    try (Stream<Path> jars = Files.list(root.resolve("deploy/local/target/lib"))) {
+      return jars.map(Path::toString).sorted().collect(Collectors.joining(File.pathSeparator));
+    }
   }
 
   int port() {

@@ -42,6 +42,10 @@ public final class LocalRun {
    * {@code varve.root}.
    */
   public static void main(String[] arguments) throws Exception {
+    if (List.of(arguments).contains("--help")) {
+      System.out.print(Options.USAGE);
+      return;
+    }
     Options options;
     try {
       options = Options.parse(arguments);
@@ -106,6 +110,9 @@ public final class LocalRun {
       pageserver.awaitStatus(
           "attach", status -> status.getState() == TimelineState.TIMELINE_STATE_ACTIVE);
       note("attach", milliseconds(attachStart));
+      if (!ComputeProcess.hasClassCache(root)) {
+        trainAgent(pageserver, lsn(primary));
+      }
 
       step("load for " + options.seconds() + " s while the pageserver receives");
       long lsnBefore = lsn(primary);
@@ -183,6 +190,19 @@ public final class LocalRun {
       pageserver.stop();
       primary.close();
     }
+  }
+
+  /** Lets an agent run once, so that those to come start with their classes linked. */
+  private void trainAgent(PageserverProcess pageserver, long lsn) throws Exception {
+    step("class cache of the agent, once after each build");
+    pageserver.awaitStatus("catching up", status -> status.getReceivedLsn() >= lsn);
+    ComputeProcess agent =
+        ComputeProcess.start(
+            root, options, pageserver.address(), lsn, home.resolve("training"), freePort());
+    computes.add(agent);
+    agent.awaitQuery("select count(*) from pgbench_branches");
+    agent.stop();
+    done("made");
   }
 
   private ComputeProcess compute(

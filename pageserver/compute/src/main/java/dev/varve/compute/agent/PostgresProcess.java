@@ -29,7 +29,8 @@ public final class PostgresProcess {
   }
 
   /**
-   * Starts PostgreSQL on a data directory; its log goes where this process's standard error goes.
+   * Starts PostgreSQL on a data directory; it inherits standard output and standard error, where
+   * its log goes.
    *
    * @param binaries the directory that holds {@code postgres}
    * @param asUser run as this user and group, by {@code setpriv}; only root can
@@ -52,8 +53,8 @@ public final class PostgresProcess {
     try {
       Process process =
           new ProcessBuilder(command)
-              .redirectErrorStream(true)
-              .redirectOutput(ProcessBuilder.Redirect.to(Path.of("/proc/self/fd/2").toFile()))
+              .redirectOutput(ProcessBuilder.Redirect.INHERIT)
+              .redirectError(ProcessBuilder.Redirect.INHERIT)
               .start();
       process.getOutputStream().close();
       return new PostgresProcess(process, pidFile);

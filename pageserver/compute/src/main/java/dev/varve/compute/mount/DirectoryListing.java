@@ -61,30 +61,28 @@ final class DirectoryListing {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new FuseException(Errno.EIO);
-    } finally {
-      if (mine) {
-        tree.lock().lock();
-        try {
-          directory.listing = null;
-        } finally {
-          tree.lock().unlock();
-        }
-      }
     }
   }
 
+  /** Forgets itself before it ends, so that whoever comes after a failure tries anew. */
   private void load(Node.Directory directory) throws IOException {
-    List<RelationSize> relations =
-        tree.fetcher().source().listRelations(tree.tablespace(), directory.database);
-    tree.fetcher().counters().listings.increment();
-    tree.lock().lock();
+    List<RelationSize> relations = List.of();
+    boolean known = false;
     try {
-      for (RelationSize relation : relations) {
-        add(directory, relation);
-      }
-      directory.listed = true;
+      relations = tree.fetcher().source().listRelations(tree.tablespace(), directory.database);
+      tree.fetcher().counters().listings.increment();
+      known = true;
     } finally {
-      tree.lock().unlock();
+      tree.lock().lock();
+      try {
+        directory.listing = null;
+        for (RelationSize relation : relations) {
+          add(directory, relation);
+        }
+        directory.listed = known;
+      } finally {
+        tree.lock().unlock();
+      }
     }
   }
 
