@@ -133,6 +133,73 @@ public final class IndexWorkloads {
     return sql;
   }
 
+  /** Radix, quad and k-d trees, null trees, columns carried along, vacuum. */
+  public static List<String> spgist() {
+    List<String> sql = new ArrayList<>();
+    // A root that is a leaf loses tuples; then it is split.
+    sql.add("create table words (id int, w text, n int)");
+    sql.add("alter table words alter w set storage plain");
+    sql.add("create index words_w on words using spgist (w)");
+    sql.add("create index words_w_n on words using spgist (w) include (n)");
+    sql.add("insert into words select i, 'w' || i, i from generate_series(1, 60) i");
+    sql.add("insert into words select -i, null, i from generate_series(1, 60) i");
+    sql.add("delete from words where id % 3 = 0");
+    sql.add("vacuum words");
+    sql.add("insert into words select i, null, i from generate_series(1, 1500) i");
+    // Values that leave a long common prefix ever earlier.
+    sql.add(
+        "insert into words select i, repeat('common', 30) || md5(i::text), nullif(i % 3, 0) from generate_series(1, 400) i");
+    sql.add(
+        "insert into words select i, left(repeat('common', 30), 180 - i) || chr(65 + i % 26) || i, i from generate_series(1, 170) i");
+    // Inner tuples, many to a page, that get node after node: they move to other pages.
+    sql.add(
+        "insert into words select i, chr(97 + p / 8) || chr(97 + p % 8) || chr(64 + c) || repeat('x', 200) || i, i from generate_series(0, 39) p, generate_series(1, 3) c, generate_series(1, 20) i");
+    sql.add(
+        "insert into words select p, chr(97 + p / 8) || chr(97 + p % 8) || chr(64 + c) || p, nullif(p % 2, 0) from generate_series(4, 60) c, generate_series(0, 39) p");
+    sql.add("delete from words where n % 2 = 0");
+    sql.add("vacuum words");
+    sql.add("insert into words select i, md5(i::text), i from generate_series(1, 2500) i");
+    sql.add("delete from words where id % 10 <> 0");
+    sql.add("vacuum words");
+    sql.add("insert into words select i, 'w' || i, i from generate_series(1, 2500) i");
+    // Points: splits of leaf pages, small chains that move, one point over and over.
+    sql.add("create table points (id int, p point)");
+    sql.add("create index points_quad on points using spgist (p)");
+    sql.add("create index points_kd on points using spgist (p kd_point_ops)");
+    sql.add(
+        "insert into points select i, point(i * 7919 % 10007, i * 104729 % 9973) from generate_series(1, 8000) i");
+    sql.add("insert into points select -i, point(1, 1) from generate_series(1, 1500) i");
+    sql.add("insert into points select i, null from generate_series(1, 100) i");
+    sql.add("vacuum points");
+    // Some of each chain go, then whole chains, whose dead heads are reused.
+    sql.add("delete from points where id % 3 = 0");
+    sql.add("vacuum points");
+    sql.add(
+        "insert into points select i, point(i * 7907 % 10007, i * 104723 % 9973) from generate_series(1, 3000) i");
+    sql.add("delete from points where p[0] < 6000");
+    sql.add("vacuum points");
+    sql.add(
+        "insert into points select i, point(i * 7919 % 10007, i * 104729 % 9973) from generate_series(1, 6000) i");
+    sql.add("vacuum points");
+    sql.add("delete from points");
+    sql.add("vacuum points");
+    sql.add("insert into points select i, point(i % 100, i / 100) from generate_series(1, 4000) i");
+    // Other operator classes: prefixes and node labels of other widths, none at all.
+    sql.add("create table spans (r int4range, a inet, b box)");
+    sql.add(
+        "insert into spans select int4range(i, i + 5), '10.0.0.0', box '((0,0),(1,1))' from generate_series(1, 500) i");
+    sql.add("create index spans_r on spans using spgist (r)");
+    sql.add("create index spans_a on spans using spgist (a)");
+    sql.add("create index spans_b on spans using spgist (b)");
+    sql.add(
+        "insert into spans select int4range(i * 7919 % 10007, i * 7919 % 10007 + i % 40), '10.0.0.0'::inet + i * 7919 % 100003, box(point(i * 7919 % 997, i % 991), point(i % 89, i % 97)) from generate_series(1, 4000) i");
+    sql.add("delete from spans where lower(r) % 2 = 0 or isempty(r)");
+    sql.add("vacuum spans");
+    sql.add(
+        "insert into spans select int4range(i, i + 3), '10.1.0.0'::inet + i, box(point(i, i), point(0, 0)) from generate_series(1, 2000) i");
+    return sql;
+  }
+
   /** Ranges summarized, moved and forgotten; the extension bloom writes generic records. */
   public static List<String> brinAndGeneric() {
     List<String> sql = new ArrayList<>();
