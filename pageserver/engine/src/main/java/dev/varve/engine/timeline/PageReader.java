@@ -2,15 +2,7 @@ package dev.varve.engine.timeline;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.Chain;
-import dev.varve.engine.layer.ImagePage;
-import dev.varve.engine.postgres.Lsn;
-import dev.varve.engine.postgres.Page;
-import dev.varve.engine.redo.DerivedOp;
-import dev.varve.engine.redo.Redo;
 import dev.varve.engine.redo.RedoContext;
-import dev.varve.engine.redo.RedoException;
-import dev.varve.engine.wal.BlockRecord;
-import dev.varve.engine.wal.WalRecord;
 import java.util.Arrays;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -20,8 +12,6 @@ import org.jspecify.annotations.Nullable;
  * thread; holds no state but where the layer map is to be found.
  */
 final class PageReader {
-  private static final ThreadLocal<WalRecord> RECORD = ThreadLocal.withInitial(WalRecord::new);
-
   private final Supplier<LayerMap> layers;
   private final Supplier<RedoContext> context;
 
@@ -55,7 +45,7 @@ final class PageReader {
     if (chain.size() == 0) {
       return false;
     }
-    replay(key, lsn, chain, target);
+    ChainReplay.replay(key, lsn, chain, target, context.get());
     return true;
   }
 
@@ -68,59 +58,5 @@ final class PageReader {
       length++;
     }
     return length;
-  }
-
-  private void replay(long key, long lsn, Chain chain, byte[] target) {
-    int next = chain.size() - 1;
-    if (!chain.isComplete()) {
-      throw new PageserverException.Corrupt(
-          "page "
-              + describe(key)
-              + " at "
-              + Lsn.format(lsn)
-              + ": nothing to apply "
-              + chain.size()
-              + " changes to; the oldest is of "
-              + Lsn.format(chain.lsn(next)));
-    }
-    for (; next >= 0; next--) {
-      apply(key, chain, next, target);
-    }
-  }
-
-  private void apply(long key, Chain chain, int index, byte[] target) {
-    byte[] bytes = chain.bytes(index);
-    int offset = chain.offset(index);
-    int length = chain.length(index);
-    switch (chain.kind(index)) {
-      case ZERO_PAGE -> Arrays.fill(target, 0, Page.SIZE, (byte) 0);
-      case IMAGE -> ImagePage.decode(bytes, offset, length, target);
-      case RECORD -> {
-        WalRecord record = RECORD.get();
-        int blockId = BlockRecord.decode(bytes, offset, length, chain.lsn(index), record);
-        Redo.apply(record, blockId, BlockRecord.isForced(bytes, offset), target, context.get());
-      }
-      case DERIVED -> {
-        try {
-          DerivedOp.apply(bytes, offset, length, target);
-        } catch (RedoException e) {
-          throw new PageserverException.Corrupt(
-              "page "
-                  + describe(key)
-                  + " at "
-                  + Lsn.format(chain.lsn(index))
-                  + ": "
-                  + e.getMessage(),
-              e);
-        }
-      }
-      case VALUE ->
-          throw new PageserverException.Corrupt(
-              "page " + describe(key) + " at " + Lsn.format(chain.lsn(index)) + " is no page");
-    }
-  }
-
-  private static String describe(long key) {
-    return KeySpace.relationId(key) + "." + Integer.toUnsignedString(KeySpace.block(key));
   }
 }
