@@ -36,7 +36,8 @@ final class WalConsistencyHarness {
   /**
    * What was compared.
    *
-   * @param checked pages compared, by {@code Btree/0x30/1}: resource manager, info, block id
+   * @param checked pages compared, by {@code Btree/0x30/1}: resource manager, info, block id; and
+   *     records seen that have no blocks, by {@code Gist/0x20}
    * @param mismatches the first ones, for people
    */
   record Report(Map<String, Integer> checked, List<String> mismatches, int mismatchCount) {
@@ -136,6 +137,12 @@ final class WalConsistencyHarness {
     }
     if (record.rmid != XLOG && !rmids.contains(record.rmid)) {
       return;
+    }
+    if (record.maxBlockId < 0) {
+      checked.merge(
+          ResourceManagers.name(record.rmid) + "/0x" + Integer.toHexString(record.info),
+          1,
+          Integer::sum);
     }
     for (int id = 0; id <= record.maxBlockId; id++) {
       if (record.blockPresent[id]) {
