@@ -17,7 +17,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /**
- * Damaged records on damaged pages of B-tree, GIN, BRIN and generic: a page or a {@link
+ * Damaged records on damaged pages of B-tree, GIN, GiST, BRIN and generic: a page or a {@link
  * RedoException}, soon.
  */
 class IndexRedoFuzzTest {
@@ -63,6 +63,16 @@ class IndexRedoFuzzTest {
       System.arraycopy(list, 0, contents, i * size, size);
     }
     GinDataLeaf.init(page, contents, 0, contents.length);
+    return page;
+  }
+
+  private static byte[] gist(int flags, int items) {
+    byte[] page = new byte[Page.SIZE];
+    GistPage.init(page, flags);
+    for (int i = 0; i < items; i++) {
+      byte[] tuple = tuple(i, 1, i + 1);
+      PageItems.add(page, tuple, 0, tuple.length, i + 1);
+    }
     return page;
   }
 
@@ -118,6 +128,18 @@ class IndexRedoFuzzTest {
     sample(samples, 13, 0x50, join(u16s(3, 0), i32s(1, 2)), 1, none, tree);
     sample(samples, 13, 0x60, join(new byte[80], i32s(2)), 1, two, gin(GinPage.LIST));
     sample(samples, 13, 0x70, i32s(4, 2), 0, two, gin(GinPage.LIST));
+    byte[] gistLeaf = gist(GistPage.LEAF | GistPage.HAS_GARBAGE, 20);
+    byte[] gistInner = gist(0, 20);
+    byte[] split = join(i32s(-1, 0, 7, 0), new byte[] {1, 0, 2, 0, 1, 0, 0, 0});
+    sample(samples, 14, 0x00, u16s(1, 1), 0, join(u16s(4), tuple(1, 2, 3)), gistInner, 1);
+    sample(samples, 14, 0x00, u16s(3, 2), 0, join(u16s(4, 6, 9), two), gistLeaf);
+    sample(samples, 14, 0x00, u16s(1, 2), 1, none, gistLeaf, 0);
+    sample(samples, 14, 0x10, join(i32s(9), u16s(3, 0), u16s(1, 5, 6)), 0, none, gistLeaf);
+    sample(samples, 14, 0x30, split, 0, none, gistLeaf, 1, 2);
+    sample(samples, 14, 0x30, split, 1, join(i32s(2), two), gistLeaf, 2);
+    sample(samples, 14, 0x30, split, 2, join(i32s(2), two), gistLeaf, 1);
+    sample(samples, 14, 0x60, join(i32s(9, 0), u16s(3)), 0, none, gist(GistPage.LEAF, 0), 1);
+    sample(samples, 14, 0x60, join(i32s(9, 0), u16s(3)), 1, none, gistInner, 0);
     sample(samples, 17, 0x10, join(i32s(4000, 8), u16s(21)), 0, tuple(1, 2, 3), brin(0xF093));
     sample(samples, 17, 0x10, join(i32s(4000, 8), u16s(21)), 1, none, brin(0xF092), 0);
     sample(samples, 17, 0x20, join(u16s(3, 0), i32s(4000, 8), u16s(21)), 2, none, brin(0xF093));
