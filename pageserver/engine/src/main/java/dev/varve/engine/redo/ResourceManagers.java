@@ -36,8 +36,8 @@ public final class ResourceManagers {
       case 10 -> new HeapRedo();
       case 11 -> new BtreeRedo();
       case 13 -> new GinRedo();
-      case 16 -> new SpGistRedo();
       case 14 -> new GistRedo();
+      case 16 -> new SpGistRedo();
       case 17 -> new BrinRedo();
       case 15 -> new SequenceRedo();
       case 18 -> new CommitTsRedo();
