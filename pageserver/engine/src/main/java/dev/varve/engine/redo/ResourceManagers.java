@@ -35,6 +35,7 @@ public final class ResourceManagers {
       case 9 -> new Heap2Redo();
       case 10 -> new HeapRedo();
       case 11 -> new BtreeRedo();
+      case 12 -> new HashRedo();
       case 13 -> new GinRedo();
       case 14 -> new GistRedo();
       case 16 -> new SpGistRedo();

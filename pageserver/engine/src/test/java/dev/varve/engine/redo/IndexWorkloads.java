@@ -274,6 +274,74 @@ public final class IndexWorkloads {
     return sql;
   }
 
+  /** Splits, chains of overflow pages, their squeezing, dead items, init forks. */
+  public static List<String> hash() {
+    List<String> sql = new ArrayList<>();
+    // One bucket after another is split, and what the split left behind is cleaned up.
+    sql.add("create table spread (id int, k int)");
+    sql.add("create index spread_k on spread using hash (k) with (fillfactor = 25)");
+    sql.add("insert into spread select i, i from generate_series(1, 5000) i");
+    sql.add("delete from spread where id % 3 = 0");
+    sql.add("vacuum spread");
+    sql.add("insert into spread select i, i from generate_series(5001, 8000) i");
+    // Long chains of overflow pages: scattered gaps are closed by moving tuples over several
+    // pages, whole pages that are empty go, freed ones are used again.
+    sql.add("create table chains (id int, k int)");
+    sql.add("create index chains_k on chains using hash (k)");
+    sql.add("insert into chains select i, i % 3 from generate_series(1, 6000) i");
+    for (String gone :
+        List.of("id % 4 = 1", "id % 3 = 0 and id > 3000", "id between 900 and 2900")) {
+      sql.add("delete from chains where " + gone);
+      sql.add("vacuum chains");
+      sql.add("insert into chains select i, i % 2 from generate_series(1, 700) i");
+    }
+    sql.add("delete from chains where k = 1");
+    sql.add("vacuum chains");
+    sql.add("insert into chains select i, 1 from generate_series(1, 900) i");
+    sql.add("delete from chains");
+    sql.add("vacuum chains");
+    sql.add("insert into chains select i, i % 4 from generate_series(1, 2000) i");
+    // An empty page goes after another one was emptied into a page that is neither the bucket's
+    // first nor the one before: six pages, of which the fifth is empty and only the second has
+    // room.
+    sql.add("create table gaps (id int, k int)");
+    sql.add("create index gaps_k on gaps using hash (k)");
+    sql.add("insert into gaps select i, 1 from generate_series(1, 2430) i");
+    sql.add(
+        "delete from gaps where id between 450 and 750 or id between 1600 and 2050 or id > 2300");
+    sql.add("vacuum gaps");
+    // Items known dead go when their page is full, on primary pages and on overflow pages.
+    sql.add("create table dead (id int, k int)");
+    sql.add("create index dead_k on dead using hash (k)");
+    sql.add("insert into dead select i, i % 2 from generate_series(1, 1500) i");
+    sql.add("delete from dead where id % 5 < 2");
+    sql.add("set enable_seqscan = off");
+    sql.add("set enable_bitmapscan = off");
+    sql.add("select sum(id) from dead where k = 0");
+    sql.add("select sum(id) from dead where k = 1");
+    sql.add("insert into dead select i, i % 2 from generate_series(1, 1200) i");
+    sql.add("delete from dead where id % 7 = 0");
+    sql.add("select sum(id) from dead where k = 0");
+    sql.add("vacuum dead");
+    sql.add("reset enable_seqscan");
+    sql.add("reset enable_bitmapscan");
+    // Built over rows: the first buckets are as many as the planner expects rows for, here so many
+    // that they come in phases.
+    sql.add("create index spread_id on spread using hash (id)");
+    sql.add("create table expected (k text)");
+    sql.add("insert into expected select 'k' || i from generate_series(1, 600) i");
+    for (int rows : new int[] {1000, 20_000, 160_000, 260_000, 420_000, 500_000}) {
+      sql.add(
+          "update pg_class set relpages = 1, reltuples = " + rows + " where relname = 'expected'");
+      sql.add("create index on expected using hash (k)");
+    }
+    sql.add("insert into expected select 'l' || i from generate_series(1, 100) i");
+    sql.add("create unlogged table forgotten (k int)");
+    sql.add("create index forgotten_k on forgotten using hash (k)");
+    sql.add("insert into forgotten select i from generate_series(1, 1000) i");
+    return sql;
+  }
+
   /** Ranges summarized, moved and forgotten; the extension bloom writes generic records. */
   public static List<String> brinAndGeneric() {
     List<String> sql = new ArrayList<>();
