@@ -40,6 +40,59 @@ class IndexRedoFuzzTest {
     return page;
   }
 
+  private static byte[] hash(int flags) {
+    byte[] page = new byte[Page.SIZE];
+    HashPage.init(page, 7, 3, flags);
+    for (int i = 0; i < 40; i++) {
+      byte[] tuple = tuple(i, 1, i + 1);
+      PageItems.add(page, tuple, 0, tuple.length, i + 1);
+    }
+    return page;
+  }
+
+  private static void hashSamples(List<Sample> samples) {
+    byte[] bucket = hash(HashPage.BUCKET);
+    byte[] overflow = hash(HashPage.OVERFLOW);
+    byte[] meta = new byte[Page.SIZE];
+    HashPage.initMeta(meta, 500_000, 449, 307);
+    byte[] bitmap = new byte[Page.SIZE];
+    HashPage.initBitmap(bitmap, 4096);
+    byte[] none = new byte[0];
+    byte[] moved = join(u16s(3, 41), tuple(1, 2, 3), tuple(4, 5, 6));
+    byte[] deletes = u16s(2, 5, 7, 40);
+    byte[] squeeze = join(i32s(101, 103), u16s(2, 0x100, 0));
+    sample(samples, 12, 0x00, join(i32s(0, 0x40F86A00, 449), u16s(307)), 0, none, meta);
+    sample(samples, 12, 0x10, u16s(4096), 0, none, bitmap);
+    sample(samples, 12, 0x10, u16s(4096), 1, none, meta);
+    sample(samples, 12, 0x20, u16s(5), 0, tuple(3, 3, 3), bucket);
+    sample(samples, 12, 0x20, u16s(5), 1, none, meta);
+    byte[] grown = new byte[] {0, 16, 0};
+    sample(samples, 12, 0x30, grown, 0, i32s(3), overflow, 1);
+    sample(samples, 12, 0x30, grown, 1, none, bucket, 0);
+    sample(samples, 12, 0x30, grown, 2, i32s(700), bitmap);
+    sample(samples, 12, 0x30, grown, 3, none, bitmap);
+    sample(samples, 12, 0x30, grown, 4, i32s(12), meta, 3);
+    byte[] split = join(i32s(4096), u16s(0x22, 0x12), new byte[] {3});
+    sample(samples, 12, 0x40, split, 0, none, bucket);
+    sample(samples, 12, 0x40, split, 1, none, bucket);
+    sample(samples, 12, 0x40, split, 2, i32s(4095, 8191, 24, 9), meta);
+    sample(samples, 12, 0x60, u16s(0x42, 0x02), 1, none, bucket);
+    sample(samples, 12, 0x70, u16s(2, 0), 1, moved, bucket);
+    sample(samples, 12, 0x70, u16s(2, 0), 2, deletes, overflow);
+    sample(samples, 12, 0x80, squeeze, 1, moved, overflow);
+    for (int block = 2; block < 5; block++) {
+      sample(samples, 12, 0x80, squeeze, block, none, overflow);
+    }
+    sample(samples, 12, 0x80, squeeze, 5, i32s(700), bitmap);
+    sample(samples, 12, 0x80, squeeze, 6, i32s(12), meta);
+    sample(samples, 12, 0x90, u16s(1), 1, deletes, overflow);
+    sample(samples, 12, 0xA0, none, 0, none, bucket);
+    sample(samples, 12, 0xB0, i32s(0, 0x40F86A00), 0, none, meta);
+    byte[] dead = join(i32s(9), u16s(3, 0, 1, 5, 40));
+    sample(samples, 12, 0xC0, dead, 0, none, bucket);
+    sample(samples, 12, 0xC0, dead, 1, none, meta);
+  }
+
   private static byte[] gin(int flags) {
     byte[] page = new byte[Page.SIZE];
     GinPage.init(page, flags);
@@ -105,6 +158,7 @@ class IndexRedoFuzzTest {
     }
     sample(samples, 11, 0xA0, i32s(3, 1), 0, two, inner);
     sample(samples, 11, 0xB0, join(u16s(3, 0), i32s(1, 2, 3, 4)), 1, none, inner);
+    hashSamples(samples);
     byte[] data = ginLeaf();
     byte[] changes =
         join(
