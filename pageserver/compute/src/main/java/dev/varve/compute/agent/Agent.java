@@ -72,6 +72,16 @@ public final class Agent {
             root,
             fuse);
     ManagedChannel channel = PageserverChannel.open(options.server());
+    try {
+      return run(options, wanted, channel, start);
+    } finally {
+      channel.shutdownNow();
+    }
+  }
+
+  private static int run(
+      AgentOptions options, VolumeOptions wanted, ManagedChannel channel, long start)
+      throws IOException, InterruptedException {
     Volume volume =
         Volume.prepare(
             wanted,
@@ -87,7 +97,7 @@ public final class Agent {
           volume.directory().socket(),
           options.port(),
           options.settings());
-      return serve(options, volume, root, new long[] {start, imaged, mounted});
+      return serve(options, volume, wanted.chown(), new long[] {start, imaged, mounted});
     }
   }
 

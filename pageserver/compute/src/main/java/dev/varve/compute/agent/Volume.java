@@ -61,6 +61,7 @@ public final class Volume {
   public static Volume prepare(VolumeOptions options, Images images) throws IOException {
     ComputeDirectory directory = options.directory();
     FuseMount.detachDead(directory.root());
+    FuseMount.detachDead(directory.data());
     String origin = "timeline=" + options.timeline() + "\neager=" + options.eager() + "\n";
     if (Files.exists(directory.image())) {
       checkResumable(directory, origin);
@@ -242,12 +243,28 @@ public final class Volume {
     }
   }
 
+  /**
+   * Takes the mounts away, used or not, and keeps nothing for another start. Close the source
+   * first.
+   */
+  public void discard() throws IOException {
+    endAll(PageMount::discard);
+  }
+
+  private interface End {
+    void of(PageMount mount) throws IOException;
+  }
+
   private void unmountAll() throws IOException {
+    endAll(PageMount::unmount);
+  }
+
+  private void endAll(End end) throws IOException {
     IOException failure = null;
     while (!mounts.isEmpty()) {
       PageMount mount = mounts.removeLast();
       try {
-        mount.unmount();
+        end.of(mount);
       } catch (IOException e) {
         if (failure == null) {
           failure = e;

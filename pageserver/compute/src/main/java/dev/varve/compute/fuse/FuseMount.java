@@ -173,6 +173,18 @@ public final class FuseMount {
     }
   }
 
+  /**
+   * Aborts the connection and takes the mount away, whoever uses it: from here on every use of it
+   * is an error, and what the kernel had not written back is dropped. Harmless when it is gone
+   * already.
+   */
+  public static void force(Path directory) throws IOException {
+    int rc = Libc.umount(directory.toString(), Libc.MNT_FORCE | Libc.MNT_DETACH);
+    if (rc < 0 && rc != -Errno.EINVAL && rc != -Errno.ENOENT) {
+      throw new FuseMountException("detaching " + directory + " failed: " + Errno.describe(-rc));
+    }
+  }
+
   /** Closes the descriptors: the kernel aborts what is still waiting. */
   void close() {
     for (int fd : descriptors) {

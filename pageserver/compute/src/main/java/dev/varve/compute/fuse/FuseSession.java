@@ -132,6 +132,19 @@ public final class FuseSession {
    */
   public void unmount() throws IOException {
     mount.unmount();
+    end();
+  }
+
+  /**
+   * Aborts the mount and takes it away, used or not, and waits for the threads: for a mount whose
+   * content nobody wants any more. Needs the right to mount.
+   */
+  public void discard() throws IOException {
+    FuseMount.force(mount.directory());
+    end();
+  }
+
+  private void end() throws IOException {
     try {
       if (!running.await(UNMOUNT_SECONDS, TimeUnit.SECONDS)) {
         throw new FuseMountException(

@@ -27,6 +27,7 @@ public final class Libc {
   public static final int O_CLOEXEC = 0x80000;
   public static final long MS_NOSUID = 2;
   public static final long MS_NODEV = 4;
+  public static final int MNT_FORCE = 1;
   public static final int MNT_DETACH = 2;
 
   private static final Linker LINKER = Linker.nativeLinker();
@@ -148,7 +149,7 @@ public final class Libc {
     }
   }
 
-  /** Unmounts; {@code flags} 0 or {@link #MNT_DETACH}. */
+  /** Unmounts; {@code flags} 0, or of {@link #MNT_FORCE} and {@link #MNT_DETACH}. */
   public static int umount(String target, int flags) {
     MemorySegment errno = ERRNO.get();
     try (Arena arena = Arena.ofConfined()) {

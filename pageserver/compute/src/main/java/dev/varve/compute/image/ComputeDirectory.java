@@ -14,18 +14,23 @@ import java.nio.file.Path;
  * stopped          present after a clean stop only
  * socket/          Unix sockets of PostgreSQL
  * </pre>
+ *
+ * @param data the data directory, which may lie elsewhere
+ * @param inPlace PostgreSQL sees nothing but the data directory: tablespaces are mounted on {@code
+ *     data/pg_tblspc/OID} itself, which PostgreSQL takes for a tablespace made in place
  */
-public record ComputeDirectory(Path root) {
+public record ComputeDirectory(Path root, Path data, boolean inPlace) {
   public static final int DEFAULT_TABLESPACE = 1663;
 
   public ComputeDirectory {
-    if (!root.isAbsolute()) {
-      throw new IllegalArgumentException("the directory must be absolute: " + root);
+    if (!root.isAbsolute() || !data.isAbsolute()) {
+      throw new IllegalArgumentException("the directory must be absolute: " + root + ", " + data);
     }
   }
 
-  public Path data() {
-    return root.resolve("data");
+  /** Everything below one directory. */
+  public ComputeDirectory(Path root) {
+    this(root, root.resolve("data"), false);
   }
 
   public Path image() {
@@ -44,7 +49,9 @@ public record ComputeDirectory(Path root) {
   public Path tablespace(int oid) {
     return oid == DEFAULT_TABLESPACE
         ? data().resolve("base")
-        : root.resolve("tablespace").resolve(Integer.toUnsignedString(oid));
+        : inPlace
+            ? data.resolve("pg_tblspc").resolve(Integer.toUnsignedString(oid))
+            : root.resolve("tablespace").resolve(Integer.toUnsignedString(oid));
   }
 
   public Path overlay(int oid) {

@@ -84,6 +84,9 @@ public final class ImageLayout {
               .data()
               .resolve("pg_tblspc")
               .resolve(Integer.toUnsignedString(tablespace.getOid()));
+      if (directory.inPlace()) {
+        continue;
+      }
       Files.createSymbolicLink(link, directory.tablespace(tablespace.getOid()));
     }
   }
@@ -141,7 +144,8 @@ public final class ImageLayout {
     if (!made.add(path)) {
       return;
     }
-    if (path.startsWith(directory.root()) && !path.equals(directory.root())) {
+    if (path.startsWith(directory.root()) && !path.equals(directory.root())
+        || path.startsWith(directory.data()) && !path.equals(directory.data())) {
       make(parent(path));
     } else {
       Files.createDirectories(parent(path));

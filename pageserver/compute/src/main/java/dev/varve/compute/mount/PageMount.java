@@ -137,4 +137,12 @@ public final class PageMount {
     session.unmount();
     OverlayState.save(tree, stateFile);
   }
+
+  /**
+   * Takes the mount away, used or not; its content is lost. Close the source first, so that no
+   * thread waits for pages.
+   */
+  public void discard() throws IOException {
+    session.discard();
+  }
 }

@@ -6,7 +6,8 @@ import dev.varve.api.v1.ListRelationsRequest;
 import dev.varve.api.v1.ListRelationsResponse;
 import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.RelationEntry;
-import io.grpc.ManagedChannel;
+import io.grpc.Channel;
+import io.grpc.Context;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.nio.ByteBuffer;
@@ -24,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * Pages over the pageserver's contract. Reads that somebody waits for and reads ahead go over
  * different streams, so that a small answer never waits behind a large one. UNAVAILABLE and its
  * like are tried again with growing pauses until the time limit; every other status is final.
+ * Closing ends what is under way with an error.
  */
 public final class GrpcPageSource implements PageSource {
   private static final int FOREGROUND_STREAMS = 4;
@@ -31,21 +33,21 @@ public final class GrpcPageSource implements PageSource {
   private static final long FIRST_PAUSE_MILLIS = 10;
   private static final long LONGEST_PAUSE_MILLIS = 1000;
 
-  private final ManagedChannel channel;
   private final PageServiceGrpc.PageServiceBlockingStub blocking;
   private final String timeline;
   private final long lsn;
   private final Duration limit;
   private final List<PageStream> foreground = new ArrayList<>();
   private final List<PageStream> ahead = new ArrayList<>();
+  private final Context.CancellableContext life = Context.ROOT.withCancellation();
+  private volatile boolean closed;
 
   /**
-   * @param channel closed with this source
+   * @param channel the caller's, who closes it after this source
    * @param lsn of the image; every read is at it
    * @param limit of one call, with all its retries
    */
-  public GrpcPageSource(ManagedChannel channel, String timeline, long lsn, Duration limit) {
-    this.channel = channel;
+  public GrpcPageSource(Channel channel, String timeline, long lsn, Duration limit) {
     this.timeline = timeline;
     this.lsn = lsn;
     this.limit = limit;
@@ -119,22 +121,34 @@ public final class GrpcPageSource implements PageSource {
             .build();
     return retrying(
         nanos -> {
-          List<RelationSize> found = new ArrayList<>();
-          Iterator<ListRelationsResponse> answers =
-              blocking.withDeadlineAfter(nanos, TimeUnit.NANOSECONDS).listRelations(request);
-          while (answers.hasNext()) {
-            for (RelationEntry entry : answers.next().getRelationsList()) {
-              RelationFork fork =
-                  new RelationFork(
-                      tablespace, database, entry.getRelationNumber(), entry.getFork());
-              found.add(
-                  new RelationSize(
-                      fork, Integer.toUnsignedLong(entry.getBlocks()), entry.getSourceFork()));
-            }
+          Context before = life.attach();
+          try {
+            return list(request, nanos);
+          } finally {
+            life.detach(before);
           }
-          return found;
         },
         () -> "listing the relations of database " + database + " in tablespace " + tablespace);
+  }
+
+  private List<RelationSize> list(ListRelationsRequest request, long nanos) {
+    List<RelationSize> found = new ArrayList<>();
+    Iterator<ListRelationsResponse> answers =
+        blocking.withDeadlineAfter(nanos, TimeUnit.NANOSECONDS).listRelations(request);
+    while (answers.hasNext()) {
+      for (RelationEntry entry : answers.next().getRelationsList()) {
+        RelationFork fork =
+            new RelationFork(
+                request.getTablespaceOid(),
+                request.getDatabaseOid(),
+                entry.getRelationNumber(),
+                entry.getFork());
+        found.add(
+            new RelationSize(
+                fork, Integer.toUnsignedLong(entry.getBlocks()), entry.getSourceFork()));
+      }
+    }
+    return found;
   }
 
   private interface Attempt<T> {
@@ -165,7 +179,7 @@ public final class GrpcPageSource implements PageSource {
         try {
           return attempt.run(left);
         } catch (StatusRuntimeException e) {
-          if (!retryable(e.getStatus().getCode())) {
+          if (closed || !retryable(e.getStatus().getCode())) {
             throw new PageSourceException(what.get() + " failed: " + e.getStatus(), e);
           }
           last = e;
@@ -198,6 +212,9 @@ public final class GrpcPageSource implements PageSource {
 
   @Override
   public void close() {
-    channel.shutdownNow();
+    closed = true;
+    life.cancel(null);
+    foreground.forEach(PageStream::close);
+    ahead.forEach(PageStream::close);
   }
 }

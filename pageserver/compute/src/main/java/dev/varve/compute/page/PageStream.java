@@ -25,6 +25,7 @@ final class PageStream {
   private final ReentrantLock lock = new ReentrantLock();
   private @Nullable Call call;
   private long nextId = 1;
+  private boolean closed;
 
   PageStream(PageServiceGrpc.PageServiceStub stub) {
     this.stub = stub;
@@ -44,6 +45,11 @@ final class PageStream {
     RuntimeException failure = null;
     lock.lock();
     try {
+      if (closed) {
+        answer.completeExceptionally(
+            Status.CANCELLED.withDescription("the page source is closed").asRuntimeException());
+        return counted;
+      }
       Call current = call;
       if (current == null) {
         current = new Call();
@@ -81,6 +87,17 @@ final class PageStream {
     if (current != null) {
       current.cancel(why);
     }
+  }
+
+  /** Gives up the current stream and every later request. */
+  void close() {
+    lock.lock();
+    try {
+      closed = true;
+    } finally {
+      lock.unlock();
+    }
+    reset("the page source is closed");
   }
 
   private record Waiting(long id, CompletableFuture<ByteString> answer) {}

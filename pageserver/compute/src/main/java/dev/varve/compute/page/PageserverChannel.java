@@ -1,8 +1,13 @@
 package dev.varve.compute.page;
 
+import io.grpc.Channel;
+import io.grpc.ClientInterceptors;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.netty.NettyChannelBuilder;
+import io.grpc.stub.MetadataUtils;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a compute connects to a pageserver: plain text, large windows, answers handled on the network
@@ -12,7 +17,25 @@ public final class PageserverChannel {
   private static final int MAX_MESSAGE_BYTES = 16 << 20;
   private static final int WINDOW_BYTES = 8 << 20;
 
+  private static final Metadata.Key<String> AUTHORIZATION =
+      Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+
   private PageserverChannel() {}
+
+  /**
+   * The channel for one tenant's reads: each call carries its token.
+   *
+   * @param token null for none
+   */
+  public static Channel withToken(Channel channel, @Nullable String token) {
+    if (token == null) {
+      return channel;
+    }
+    Metadata headers = new Metadata();
+    headers.put(AUTHORIZATION, "Bearer " + token);
+    return ClientInterceptors.intercept(
+        channel, MetadataUtils.newAttachHeadersInterceptor(headers));
+  }
 
   /**
    * @param address {@code host:port}
