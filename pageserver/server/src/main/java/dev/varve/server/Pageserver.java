@@ -94,7 +94,6 @@ public class Pageserver {
         engine.blockCacheSize().asLongValue(),
         engine.imageAfterRecords(),
         engine.compactAfterLayers(),
-        engine.imageAfterRuns(),
         engine.targetLayerSize().asLongValue());
   }
 }

@@ -15,7 +15,6 @@ import java.time.Duration;
  * @param blockCacheBytes memory for decompressed layer blocks, of all timelines together
  * @param imageAfterRecords a page that collects this many records in a layer gets an image there
  * @param compactAfterLayers how many freshly written delta layers are merged into one sorted run
- * @param imageAfterRuns after how many sorted runs a part of the key space gets a new image layer
  * @param targetLayerBytes size at which compaction begins the next file, before compression
  */
 public record EngineOptions(
@@ -28,7 +27,6 @@ public record EngineOptions(
     long blockCacheBytes,
     int imageAfterRecords,
     int compactAfterLayers,
-    int imageAfterRuns,
     long targetLayerBytes) {
   public EngineOptions {
     requirePositive("openLayerBytes", openLayerBytes);
@@ -39,7 +37,6 @@ public record EngineOptions(
     requirePositive("blockCacheBytes", blockCacheBytes);
     requirePositive("imageAfterRecords", imageAfterRecords);
     requirePositive("compactAfterLayers", compactAfterLayers);
-    requirePositive("imageAfterRuns", imageAfterRuns);
     requirePositive("targetLayerBytes", targetLayerBytes);
   }
 
@@ -61,7 +58,6 @@ public record EngineOptions(
         128 << 20,
         64,
         8,
-        4,
         128 << 20);
   }
 
@@ -77,7 +73,6 @@ public record EngineOptions(
         blockCacheBytes,
         imageAfterRecords,
         compactAfterLayers,
-        imageAfterRuns,
         targetLayerBytes);
   }
 }

@@ -124,10 +124,6 @@ public interface ServerConfig {
     @WithDefault("8")
     int compactAfterLayers();
 
-    /** After how many sorted runs a part of the key space gets a new image layer. */
-    @WithDefault("4")
-    int imageAfterRuns();
-
     /** Size at which compaction begins the next file, before compression. */
     @WithDefault("128M")
     MemorySize targetLayerSize();
