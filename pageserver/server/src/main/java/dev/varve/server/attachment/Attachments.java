@@ -73,8 +73,7 @@ public final class Attachments implements AutoCloseable {
       try {
         AttachmentRecord record =
             new AttachmentRecord(id, settings, primary == null ? 0 : primary.tli());
-        check(timeline, source, primary);
-        files.save(record);
+        prepare(timeline, source, primary, record);
         begin(record, source, timeline);
         return timeline.generation();
       } catch (PageserverException | SourceException e) {
@@ -86,8 +85,15 @@ public final class Attachments implements AutoCloseable {
     }
   }
 
-  private static void check(
-      Timeline timeline, @Nullable PrimarySource source, @Nullable PrimaryIdentity primary)
+  /**
+   * Checks what can be checked and writes the attachment down, before a slot is made: one that
+   * nobody knows of would keep the primary's WAL for ever.
+   */
+  private void prepare(
+      Timeline timeline,
+      @Nullable PrimarySource source,
+      @Nullable PrimaryIdentity primary,
+      AttachmentRecord record)
       throws SourceException {
     if (source == null || primary == null) {
       if (timeline.isEmpty()) {
@@ -96,10 +102,18 @@ public final class Attachments implements AutoCloseable {
                 + timeline.name()
                 + "; name the primary to copy it from");
       }
+      files.save(record);
     } else if (timeline.isEmpty()) {
-      source.createSlot();
+      files.save(record);
+      try {
+        source.createSlot();
+      } catch (SourceException e) {
+        files.delete(record);
+        throw e;
+      }
     } else {
       source.verify(Attachment.expected(timeline, primary.tli()));
+      files.save(record);
     }
   }
 

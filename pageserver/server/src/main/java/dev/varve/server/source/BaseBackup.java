@@ -3,6 +3,7 @@ package dev.varve.server.source;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.ProtocolException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Objects;
@@ -208,7 +209,8 @@ public final class BaseBackup {
             nextTablespace = archive.equals("base.tar") ? "" : oid(archive);
           }
           case 'p' -> {}
-          default -> throw new IOException("the server sent message " + kind + " in a base backup");
+          default ->
+              throw new ProtocolException("the server sent message " + kind + " in a base backup");
         }
       } catch (IOException e) {
         throw new ArchiveException(e);
@@ -218,7 +220,7 @@ public final class BaseBackup {
     private static String oid(String archive) throws IOException {
       String oid = archive.endsWith(".tar") ? archive.substring(0, archive.length() - 4) : archive;
       if (oid.isEmpty() || !oid.chars().allMatch(Character::isDigit)) {
-        throw new IOException("the server sent an archive named " + archive);
+        throw new ProtocolException("the server sent an archive named " + archive);
       }
       return oid;
     }

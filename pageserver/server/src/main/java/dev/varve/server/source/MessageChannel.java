@@ -4,6 +4,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.net.ProtocolException;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -45,7 +46,7 @@ final class MessageChannel {
     int type = buffer[next] & 0xFF;
     int length = ByteBuffer.wrap(buffer).getInt(next + 1) - 4;
     if (length < 0 || length > MAX_PAYLOAD_BYTES) {
-      throw new IOException(
+      throw new ProtocolException(
           "the server sent a message of type " + type + " with a length of " + length);
     }
     next += HEADER_BYTES;
@@ -96,7 +97,7 @@ final class MessageChannel {
       at++;
     }
     if (at == from.limit()) {
-      throw new IOException("the server sent a string without an end");
+      throw new ProtocolException("the server sent a string without an end");
     }
     from.position(at + 1);
     return new String(from.array(), from.arrayOffset() + start, at - start, StandardCharsets.UTF_8);

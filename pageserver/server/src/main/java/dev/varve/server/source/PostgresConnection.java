@@ -3,6 +3,7 @@ package dev.varve.server.source;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.net.ProtocolException;
 import java.net.Socket;
 import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
@@ -88,7 +89,8 @@ final class PostgresConnection implements Closeable {
         yield plain;
       }
       default ->
-          throw new IOException("the server answered the request for TLS with byte " + answer);
+          throw new ProtocolException(
+              "the server answered the request for TLS with byte " + answer);
     };
   }
 
@@ -252,7 +254,8 @@ final class PostgresConnection implements Closeable {
     for (int i = 0; i < count; i++) {
       int length = payload.getInt();
       if (length > payload.remaining()) {
-        throw new IOException("the server sent a column of " + length + " bytes that is not there");
+        throw new ProtocolException(
+            "the server sent a column of " + length + " bytes that is not there");
       }
       if (length < 0) {
         columns.add(null);
@@ -266,7 +269,7 @@ final class PostgresConnection implements Closeable {
   }
 
   private static IOException unexpected(int type, String during) {
-    return new IOException("the server sent message " + (char) type + " during " + during);
+    return new ProtocolException("the server sent message " + (char) type + " during " + during);
   }
 
   /** Breaks the connection; a thread that reads from it gets an {@link IOException}. */

@@ -4,7 +4,10 @@ import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.server.source.SourceException.Kind;
 import java.io.IOException;
+import java.net.ConnectException;
+import java.net.ProtocolException;
 import java.net.SocketTimeoutException;
+import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -103,9 +106,10 @@ public final class PrimarySource {
           Integer.parseUnsignedInt(system.require(1)),
           bytes(show(connection, "wal_segment_size")),
           Lsn.parse(system.require(2)));
-    } catch (IOException | IllegalArgumentException e) {
-      throw new SourceException(
-          Kind.UNREACHABLE, at() + " answered nonsense: " + e.getMessage(), e);
+    } catch (IOException e) {
+      throw trouble(e);
+    } catch (IllegalArgumentException e) {
+      throw trouble(nonsense(String.valueOf(e.getMessage()), e));
     }
   }
 
@@ -212,7 +216,7 @@ public final class PrimarySource {
         return refused(error, "check user, password and the replication lines of pg_hba.conf");
       }
       if (state.equals("42501")) {
-        return refused(error, "ALTER ROLE " + settings.user() + " REPLICATION");
+        return refused(error, "ALTER ROLE \"" + settings.user() + "\" REPLICATION");
       }
       if (state.equals("08P01")) {
         return refused(error, "set another sslmode or ssl = on");
@@ -225,9 +229,18 @@ public final class PrimarySource {
           e, "check sslmode " + settings.sslMode() + ", the host's name and the root certificates");
     }
     String why =
-        e instanceof SocketTimeoutException
-            ? "did not answer in time"
-            : "cannot be reached: " + message(e);
+        switch (e) {
+          case SocketTimeoutException _ -> "did not answer in time";
+          case UnknownHostException _ ->
+              "cannot be reached: no address is known; check the host's name";
+          case ConnectException _ ->
+              "cannot be reached: "
+                  + message(e)
+                  + "; check that it is up, its host and port, listen_addresses, and firewalls";
+          case ProtocolException _ ->
+              "answered nonsense: " + message(e) + "; is it PostgreSQL that listens there?";
+          default -> "cannot be reached: " + message(e);
+        };
     return new SourceException(Kind.UNREACHABLE, at() + " " + why, e);
   }
 
@@ -304,12 +317,24 @@ public final class PrimarySource {
 
   private @Nullable Slot readSlot(PostgresConnection connection) throws SourceException {
     try {
-      ResultRow row = only(query(connection, "READ_REPLICATION_SLOT " + quoted()));
+      ResultRow row = only(connection.query("READ_REPLICATION_SLOT " + quoted()));
       String type = row.get(0);
       return type == null ? null : new Slot(type, row.get(1));
+    } catch (ServerError e) {
+      // The command reads physical slots only.
+      if (e.sqlState().equals("0A000")) {
+        return new Slot("logical", null);
+      }
+      throw trouble(e);
     } catch (IOException e) {
       throw trouble(e);
     }
+  }
+
+  private static ProtocolException nonsense(String message, Exception cause) {
+    ProtocolException nonsense = new ProtocolException(message);
+    nonsense.initCause(cause);
+    return nonsense;
   }
 
   private String show(PostgresConnection connection, String parameter)
@@ -328,7 +353,7 @@ public final class PrimarySource {
 
   private static ResultRow only(List<ResultRow> rows) throws IOException {
     if (rows.size() != 1) {
-      throw new IOException(rows.size() + " rows instead of one");
+      throw new ProtocolException(rows.size() + " rows instead of one");
     }
     return rows.getFirst();
   }

@@ -1,6 +1,7 @@
 package dev.varve.server.source;
 
 import java.io.IOException;
+import java.net.ProtocolException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -15,7 +16,7 @@ final class ResultRow {
   /** The column, counted from 0; null is SQL's. */
   @Nullable String get(int column) throws IOException {
     if (column >= columns.size()) {
-      throw new IOException(
+      throw new ProtocolException(
           "the server answered with " + columns.size() + " columns, expected more than " + column);
     }
     return columns.get(column);
@@ -25,7 +26,7 @@ final class ResultRow {
   String require(int column) throws IOException {
     String value = get(column);
     if (value == null) {
-      throw new IOException("the server answered null in column " + column);
+      throw new ProtocolException("the server answered null in column " + column);
     }
     return value;
   }

@@ -5,6 +5,7 @@ import dev.varve.engine.postgres.Lsn;
 import dev.varve.server.source.ReceiverStatus.State;
 import dev.varve.server.source.SourceException.Kind;
 import java.io.IOException;
+import java.net.ProtocolException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
@@ -158,7 +159,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
       int at = data.position();
       long lsn = data.getLong(at + 1);
       if (lsn != streamedLsn) {
-        throw new IOException(
+        throw new ProtocolException(
             "the primary sent WAL of " + Lsn.format(lsn) + ", expected " + Lsn.format(streamedLsn));
       }
       int length = data.remaining() - WAL_HEADER_BYTES;
@@ -175,7 +176,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
         publishIfWaitedFor();
       }
     } else {
-      throw new IOException(
+      throw new ProtocolException(
           "the primary sent message " + type + " of " + data.remaining() + " bytes in its WAL");
     }
   }
