@@ -8,10 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/**
- * A program that the run starts, with its output in a file; it ends with the run, unless it is to
- * be kept.
- */
+/** A program that the run starts, with its output in a file; it ends with the run. */
 final class ChildProcess {
   private final String name;
   private final Path log;
@@ -31,7 +28,9 @@ final class ChildProcess {
     builder
         .redirectErrorStream(true)
         .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
-    return new ChildProcess(name, log, builder.start());
+    Process process = builder.start();
+    Runtime.getRuntime().addShutdownHook(new Thread(process::destroy));
+    return new ChildProcess(name, log, process);
   }
 
   boolean isRunning() {

@@ -162,6 +162,11 @@ final class ComputeProcess {
     awaitQuery("select 1");
   }
 
+  /** All that the agent and PostgreSQL said. */
+  String log() {
+    return agent.log();
+  }
+
   /** What the agent said of its times and pages. */
   List<String> report() {
     return agent

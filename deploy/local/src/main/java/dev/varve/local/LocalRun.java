@@ -321,7 +321,7 @@ public final class LocalRun {
         | Long.parseLong(text.substring(slash + 1), 16);
   }
 
-  private static int freePort() throws IOException {
+  static int freePort() throws IOException {
     try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       return socket.getLocalPort();
     }

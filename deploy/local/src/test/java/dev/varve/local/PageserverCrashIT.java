@@ -3,17 +3,10 @@ package dev.varve.local;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.varve.api.v1.TimelineState;
-import dev.varve.api.v1.TimelineStatus;
 import dev.varve.testkit.Amcheck;
 import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.TableHashes;
 import dev.varve.testkit.TpcB;
-import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.SplittableRandom;
@@ -28,31 +21,21 @@ import org.junit.jupiter.api.condition.EnabledIf;
 final class PageserverCrashIT {
   private static final int KILLS = 20;
 
-  static boolean canMount() {
-    return Files.exists(Path.of("/dev/fuse")) && PostgresServer.isRoot();
-  }
-
   @Test
-  @EnabledIf(value = "canMount", disabledReason = "the page mount wants root and /dev/fuse")
+  @EnabledIf(
+      value = "dev.varve.local.MountedDatabaseIT#canMount",
+      disabledReason = "the page mount wants root and /dev/fuse")
   void losesNothing() throws Exception {
     long seed = Long.getLong("varve.seed", System.nanoTime());
     SplittableRandom random = new SplittableRandom(seed);
-    Path home = PostgresServer.temporaryDirectory();
-    Path root = Path.of("").toAbsolutePath().resolve("../..").normalize();
-    Path application = root.resolve("pageserver/server/target/quarkus-app/quarkus-run.jar");
-    String store = "directory:" + home.resolve("objects");
-    Path local = home.resolve("pageserver");
-    Path log = home.resolve("pageserver.log");
-    int port = freePort();
-    int httpPort = freePort();
+    Pageservers pageservers = Pageservers.create();
     PostgresServer primary = PostgresServer.builder(17).start();
-    PageserverProcess pageserver =
-        PageserverProcess.start(application, store, local, log, port, httpPort);
+    PageserverProcess pageserver = pageservers.start();
     try {
       TpcB load = new TpcB(primary, 1);
       load.initialize();
       pageserver.attach(primary.port());
-      pageserver.awaitStatus("attach", PageserverCrashIT::isActive);
+      pageserver.awaitStatus("attach", Pageservers::isActive);
       AtomicBoolean enough = new AtomicBoolean();
       Thread writer =
           Thread.ofPlatform()
@@ -68,23 +51,20 @@ final class PageserverCrashIT {
         pageserver.kill();
         boolean wipe = kill % 2 == 0;
         if (wipe) {
-          PostgresServer.deleteTree(local);
+          pageservers.wipe();
         }
-        pageserver = PageserverProcess.start(application, store, local, log, port, httpPort);
+        pageserver = pageservers.start();
         if (wipe) {
           pageserver.attach(primary.port());
         }
-        pageserver.awaitStatus("attach", PageserverCrashIT::isActive);
+        pageserver.awaitStatus("attach", Pageservers::isActive);
       }
       enough.set(true);
       writer.join();
       SortedMap<String, String> expected = TableHashes.of(primary);
       long lsn = LocalRun.lsn(primary);
       pageserver.awaitStatus("catching up", status -> status.getReceivedLsn() >= lsn);
-      Options options = Options.parse(new String[] {"--major", "17"});
-      ComputeProcess compute =
-          ComputeProcess.start(
-              root, options, pageserver.address(), lsn, home.resolve("compute"), freePort());
+      ComputeProcess compute = pageservers.compute(17, lsn, "compute");
       try {
         compute.awaitQuery("select 1");
         assertEquals(expected, TableHashes.of(compute.server()), "seed " + seed);
@@ -96,17 +76,7 @@ final class PageserverCrashIT {
     } finally {
       pageserver.stop();
       primary.close();
-      PostgresServer.deleteTree(home);
-    }
-  }
-
-  private static boolean isActive(TimelineStatus status) {
-    return status.getState() == TimelineState.TIMELINE_STATE_ACTIVE;
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
+      pageservers.delete();
     }
   }
 }

@@ -36,6 +36,7 @@ final class ThinStartIT {
     try (PostgresServer primary =
         PostgresServer.builder(major)
             .checksums(checksums)
+            .setting("autovacuum", "off") // it would write between the look and its LSN
             .setting("full_page_writes", "off")
             .setting("wal_keep_size", "4GB")
             .start()) {
