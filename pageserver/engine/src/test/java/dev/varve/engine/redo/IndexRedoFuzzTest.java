@@ -17,7 +17,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /**
- * Damaged records on damaged pages of B-tree, GIN, GiST, BRIN and generic: a page or a {@link
+ * Damaged records on damaged pages of B-tree, GIN, GiST, SP-GiST, BRIN and generic: a page or a {@link
  * RedoException}, soon.
  */
 class IndexRedoFuzzTest {
@@ -129,6 +129,79 @@ class IndexRedoFuzzTest {
     return page;
   }
 
+  /** A leaf tuple, or with a state other than live a dead one. */
+  private static byte[] spgistLeaf(int state) {
+    return join(i32s(state | 24 << 2), u16s(0, 0, 7, 1), i32s(9), new byte[8]);
+  }
+
+  /** An inner tuple with an eight-byte prefix and four nodes. */
+  private static byte[] spgistInner() {
+    byte[] node = u16s(0, 7, 1, 16, 0, 0, 0, 0);
+    return join(i32s(4 << 3 | 8 << 16), u16s(80, 0), new byte[8], node, node, node, node);
+  }
+
+  /** Items 1 to 10 are inner tuples, 11 to 20 leafs, 21 to 30 redirects, 31 to 40 placeholders. */
+  private static byte[] spgist() {
+    byte[] page = new byte[Page.SIZE];
+    SpGistPage.init(page, SpGistPage.LEAF);
+    for (int i = 0; i < 40; i++) {
+      int state =
+          i < 20 ? SpGistPage.LIVE : i < 30 ? SpGistPage.REDIRECT : SpGistPage.PLACEHOLDER;
+      byte[] tuple = i < 10 ? spgistInner() : spgistLeaf(state);
+      PageItems.add(page, tuple, 0, tuple.length, i + 1);
+    }
+    page[SpGistPage.REDIRECTS] = 10;
+    page[SpGistPage.PLACEHOLDERS] = 10;
+    return page;
+  }
+
+  private static void spgistSamples(List<Sample> samples) {
+    byte[] page = spgist();
+    byte[] none = new byte[0];
+    byte[] leaf = spgistLeaf(SpGistPage.LIVE);
+    byte[] inner = spgistInner();
+    // Leaf in place of a placeholder behind item 11, and of item 12 itself.
+    sample(samples, 16, 0x10, join(u16s(0, 33, 11, 3, 2), leaf), 0, none, page);
+    sample(samples, 16, 0x10, join(u16s(0, 12, 12, 3, 2), leaf), 0, none, page);
+    sample(samples, 16, 0x10, join(u16s(0, 33, 11, 3, 2), leaf), 1, none, page, 0);
+    byte[] move =
+        join(
+            u16s(2, 0, 0, 3, 1, 0),
+            i32s(9, 0),
+            u16s(14, 12, 33, 31, 34),
+            leaf,
+            leaf,
+            leaf);
+    sample(samples, 16, 0x20, move, 0, none, page, 1);
+    sample(samples, 16, 0x20, move, 1, none, page);
+    sample(samples, 16, 0x20, move, 2, none, page, 1);
+    sample(samples, 16, 0x30, join(u16s(4, 0, 0xFF00, 0, 0, 0), i32s(9, 0), inner), 0, none, page);
+    for (int block = 0; block < 3; block++) {
+      byte[] main = join(u16s(4, 33, block << 8, 3, 1, 0), i32s(9, 0), inner);
+      sample(samples, 16, 0x30, main, block, none, page, 0, 1, 2);
+    }
+    sample(samples, 16, 0x40, join(u16s(4, 33, 0x100), inner, inner), 0, none, page);
+    sample(samples, 16, 0x40, join(u16s(4, 33, 0), inner, inner), 1, none, page);
+    byte[] split =
+        join(
+            u16s(0, 3, 2, 0, 35, 0, 1, 3, 1, 0),
+            i32s(9, 0),
+            u16s(15, 12, 13, 33, 34),
+            new byte[] {0, 1},
+            inner,
+            leaf,
+            leaf);
+    for (int block = 0; block < 4; block++) {
+      sample(samples, 16, 0x50, split, block, none, page, 2);
+    }
+    byte[] vacuum = join(u16s(1, 3, 1, 1), i32s(9, 0), u16s(11, 14, 12, 13, 15, 14, 16, 11));
+    vacuum[vacuum.length - 2] = 17;
+    sample(samples, 16, 0x60, vacuum, 0, none, page);
+    sample(samples, 16, 0x70, join(u16s(3, 0), i32s(9, 0), u16s(12, 14, 15)), 0, none, page);
+    byte[] redirects = join(u16s(2, 36), i32s(9), u16s(0, 22, 21));
+    sample(samples, 16, 0x80, redirects, 0, none, page);
+  }
+
   private static byte[] brin(int type) {
     byte[] page = gin(0);
     page[Page.SIZE - 2] = (byte) type;
@@ -194,6 +267,7 @@ class IndexRedoFuzzTest {
     sample(samples, 14, 0x30, split, 2, join(i32s(2), two), gistLeaf, 1);
     sample(samples, 14, 0x60, join(i32s(9, 0), u16s(3)), 0, none, gist(GistPage.LEAF, 0), 1);
     sample(samples, 14, 0x60, join(i32s(9, 0), u16s(3)), 1, none, gistInner, 0);
+    spgistSamples(samples);
     sample(samples, 17, 0x10, join(i32s(4000, 8), u16s(21)), 0, tuple(1, 2, 3), brin(0xF093));
     sample(samples, 17, 0x10, join(i32s(4000, 8), u16s(21)), 1, none, brin(0xF092), 0);
     sample(samples, 17, 0x20, join(u16s(3, 0), i32s(4000, 8), u16s(21)), 2, none, brin(0xF093));
