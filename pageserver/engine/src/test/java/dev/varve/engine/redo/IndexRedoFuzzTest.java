@@ -145,8 +145,7 @@ class IndexRedoFuzzTest {
     byte[] page = new byte[Page.SIZE];
     SpGistPage.init(page, SpGistPage.LEAF);
     for (int i = 0; i < 40; i++) {
-      int state =
-          i < 20 ? SpGistPage.LIVE : i < 30 ? SpGistPage.REDIRECT : SpGistPage.PLACEHOLDER;
+      int state = i < 20 ? SpGistPage.LIVE : i < 30 ? SpGistPage.REDIRECT : SpGistPage.PLACEHOLDER;
       byte[] tuple = i < 10 ? spgistInner() : spgistLeaf(state);
       PageItems.add(page, tuple, 0, tuple.length, i + 1);
     }
@@ -165,13 +164,7 @@ class IndexRedoFuzzTest {
     sample(samples, 16, 0x10, join(u16s(0, 12, 12, 3, 2), leaf), 0, none, page);
     sample(samples, 16, 0x10, join(u16s(0, 33, 11, 3, 2), leaf), 1, none, page, 0);
     byte[] move =
-        join(
-            u16s(2, 0, 0, 3, 1, 0),
-            i32s(9, 0),
-            u16s(14, 12, 33, 31, 34),
-            leaf,
-            leaf,
-            leaf);
+        join(u16s(2, 0, 0, 3, 1, 0), i32s(9, 0), u16s(14, 12, 33, 31, 34), leaf, leaf, leaf);
     sample(samples, 16, 0x20, move, 0, none, page, 1);
     sample(samples, 16, 0x20, move, 1, none, page);
     sample(samples, 16, 0x20, move, 2, none, page, 1);
