@@ -17,8 +17,8 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /**
- * Damaged records on damaged pages of B-tree, GIN, GiST, SP-GiST, BRIN and generic: a page or a {@link
- * RedoException}, soon.
+ * Damaged records on damaged pages of B-tree, GIN, GiST, SP-GiST, BRIN and generic: a page or a
+ * {@link RedoException}, soon.
  */
 class IndexRedoFuzzTest {
   private static final long SEED = 90210;
