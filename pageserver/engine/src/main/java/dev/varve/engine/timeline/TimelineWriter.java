@@ -110,7 +110,10 @@ final class TimelineWriter {
         if (open.bytes() >= options.openLayerBytes() || !open.reaches(record.endLsn)) {
           receivedLsn = open.endLsn();
           awaitRoom();
-          freeze();
+          // While this thread waited, the layer may have been frozen for its age.
+          if (!open.isEmpty()) {
+            freeze();
+          }
         }
       }
       receivedLsn = open.endLsn();
