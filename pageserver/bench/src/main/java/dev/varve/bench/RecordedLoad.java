@@ -1,0 +1,164 @@
+package dev.varve.bench;
+
+import dev.varve.engine.postgres.Lsn;
+import dev.varve.engine.postgres.PostgresMajor;
+import dev.varve.engine.timeline.ClusterIdentity;
+import dev.varve.testkit.PostgresServer;
+import dev.varve.testkit.TpcB;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * A base backup of a pgbench database and the WAL that TPC-B-like transactions made after it, with
+ * full-page writes off. The transactions run in PL/pgSQL, so that making the WAL does not take
+ * long; what they log is what pgbench's log.
+ *
+ * @param backup the data directory's files, {@code backup_label} included
+ * @param startLsn where the backup started
+ * @param wal everything from the start of its segment on
+ */
+record RecordedLoad(ClusterIdentity identity, Path backup, long startLsn, byte[] wal) {
+  private static final int CLIENTS = 2;
+  private static final int BATCH = 2000;
+
+  /** Some directories are made by PostgreSQL only when it starts from nothing. */
+  private static final List<String> NOT_COPIED =
+      List.of("postmaster.pid", "postmaster.opts", "global/pg_control");
+
+  /** Address of the first byte of {@link #wal}. */
+  long segmentLsn() {
+    return startLsn & -WalSegments.SEGMENT_BYTES;
+  }
+
+  /**
+   * Makes the database, the backup and the WAL.
+   *
+   * @param scale pgbench's
+   * @param walBytes how much WAL at least
+   */
+  static RecordedLoad record(int scale, long walBytes, Path backup) throws Exception {
+    try (PostgresServer primary =
+        PostgresServer.builder(17)
+            .setting("full_page_writes", "off")
+            .setting("shared_buffers", "512MB")
+            .setting("wal_keep_size", "64GB")
+            .setting("max_wal_size", "64GB")
+            .setting("checkpoint_timeout", "1d")
+            .setting("synchronous_commit", "off")
+            .start()) {
+      new TpcB(primary, scale).initialize();
+      primary.execute("postgres", "checkpoint", "select pg_switch_wal()");
+      long startLsn = copyBackup(primary, backup);
+      transact(primary, scale, startLsn, walBytes);
+      primary.execute("postgres", "select txid_current()", "select pg_switch_wal()");
+      long endLsn = Lsn.parse(primary.currentLsn());
+      ClusterIdentity identity =
+          new ClusterIdentity(
+              Long.parseUnsignedLong(
+                  primary.query("postgres", "select system_identifier from pg_control_system()")),
+              PostgresMajor.V17,
+              WalSegments.SEGMENT_BYTES);
+      byte[] wal =
+          WalSegments.read(primary.dataDirectory(), startLsn & -WalSegments.SEGMENT_BYTES, endLsn);
+      return new RecordedLoad(identity, backup, startLsn, wal);
+    }
+  }
+
+  private static void transact(PostgresServer primary, int scale, long startLsn, long walBytes)
+      throws SQLException, InterruptedException {
+    String batch =
+        """
+        do $$
+        declare
+          a int; b int; t int; d int;
+        begin
+          for i in 1..%d loop
+            a := 1 + floor(random() * %d); b := 1 + floor(random() * %d); t := 1 + floor(random() * %d); d := floor(random() * 10001) - 5000;
+            update pgbench_accounts set abalance = abalance + d where aid = a;
+            update pgbench_tellers set tbalance = tbalance + d where tid = t;
+            update pgbench_branches set bbalance = bbalance + d where bid = b;
+            insert into pgbench_history(tid, bid, aid, delta, mtime) values (t, b, a, d, current_timestamp);
+            commit;
+          end loop;
+        end $$\
+        """
+            .formatted(BATCH, scale * 100_000, scale, scale * 10);
+    Thread[] clients = new Thread[CLIENTS];
+    SQLException[] failures = new SQLException[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++) {
+      int client = i;
+      clients[i] =
+          Thread.ofPlatform()
+              .start(() -> {
+                try (Connection connection = primary.connect("postgres");
+                    Statement statement = connection.createStatement()) {
+                  while (Lsn.parse(primary.currentLsn()) < startLsn + walBytes) {
+                    statement.execute(batch);
+                  }
+                } catch (SQLException e) {
+                  failures[client] = e;
+                }
+              });
+    }
+    for (Thread client : clients) {
+      client.join();
+    }
+    for (SQLException failure : failures) {
+      if (failure != null) {
+        throw failure;
+      }
+    }
+  }
+
+  /** A base backup by the low-level API; returns where it started. */
+  private static long copyBackup(PostgresServer primary, Path backup) throws Exception {
+    try (Connection connection = primary.connect("postgres");
+        Statement statement = connection.createStatement()) {
+      long start;
+      try (ResultSet rows = statement.executeQuery("select pg_backup_start('bench', true)")) {
+        rows.next();
+        start = Lsn.parse(rows.getString(1));
+      }
+      copy(primary.dataDirectory(), backup);
+      copyFile(primary.dataDirectory(), "global/pg_control", backup);
+      try (ResultSet stop = statement.executeQuery("select labelfile from pg_backup_stop(false)")) {
+        stop.next();
+        Files.writeString(backup.resolve("backup_label"), stop.getString(1));
+      }
+      PostgresServer.own(backup.resolve("backup_label"));
+      return start;
+    }
+  }
+
+  /** Copies a data directory's files but its WAL, owned by who runs PostgreSQL. */
+  static void copy(Path from, Path to) throws IOException {
+    try (Stream<Path> files = Files.walk(from)) {
+      for (Path file : (Iterable<Path>) files::iterator) {
+        String name = from.relativize(file).toString();
+        if (name.startsWith("pg_wal/") || NOT_COPIED.contains(name)) {
+          continue;
+        }
+        if (Files.isDirectory(file)) {
+          Files.createDirectories(to.resolve(name));
+          PostgresServer.own(to.resolve(name));
+        } else {
+          copyFile(from, name, to);
+        }
+      }
+    }
+    Files.setPosixFilePermissions(to, PosixFilePermissions.fromString("rwx------"));
+  }
+
+  static void copyFile(Path from, String name, Path to) throws IOException {
+    Files.copy(from.resolve(name), to.resolve(name));
+    PostgresServer.own(to.resolve(name));
+  }
+}
