@@ -24,7 +24,7 @@ final class TimelineWriterTest {
   private static final int CLOG = 3;
   private static final EngineOptions ONE_RECORD_A_LAYER =
       new EngineOptions(
-          1, Duration.ofHours(1), 1, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 8, 8, 8, 1 << 20);
+          1, Duration.ofHours(1), 1, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 8, 8, 1 << 20);
 
   @TempDir Path directory;
 
