@@ -1,0 +1,71 @@
+package dev.varve.crd;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Default;
+import io.fabric8.generator.annotation.Max;
+import io.fabric8.generator.annotation.Min;
+import io.fabric8.generator.annotation.Pattern;
+import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
+import org.jspecify.annotations.Nullable;
+
+/** A running primary. */
+@ValidationRule(
+    value = "has(self.host) != has(self.service)",
+    message =
+        "name the primary once: either host, or service for a Service in the Timeline's namespace")
+@ValidationRule(
+    value = "has(self.slot) == has(oldSelf.slot) && (!has(self.slot) || self.slot == oldSelf.slot)",
+    message =
+        "slot is fixed once set, the old one would keep WAL for ever: delete the Timeline and create"
+            + " it again")
+public record PrimarySource(
+    @JsonProperty
+        @JsonPropertyDescription("The primary's host name or address. Give this or service.")
+        @Size(min = 1, max = 253)
+        @Nullable String host,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "The primary's Service in the Timeline's namespace. Give this or host.")
+        @Size(min = 1, max = 63)
+        @Nullable String service,
+    @JsonProperty
+        @JsonPropertyDescription("The primary's port.")
+        @Default("5432")
+        @Min(1)
+        @Max(65535)
+        Integer port,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "A role with LOGIN and REPLICATION; pg_hba.conf must let it in from the pageservers, for"
+                + " the database and for replication.")
+        @Required
+        @Size(min = 1, max = 63)
+        String user,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "Where the role's password is. Left out: none is sent, which works where the primary"
+                + " asks for none.")
+        @Nullable SecretKey passwordSecret,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "Any database of the cluster that the role may connect to: what the replication protocol"
+                + " does not tell is asked there.")
+        @Default("postgres")
+        @Size(min = 1, max = 63)
+        String database,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "TLS, as libpq's sslmode: disable, prefer, require, verify-ca or verify-full. The last"
+                + " two check against the root certificates that the pageservers are configured"
+                + " with.")
+        @Default("prefer")
+        SslMode sslMode,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "The replication slot's name, which must be free or one of this timeline. Left out:"
+                + " varve_, the Timeline's namespace and its name. Fixed once set.")
+        @Pattern("^[a-z0-9_]{1,63}$")
+        @Nullable String slot) {}

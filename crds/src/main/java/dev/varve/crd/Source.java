@@ -1,0 +1,14 @@
+package dev.varve.crd;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Required;
+
+/** Where a timeline's WAL comes from. */
+public record Source(
+    @JsonProperty
+        @JsonPropertyDescription(
+            "A running PostgreSQL primary, whose data is copied once and whose WAL is followed with"
+                + " a replication slot.")
+        @Required
+        PrimarySource primary) {}

@@ -1,0 +1,35 @@
+package dev.varve.crd;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
+import org.jspecify.annotations.Nullable;
+
+/** What a person wants of a timeline. */
+@ValidationRule(
+    value = "!has(oldSelf.source) || has(self.source)",
+    message =
+        "source cannot be taken away, its slot would stay behind: delete the Timeline with"
+            + " deletionPolicy Retain and create it again without a source")
+@ValidationRule(
+    value = "self.tenant == oldSelf.tenant",
+    message = "tenant is fixed once set: create another Timeline under the other tenant")
+public record TimelineSpec(
+    @JsonProperty
+        @JsonPropertyDescription(
+            "The Tenant that the timeline belongs to, in the same namespace. Fixed once set.")
+        @Required
+        @Size(min = 1, max = 51)
+        String tenant,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "Where the WAL comes from. Left out: the timeline is what the object store holds of one"
+                + " that was retained, and does not go on.")
+        @Nullable Source source,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "What happens to the data when the Timeline is deleted: Delete or Retain, see Tenant."
+                + " Left out: as the tenant says.")
+        @Nullable DeletionPolicy deletionPolicy) {}

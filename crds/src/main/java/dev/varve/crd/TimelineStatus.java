@@ -1,0 +1,53 @@
+package dev.varve.crd;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** What the operator knows of a timeline. LSNs are as PostgreSQL writes them. */
+public record TimelineStatus(
+    @JsonProperty
+        @JsonPropertyDescription("The metadata.generation of the spec that this status speaks of.")
+        @Nullable Long observedGeneration,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "Ready: computes can start from it. SourceReachable: WAL is being received.")
+        @Nullable List<Condition> conditions,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "The timeline's name on the pageservers and in the object store:"
+                + " NAMESPACE.TENANT/NAME.")
+        @Nullable String timelineId,
+    @JsonProperty @JsonPropertyDescription("Where computes connect: HOST:PORT of the Service.")
+        @Nullable String address,
+    @JsonProperty @JsonPropertyDescription("The PostgreSQL major version as found.")
+        @Nullable Integer postgresMajor,
+    @JsonProperty
+        @JsonPropertyDescription("The database cluster's system identifier, as pg_control has it.")
+        @Nullable String systemIdentifier,
+    @JsonProperty @JsonPropertyDescription("The lowest LSN that can be read.")
+        @Nullable String readableFromLsn,
+    @JsonProperty @JsonPropertyDescription("The end of the newest record that can be read.")
+        @Nullable String receivedLsn,
+    @JsonProperty @JsonPropertyDescription("Everything up to here is durable in the object store.")
+        @Nullable String publishedLsn,
+    @JsonProperty
+        @JsonPropertyDescription("How much WAL of the primary has not been received, in bytes.")
+        @Nullable Long lagBytes,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "How long ago everything that the primary had was received, in seconds.")
+        @Nullable Long lagSeconds,
+    @JsonProperty
+        @JsonPropertyDescription("How much of the primary's data has been copied, in bytes.")
+        @Nullable Long copiedBytes,
+    @JsonProperty @JsonPropertyDescription("Size of the layers in the object store, in bytes.")
+        @Nullable Long layerBytes,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "When LSNs, lag and sizes were read from the pageserver, RFC 3339 in UTC. They are"
+                + " renewed when something else changes, or once in a while.")
+        @Nullable String measuredAt,
+    @JsonProperty @JsonPropertyDescription("How each shard is attached.")
+        @Nullable List<ShardAttachment> shards) {}
