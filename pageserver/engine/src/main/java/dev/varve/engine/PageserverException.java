@@ -22,6 +22,15 @@ public abstract sealed class PageserverException extends RuntimeException {
     }
   }
 
+  /** The caller did not show the token that this needs; get it, then ask again. */
+  public static final class Unauthenticated extends PageserverException {
+    private static final long serialVersionUID = 1L;
+
+    public Unauthenticated(String message) {
+      super(message, null);
+    }
+  }
+
   /** There is no such timeline, relation or object. */
   public static final class NotFound extends PageserverException {
     private static final long serialVersionUID = 1L;

@@ -68,7 +68,8 @@ public class Pageserver {
         pageMeters,
         config.read().concurrency(),
         config.read().pipeline(),
-        config.read().lsnTimeout());
+        config.read().lsnTimeout(),
+        config.management().token().orElse(null));
   }
 
   void start(@Observes StartupEvent event, Attachments attachments, GrpcServer server)

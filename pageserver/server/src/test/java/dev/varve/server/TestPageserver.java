@@ -41,7 +41,7 @@ public final class TestPageserver implements AutoCloseable {
 
   private TestPageserver(Attachments attachments, PageMeters meters) throws IOException {
     this.attachments = attachments;
-    server = new GrpcServer("127.0.0.1", 0, attachments, meters, 16, 16, TIMEOUT);
+    server = new GrpcServer("127.0.0.1", 0, attachments, meters, 16, 16, TIMEOUT, null);
     server.start();
     channel =
         ManagedChannelBuilder.forAddress("127.0.0.1", server.port())

@@ -2,11 +2,14 @@ package dev.varve.engine.tenant;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.BlockCache;
+import dev.varve.engine.layer.ManifestStore;
+import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.engine.timeline.PageCache;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.engine.timeline.TimelineLayers;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
@@ -80,6 +83,40 @@ public final class Tenants implements AutoCloseable {
     if (timeline != null) {
       timeline.close();
     }
+  }
+
+  /**
+   * The generation that attached the timeline last, by what the object store holds; 0 when it holds
+   * nothing of it.
+   */
+  public int storedGeneration(TimelineId id) {
+    try {
+      return new ManifestStore(store, id.objectPrefix(), 0).load().generation();
+    } catch (IOException e) {
+      throw unavailable("read the manifest of " + id, e);
+    }
+  }
+
+  /**
+   * Removes every object of a timeline that is not attached; nothing happens when there are none.
+   * May be repeated after a failure. Another pageserver that still holds the timeline would write
+   * on without being fenced: detach it there first.
+   */
+  public void deleteObjects(TimelineId id) {
+    if (timelines.containsKey(id)) {
+      throw new PageserverException.InvalidRequest(id + " is attached; detach it first");
+    }
+    try {
+      for (ObjectEntry entry : store.list(id.objectPrefix())) {
+        store.delete(entry.name());
+      }
+    } catch (IOException e) {
+      throw unavailable("remove the objects of " + id, e);
+    }
+  }
+
+  private static PageserverException unavailable(String what, IOException e) {
+    return new PageserverException.Unavailable("cannot " + what + ": " + e.getMessage(), e);
   }
 
   public PageCache pageCache() {

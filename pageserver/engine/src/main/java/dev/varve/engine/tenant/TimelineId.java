@@ -5,21 +5,24 @@ import java.util.regex.Pattern;
 
 /**
  * A timeline's name and its tenant's: each 1 to 63 lower-case letters, digits and inner hyphens, as
- * Kubernetes names are (RFC 1123 labels).
+ * Kubernetes names are (RFC 1123 labels). A tenant's may be two of them with a dot between, the
+ * first a namespace.
  */
 public record TimelineId(String tenant, String timeline) {
-  private static final Pattern LABEL = Pattern.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+  private static final String LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
+  private static final Pattern TIMELINE = Pattern.compile(LABEL);
+  private static final Pattern TENANT = Pattern.compile(LABEL + "(\\." + LABEL + ")?");
 
   /**
    * @throws PageserverException.InvalidRequest when a name is not such a label
    */
   public TimelineId {
-    require("tenant", tenant);
-    require("timeline", timeline);
+    require("tenant", tenant, TENANT);
+    require("timeline", timeline, TIMELINE);
   }
 
-  private static void require(String what, String name) {
-    if (!LABEL.matcher(name).matches()) {
+  private static void require(String what, String name, Pattern pattern) {
+    if (!pattern.matcher(name).matches()) {
       throw new PageserverException.InvalidRequest(
           what + " '" + name + "' is not 1 to 63 lower-case letters, digits and inner hyphens");
     }

@@ -44,6 +44,7 @@ public final class Attachment implements AutoCloseable {
   private volatile @Nullable WalReceiver receiver;
   private volatile AttachmentState phase = AttachmentState.LOADING;
   private volatile String problem = "";
+  private volatile @Nullable Token token;
 
   /** {@code timeline}: when it is attached already, else null and the thread does that. */
   Attachment(
@@ -56,6 +57,32 @@ public final class Attachment implements AutoCloseable {
     this.source = source;
     this.timeline = timeline;
     thread = Thread.ofPlatform().name("varve-ingest-" + record.id()).unstarted(this::run);
+  }
+
+  /** Sets the token that readers must show; null: none. */
+  void readableWith(@Nullable Token wanted) {
+    token = wanted;
+  }
+
+  /**
+   * @param shown null: nothing
+   * @throws PageserverException.Unauthenticated unless it is the token that this timeline wants
+   */
+  public void requireToken(@Nullable Token shown) {
+    Token wanted = token;
+    if (wanted != null && !wanted.equals(shown)) {
+      throw new PageserverException.Unauthenticated(
+          record.id()
+              + (shown == null
+                  ? " is read with its tenant's token only: send it as authorization: Bearer TOKEN"
+                  : ": the token is not the one of its tenant; take it from the tenant's Secret"));
+    }
+  }
+
+  /** Whether an attachment of this generation replaces it. */
+  boolean isBelow(int generation) {
+    Timeline loaded = timeline;
+    return loaded != null && loaded.generation() < generation;
   }
 
   void start() {

@@ -85,8 +85,9 @@ final class AttachmentFiles {
 
   void delete(AttachmentRecord record) {
     try {
-      Files.deleteIfExists(file(record));
-      syncDirectoryOf(file(record));
+      if (Files.deleteIfExists(file(record))) {
+        syncDirectoryOf(file(record));
+      }
     } catch (IOException e) {
       throw unavailable("remove", e);
     }

@@ -44,29 +44,71 @@ public final class Attachments implements AutoCloseable {
     for (AttachmentRecord record : files.load()) {
       LOG.info("{}: attached before, attaching again", record.id());
       SourceSettings settings = record.source();
-      begin(record, settings == null ? null : new PrimarySource(settings, tls), null);
+      begin(record, settings == null ? null : new PrimarySource(settings, tls), null, Tenure.OWN);
     }
   }
 
   /**
    * Attaches a timeline and starts to feed it; the base backup goes on in the background.
    * Everything that can be known to be wrong with {@code settings} is found out first. Attaching
-   * again with the same settings changes nothing.
+   * again with the same settings changes nothing but the token.
+   *
+   * <p>When the caller counts generations, a source that cannot be reached is no error: what the
+   * object store holds is served meanwhile. A higher generation replaces the attachment that is
+   * there.
    *
    * @param settings the primary; null to serve what the object store holds
    * @return the generation
    * @throws PageserverException when it cannot be attached; nothing is left of it then
    */
-  public synchronized int attach(TimelineId id, @Nullable SourceSettings settings) {
+  public synchronized int attach(TimelineId id, @Nullable SourceSettings settings, Tenure tenure) {
     Attachment present = byId.get(id);
+    if (present != null && present.isBelow(tenure.generation())) {
+      remove(present);
+      present = null;
+    }
     if (present != null) {
+      if (tenure.isCounted() && present.timeline().generation() != tenure.generation()) {
+        throw new PageserverException.Fenced(
+            id
+                + " is attached with generation "
+                + present.timeline().generation()
+                + "; "
+                + tenure.generation()
+                + " came too late");
+      }
       if (Objects.equals(present.record().source(), settings)) {
+        present.readableWith(tenure.token());
         return present.timeline().generation();
       }
       throw new PageserverException.InvalidRequest(
           id + " is attached already, from another source; detach it first");
     }
     PrimarySource source = settings == null ? null : new PrimarySource(settings, tls);
+    return tenure.isCounted()
+        ? attachCounted(id, settings, source, tenure)
+        : attachOwn(id, settings, source, tenure);
+  }
+
+  private int attachCounted(
+      TimelineId id,
+      @Nullable SourceSettings settings,
+      @Nullable PrimarySource source,
+      Tenure tenure) {
+    Timeline timeline = tenants.attach(id, tenure.generation());
+    if (source == null && timeline.isEmpty()) {
+      tenants.detach(id);
+      throw holdsNothing(timeline);
+    }
+    begin(new AttachmentRecord(id, settings, 0), source, timeline, tenure);
+    return timeline.generation();
+  }
+
+  private int attachOwn(
+      TimelineId id,
+      @Nullable SourceSettings settings,
+      @Nullable PrimarySource source,
+      Tenure tenure) {
     try {
       PrimaryIdentity primary = source == null ? null : source.identify();
       Timeline timeline = tenants.attach(id, 0);
@@ -74,7 +116,7 @@ public final class Attachments implements AutoCloseable {
         AttachmentRecord record =
             new AttachmentRecord(id, settings, primary == null ? 0 : primary.tli());
         prepare(timeline, source, primary, record);
-        begin(record, source, timeline);
+        begin(record, source, timeline, tenure);
         return timeline.generation();
       } catch (PageserverException | SourceException e) {
         tenants.detach(id);
@@ -97,10 +139,7 @@ public final class Attachments implements AutoCloseable {
       throws SourceException {
     if (source == null || primary == null) {
       if (timeline.isEmpty()) {
-        throw new PageserverException.NotFound(
-            "the object store holds nothing of "
-                + timeline.name()
-                + "; name the primary to copy it from");
+        throw holdsNothing(timeline);
       }
       files.save(record);
     } else if (timeline.isEmpty()) {
@@ -117,9 +156,20 @@ public final class Attachments implements AutoCloseable {
     }
   }
 
+  private static PageserverException holdsNothing(Timeline timeline) {
+    return new PageserverException.NotFound(
+        "the object store holds nothing of "
+            + timeline.name()
+            + "; name the primary to copy it from");
+  }
+
   private void begin(
-      AttachmentRecord record, @Nullable PrimarySource source, @Nullable Timeline timeline) {
+      AttachmentRecord record,
+      @Nullable PrimarySource source,
+      @Nullable Timeline timeline,
+      Tenure tenure) {
     Attachment attachment = new Attachment(record, tenants, source, timeline);
+    attachment.readableWith(tenure.token());
     byId.put(record.id(), attachment);
     watcher.attached(attachment);
     attachment.start();
@@ -134,12 +184,57 @@ public final class Attachments implements AutoCloseable {
    *     same
    */
   public synchronized void detach(TimelineId id, boolean dropSlot) {
-    Attachment attachment = get(id);
+    detach(id, dropSlot, null);
+  }
+
+  /**
+   * Likewise.
+   *
+   * @param settings whose slot to drop when it is not attached here; null: that is an error
+   */
+  public synchronized void detach(
+      TimelineId id, boolean dropSlot, @Nullable SourceSettings settings) {
+    PrimarySource source;
+    if (settings != null && !byId.containsKey(id)) {
+      source = new PrimarySource(settings, tls);
+    } else {
+      Attachment attachment = get(id);
+      remove(attachment);
+      source = attachment.source();
+    }
+    dropSlot(id, dropSlot, source);
+  }
+
+  /**
+   * Detaches a timeline if it is attached here, and removes its objects. May be repeated.
+   *
+   * @param settings whose slot to drop when it is not attached here
+   */
+  public synchronized void delete(
+      TimelineId id, boolean dropSlot, @Nullable SourceSettings settings) {
+    Attachment attachment = byId.get(id);
+    PrimarySource source = settings == null ? null : new PrimarySource(settings, tls);
+    if (attachment != null) {
+      remove(attachment);
+      source = attachment.source();
+    }
+    tenants.deleteObjects(id);
+    dropSlot(id, dropSlot, source);
+  }
+
+  /** The generation that attached this timeline last, here or elsewhere; 0 for none. */
+  public int storedGeneration(TimelineId id) {
+    return tenants.storedGeneration(id);
+  }
+
+  private void remove(Attachment attachment) {
     files.delete(attachment.record());
-    byId.remove(id);
-    watcher.detached(id);
+    byId.remove(attachment.id());
+    watcher.detached(attachment.id());
     attachment.close();
-    PrimarySource source = attachment.source();
+  }
+
+  private static void dropSlot(TimelineId id, boolean dropSlot, @Nullable PrimarySource source) {
     if (dropSlot && source != null) {
       try {
         source.dropSlot();
@@ -157,6 +252,17 @@ public final class Attachments implements AutoCloseable {
     if (attachment == null) {
       throw new PageserverException.NotFound(id + " is not attached to this pageserver");
     }
+    return attachment;
+  }
+
+  /**
+   * The attachment of this timeline, for a reader.
+   *
+   * @param token what the reader showed; null: nothing
+   */
+  public Attachment get(TimelineId id, @Nullable Token token) {
+    Attachment attachment = get(id);
+    attachment.requireToken(token);
     return attachment;
   }
 

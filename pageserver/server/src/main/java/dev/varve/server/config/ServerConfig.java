@@ -49,6 +49,17 @@ public interface ServerConfig {
     Optional<String> secretKey();
   }
 
+  Management management();
+
+  /** Who may attach and detach. */
+  interface Management {
+    /**
+     * What a caller of the management service and of the HTTP API must show. Without it everybody
+     * who reaches the port may manage.
+     */
+    Optional<String> token();
+  }
+
   /** Where computes and operators connect. */
   interface Grpc {
     @WithDefault("127.0.0.1")

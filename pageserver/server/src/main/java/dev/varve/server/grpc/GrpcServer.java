@@ -9,6 +9,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The gRPC server: grpc-netty with no executor between the connection and the services
@@ -22,7 +23,10 @@ public final class GrpcServer implements AutoCloseable {
   private final BlockingReads blocking;
   private final Server server;
 
-  /** {@code port} 0: any free one. {@code pipeline} and {@code lsnTimeout}: per stream and read. */
+  /**
+   * {@code port} 0: any free one. {@code pipeline} and {@code lsnTimeout}: per stream and read.
+   * {@code managementToken} null: everybody may manage.
+   */
   public GrpcServer(
       String host,
       int port,
@@ -30,7 +34,8 @@ public final class GrpcServer implements AutoCloseable {
       PageMeters meters,
       int concurrency,
       int pipeline,
-      Duration lsnTimeout) {
+      Duration lsnTimeout,
+      @Nullable String managementToken) {
     blocking = new BlockingReads(concurrency);
     server =
         NettyServerBuilder.forAddress(address(host, port))
@@ -39,8 +44,9 @@ public final class GrpcServer implements AutoCloseable {
             .flowControlWindow(FLOW_CONTROL_WINDOW_BYTES)
             .permitKeepAliveTime(5, TimeUnit.SECONDS)
             .permitKeepAliveWithoutCalls(true)
+            .intercept(new Bearer())
             .addService(new PageService(attachments, meters, blocking, lsnTimeout, pipeline))
-            .addService(new ManagementService(attachments, blocking))
+            .addService(new ManagementService(attachments, blocking, managementToken))
             .build();
   }
 

@@ -35,6 +35,7 @@ final class GrpcStatus {
   private static Status of(PageserverException e) {
     return switch (e) {
       case PageserverException.InvalidRequest _ -> Status.INVALID_ARGUMENT;
+      case PageserverException.Unauthenticated _ -> Status.UNAUTHENTICATED;
       case PageserverException.NotFound _ -> Status.NOT_FOUND;
       case PageserverException.LsnNotReceived _, PageserverException.Unavailable _ ->
           Status.UNAVAILABLE;

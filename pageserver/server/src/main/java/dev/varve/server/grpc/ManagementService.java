@@ -4,6 +4,8 @@ import dev.varve.api.v1.AttachTimelineRequest;
 import dev.varve.api.v1.AttachTimelineResponse;
 import dev.varve.api.v1.DetachTimelineRequest;
 import dev.varve.api.v1.DetachTimelineResponse;
+import dev.varve.api.v1.GetStoredGenerationRequest;
+import dev.varve.api.v1.GetStoredGenerationResponse;
 import dev.varve.api.v1.GetTimelineRequest;
 import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesResponse;
@@ -15,8 +17,10 @@ import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.AttachmentState;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.TimelineReport;
+import dev.varve.server.attachment.Token;
 import io.grpc.stub.StreamObserver;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Attach, detach, status: each on a virtual thread, since all of them may talk to the object store
@@ -25,10 +29,15 @@ import java.util.function.Supplier;
 final class ManagementService extends ManagementServiceGrpc.ManagementServiceImplBase {
   private final Attachments attachments;
   private final BlockingReads blocking;
+  private final @Nullable Token token;
 
-  ManagementService(Attachments attachments, BlockingReads blocking) {
+  /**
+   * @param token what a caller must show; null: nothing
+   */
+  ManagementService(Attachments attachments, BlockingReads blocking, @Nullable String token) {
     this.attachments = attachments;
     this.blocking = blocking;
+    this.token = token == null ? null : Token.of(token);
   }
 
   @Override
@@ -38,7 +47,8 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
         answers,
         () -> {
           TimelineId id = new TimelineId(request.getTenant(), request.getTimeline());
-          int generation = attachments.attach(id, Requests.source(request));
+          int generation =
+              attachments.attach(id, Requests.source(request), Requests.tenure(request));
           return AttachTimelineResponse.newBuilder().setGeneration(generation).build();
         });
   }
@@ -50,7 +60,11 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
         answers,
         () -> {
           TimelineId id = new TimelineId(request.getTenant(), request.getTimeline());
-          attachments.detach(id, request.getDropSlot());
+          if (request.getDeleteObjects()) {
+            attachments.delete(id, request.getDropSlot(), Requests.source(request));
+          } else {
+            attachments.detach(id, request.getDropSlot(), Requests.source(request));
+          }
           return DetachTimelineResponse.getDefaultInstance();
         });
   }
@@ -79,11 +93,26 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
         });
   }
 
+  @Override
+  public void getStoredGeneration(
+      GetStoredGenerationRequest request, StreamObserver<GetStoredGenerationResponse> answers) {
+    answer(
+        answers,
+        () -> {
+          TimelineId id = new TimelineId(request.getTenant(), request.getTimeline());
+          return GetStoredGenerationResponse.newBuilder()
+              .setGeneration(attachments.storedGeneration(id))
+              .build();
+        });
+  }
+
   private <T> void answer(StreamObserver<T> answers, Supplier<T> work) {
+    Token shown = Bearer.shown();
     blocking.executeLong(
         Answers.guarded(
             answers,
             () -> {
+              Bearer.require(token, shown);
               answers.onNext(work.get());
               answers.onCompleted();
             }));

@@ -17,12 +17,14 @@ import dev.varve.engine.PageserverException;
 import dev.varve.engine.image.ThinImage;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.attachment.Attachments;
+import dev.varve.server.attachment.Token;
 import dev.varve.server.metrics.PageMeters;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads for computes. Methods are called on the connections' threads and may not block there: page
@@ -66,11 +68,12 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
   @Override
   public void getRelationSize(
       GetRelationSizeRequest request, StreamObserver<GetRelationSizeResponse> answers) {
+    Token token = Bearer.shown();
     blocking.execute(
         Answers.guarded(
             answers,
             () -> {
-              Timeline timeline = readable(request.getTimeline(), request.getLsn());
+              Timeline timeline = readable(request.getTimeline(), request.getLsn(), token);
               int blocks =
                   timeline.relationSize(
                       Requests.locator(request.getRelation()),
@@ -88,11 +91,12 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
   @Override
   public void listRelations(
       ListRelationsRequest request, StreamObserver<ListRelationsResponse> answers) {
+    Token token = Bearer.shown();
     blocking.execute(
         Answers.guarded(
             answers,
             () -> {
-              Timeline timeline = readable(request.getTimeline(), request.getLsn());
+              Timeline timeline = readable(request.getTimeline(), request.getLsn(), token);
               List<dev.varve.engine.timeline.RelationEntry> entries =
                   timeline.listRelations(
                       request.getTablespaceOid(), request.getDatabaseOid(), request.getLsn());
@@ -123,13 +127,14 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
       GetThinImageRequest request, StreamObserver<GetThinImageResponse> answers) {
     ServerCallStreamObserver<GetThinImageResponse> out =
         (ServerCallStreamObserver<GetThinImageResponse>) answers;
+    Token token = Bearer.shown();
     ThinImageStream stream = new ThinImageStream(out);
     blocking.executeLong(
         Answers.guarded(
             answers,
             () -> {
               Timeline timeline =
-                  attachments.get(Requests.timeline(request.getTimeline())).timeline();
+                  attachments.get(Requests.timeline(request.getTimeline()), token).timeline();
               long lsn = request.getLsn() == 0 ? timeline.receivedLsn() : request.getLsn();
               timeline.waitFor(lsn, lsnTimeout);
               ThinImage image = ThinImage.at(timeline, lsn);
@@ -171,8 +176,8 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
     return header.build();
   }
 
-  private Timeline readable(String name, long lsn) {
-    Timeline timeline = attachments.get(Requests.timeline(name)).timeline();
+  private Timeline readable(String name, long lsn, @Nullable Token token) {
+    Timeline timeline = attachments.get(Requests.timeline(name), token).timeline();
     timeline.waitFor(lsn, lsnTimeout);
     return timeline;
   }

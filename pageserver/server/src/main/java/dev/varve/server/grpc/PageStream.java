@@ -4,6 +4,7 @@ import dev.varve.api.v1.GetPagesRequest;
 import dev.varve.api.v1.GetPagesResponse;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.server.attachment.Attachments;
+import dev.varve.server.attachment.Token;
 import dev.varve.server.metrics.PageMeter;
 import dev.varve.server.metrics.PageMeters;
 import io.grpc.stub.ServerCallStreamObserver;
@@ -23,6 +24,7 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
   private final PageReads reads;
   private final PageMeters meters;
   private final BlockingReads blocking;
+  private final @Nullable Token token = Bearer.shown();
 
   /** Requests that are being read, oldest first; guarded by this, as is everything below. */
   private final ArrayDeque<Pending> pending = new ArrayDeque<>();
@@ -72,7 +74,7 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
     try {
       id = timeline(request.getTimeline());
       meter = meters.of(id);
-      GetPagesResponse hit = reads.cached(attachments.get(id).timeline(), request);
+      GetPagesResponse hit = reads.cached(attachments.get(id, token).timeline(), request);
       if (hit != null && answerAtOnce(hit)) {
         meter.answered(request.getBlockCount(), System.nanoTime() - startNanos);
         return;
@@ -99,7 +101,7 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
   private void read(Pending entry, TimelineId id, PageMeter meter) {
     GetPagesResponse response;
     try {
-      response = reads.read(attachments.get(id).timeline(), entry.request);
+      response = reads.read(attachments.get(id, token).timeline(), entry.request);
       meter.answered(entry.request.getBlockCount(), System.nanoTime() - entry.startNanos);
     } catch (RuntimeException e) {
       response = PageReads.failed(entry.request, e);

@@ -1,11 +1,16 @@
 package dev.varve.server.grpc;
 
+import com.google.protobuf.ByteString;
 import dev.varve.api.v1.AttachTimelineRequest;
+import dev.varve.api.v1.DetachTimelineRequest;
+import dev.varve.api.v1.PrimarySource;
 import dev.varve.api.v1.RelationFork;
 import dev.varve.engine.PageserverException.InvalidRequest;
 import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.server.attachment.Tenure;
+import dev.varve.server.attachment.Token;
 import dev.varve.server.source.SourceSettings;
 import dev.varve.server.source.SslMode;
 import org.jspecify.annotations.Nullable;
@@ -41,12 +46,28 @@ final class Requests {
    * none.
    */
   static @Nullable SourceSettings source(AttachTimelineRequest request) {
-    if (!request.hasPrimary()) {
-      return null;
+    return request.hasPrimary() ? source(request.getTimeline(), request.getPrimary()) : null;
+  }
+
+  /** The source of a detach request, likewise. */
+  static @Nullable SourceSettings source(DetachTimelineRequest request) {
+    return request.hasPrimary() ? source(request.getTimeline(), request.getPrimary()) : null;
+  }
+
+  /** How the timeline of an attach request is held. */
+  static Tenure tenure(AttachTimelineRequest request) {
+    if (request.getGeneration() < 0) {
+      throw new InvalidRequest(
+          "generation " + Integer.toUnsignedString(request.getGeneration()) + " is above 2^31 - 1");
     }
-    var primary = request.getPrimary();
+    ByteString token = request.getTokenSha256();
+    return new Tenure(
+        request.getGeneration(), token.isEmpty() ? null : Token.ofHash(token.toByteArray()));
+  }
+
+  private static SourceSettings source(String timeline, PrimarySource primary) {
     return SourceSettings.of(
-        request.getTimeline(),
+        timeline,
         primary.getHost(),
         primary.getPort(),
         primary.getUser(),

@@ -21,6 +21,7 @@ public class PageserverExceptionMapper implements ExceptionMapper<PageserverExce
   static int status(PageserverException e) {
     return switch (e) {
       case PageserverException.InvalidRequest _ -> 400;
+      case PageserverException.Unauthenticated _ -> 401;
       case PageserverException.NotFound _ -> 404;
       case PageserverException.Fenced _ -> 409;
       case PageserverException.LsnCollected _ -> 410;

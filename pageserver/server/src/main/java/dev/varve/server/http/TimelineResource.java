@@ -2,6 +2,7 @@ package dev.varve.server.http;
 
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.server.attachment.Attachments;
+import dev.varve.server.attachment.Tenure;
 import io.smallrye.common.annotation.RunOnVirtualThread;
 import jakarta.ws.rs.DELETE;
 import jakarta.ws.rs.DefaultValue;
@@ -49,7 +50,7 @@ public class TimelineResource {
       @PathParam("timeline") String timeline,
       @Nullable AttachBody body) {
     TimelineId id = new TimelineId(tenant, timeline);
-    attachments.attach(id, body == null ? null : body.source(timeline));
+    attachments.attach(id, body == null ? null : body.source(timeline), Tenure.OWN);
     return TimelineView.of(attachments.get(id).report());
   }
 

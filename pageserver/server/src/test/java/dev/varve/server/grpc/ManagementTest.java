@@ -1,0 +1,303 @@
+package dev.varve.server.grpc;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.protobuf.ByteString;
+import dev.varve.api.v1.AttachTimelineRequest;
+import dev.varve.api.v1.DetachTimelineRequest;
+import dev.varve.api.v1.GetPagesRequest;
+import dev.varve.api.v1.GetPagesResponse;
+import dev.varve.api.v1.GetStoredGenerationRequest;
+import dev.varve.api.v1.GetThinImageRequest;
+import dev.varve.api.v1.GetTimelineRequest;
+import dev.varve.api.v1.ListTimelinesRequest;
+import dev.varve.api.v1.ManagementServiceGrpc;
+import dev.varve.api.v1.PageServiceGrpc;
+import dev.varve.api.v1.PrimarySource;
+import dev.varve.api.v1.TimelineStatus;
+import dev.varve.engine.store.MemoryObjectStore;
+import dev.varve.engine.tenant.Tenants;
+import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.timeline.EngineOptions;
+import dev.varve.server.attachment.Attachment;
+import dev.varve.server.attachment.AttachmentWatcher;
+import dev.varve.server.attachment.Attachments;
+import dev.varve.server.metrics.PageMeters;
+import dev.varve.server.source.Tls;
+import dev.varve.testkit.ExpectedLog;
+import io.grpc.ManagedChannel;
+import io.grpc.ManagedChannelBuilder;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.stub.MetadataUtils;
+import io.grpc.stub.StreamObserver;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Who counts generations and who shows which token. Two pageservers share an object store; the
+ * primary is an address that refuses connections, so nothing gets beyond the empty timeline.
+ */
+final class ManagementTest {
+  private static final String MANAGEMENT = "manage";
+  private static final String TENANT = "shop.acme";
+  private static final String TIMELINE = "orders";
+
+  @TempDir Path directory;
+
+  private final MemoryObjectStore store = new MemoryObjectStore();
+  private int refusingPort;
+  private Node a;
+  private Node b;
+
+  /** One pageserver, and a channel to it. */
+  private final class Node implements AutoCloseable {
+    final Attachments attachments;
+    final GrpcServer server;
+    final ManagedChannel channel;
+
+    Node(String name) throws IOException {
+      Tenants tenants =
+          new Tenants(store, directory.resolve(name), EngineOptions.defaults(), System::nanoTime);
+      attachments =
+          new Attachments(
+              tenants, directory.resolve(name + "-data"), new Tls(null), new Unwatched());
+      server =
+          new GrpcServer(
+              "127.0.0.1",
+              0,
+              attachments,
+              new PageMeters(new SimpleMeterRegistry()),
+              4,
+              4,
+              Duration.ofMillis(100),
+              MANAGEMENT);
+      server.start();
+      channel = ManagedChannelBuilder.forAddress("127.0.0.1", server.port()).usePlaintext().build();
+    }
+
+    ManagementServiceGrpc.ManagementServiceBlockingStub management(String token) {
+      return ManagementServiceGrpc.newBlockingStub(channel)
+          .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(bearer(token)));
+    }
+
+    TimelineStatus await(Predicate<TimelineStatus> wanted) throws InterruptedException {
+      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+      while (true) {
+        TimelineStatus status =
+            management(MANAGEMENT)
+                .getTimeline(
+                    GetTimelineRequest.newBuilder()
+                        .setTenant(TENANT)
+                        .setTimeline(TIMELINE)
+                        .build());
+        if (wanted.test(status)) {
+          return status;
+        }
+        assertTrue(System.nanoTime() < deadline, status::toString);
+        TimeUnit.MILLISECONDS.sleep(20);
+      }
+    }
+
+    @Override
+    public void close() {
+      channel.shutdownNow();
+      server.close();
+      attachments.close();
+    }
+  }
+
+  private static final class Unwatched implements AttachmentWatcher {
+    @Override
+    public void attached(Attachment attachment) {}
+
+    @Override
+    public void detached(TimelineId id) {}
+  }
+
+  private static Metadata bearer(String token) {
+    Metadata headers = new Metadata();
+    headers.put(
+        Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "Bearer " + token);
+    return headers;
+  }
+
+  @BeforeEach
+  void start() throws IOException {
+    ExpectedLog.containing(TENANT + "/" + TIMELINE);
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      refusingPort = socket.getLocalPort();
+    }
+    a = new Node("a");
+    b = new Node("b");
+  }
+
+  @AfterEach
+  void stop() {
+    a.close();
+    b.close();
+  }
+
+  private AttachTimelineRequest attach(int generation, String token) throws Exception {
+    return AttachTimelineRequest.newBuilder()
+        .setTenant(TENANT)
+        .setTimeline(TIMELINE)
+        .setGeneration(generation)
+        .setTokenSha256(
+            ByteString.copyFrom(
+                MessageDigest.getInstance("SHA-256")
+                    .digest(token.getBytes(StandardCharsets.UTF_8))))
+        .setPrimary(primary())
+        .build();
+  }
+
+  private PrimarySource primary() {
+    return PrimarySource.newBuilder()
+        .setHost("127.0.0.1")
+        .setPort(refusingPort)
+        .setUser("varve")
+        .setSslMode("disable")
+        .build();
+  }
+
+  private static Status.Code code(Runnable call) {
+    return assertThrows(StatusRuntimeException.class, call::run).getStatus().getCode();
+  }
+
+  @Test
+  void nobodyManagesWithoutTheManagementToken() {
+    ListTimelinesRequest list = ListTimelinesRequest.getDefaultInstance();
+    assertEquals(
+        Status.Code.UNAUTHENTICATED, code(() -> a.management("other").listTimelines(list)));
+    assertEquals(
+        Status.Code.UNAUTHENTICATED,
+        code(() -> ManagementServiceGrpc.newBlockingStub(a.channel).listTimelines(list)));
+    assertEquals(0, a.management(MANAGEMENT).listTimelines(list).getTimelinesCount());
+  }
+
+  @Test
+  void attachesThoughTheSourceCannotBeReached() throws Exception {
+    assertEquals(7, a.management(MANAGEMENT).attachTimeline(attach(7, "t")).getGeneration());
+    TimelineStatus status = a.await(s -> !s.getProblem().isEmpty());
+    assertEquals(7, status.getGeneration());
+    assertTrue(status.getProblem().contains("127.0.0.1:" + refusingPort), status.getProblem());
+  }
+
+  @Test
+  void higherGenerationReplacesAndLowerIsRefused() throws Exception {
+    a.management(MANAGEMENT).attachTimeline(attach(2, "t"));
+    assertEquals(2, a.management(MANAGEMENT).attachTimeline(attach(2, "t")).getGeneration());
+    assertEquals(3, a.management(MANAGEMENT).attachTimeline(attach(3, "t")).getGeneration());
+    AttachTimelineRequest old = attach(2, "t");
+    assertEquals(Status.Code.ABORTED, code(() -> a.management(MANAGEMENT).attachTimeline(old)));
+
+    AttachTimelineRequest same = attach(3, "t");
+    assertEquals(Status.Code.ABORTED, code(() -> b.management(MANAGEMENT).attachTimeline(same)));
+    GetStoredGenerationRequest stored =
+        GetStoredGenerationRequest.newBuilder().setTenant(TENANT).setTimeline(TIMELINE).build();
+    assertEquals(3, b.management(MANAGEMENT).getStoredGeneration(stored).getGeneration());
+    assertEquals(4, b.management(MANAGEMENT).attachTimeline(attach(4, "t")).getGeneration());
+  }
+
+  @Test
+  void readsNeedTheToken() throws Exception {
+    a.management(MANAGEMENT).attachTimeline(attach(1, "first"));
+    assertEquals(Status.Code.UNAUTHENTICATED, thinImage("other"));
+    assertTrue(thinImage("first") != Status.Code.UNAUTHENTICATED);
+    assertEquals(Status.Code.UNAUTHENTICATED.value(), page("other"));
+    assertTrue(page("first") != Status.Code.UNAUTHENTICATED.value());
+
+    a.management(MANAGEMENT).attachTimeline(attach(1, "second"));
+    assertEquals(Status.Code.UNAUTHENTICATED, thinImage("first"));
+    assertTrue(thinImage("second") != Status.Code.UNAUTHENTICATED);
+  }
+
+  private Status.Code thinImage(String token) {
+    GetThinImageRequest request =
+        GetThinImageRequest.newBuilder().setTimeline(TENANT + "/" + TIMELINE).build();
+    return code(() ->
+        PageServiceGrpc.newBlockingStub(a.channel)
+            .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(bearer(token)))
+            .getThinImage(request)
+            .hasNext());
+  }
+
+  private int page(String token) throws Exception {
+    CompletableFuture<Integer> answer = new CompletableFuture<>();
+    StreamObserver<GetPagesRequest> requests =
+        PageServiceGrpc.newStub(a.channel)
+            .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(bearer(token)))
+            .getPages(
+                new StreamObserver<>() {
+                  @Override
+                  public void onNext(GetPagesResponse response) {
+                    answer.complete(response.getStatusCode());
+                  }
+
+                  @Override
+                  public void onError(Throwable t) {
+                    answer.completeExceptionally(t);
+                  }
+
+                  @Override
+                  public void onCompleted() {}
+                });
+    requests.onNext(
+        GetPagesRequest.newBuilder()
+            .setTimeline(TENANT + "/" + TIMELINE)
+            .setLsn(1)
+            .setBlockCount(1)
+            .build());
+    int code = answer.get(20, TimeUnit.SECONDS);
+    requests.onCompleted();
+    return code;
+  }
+
+  @Test
+  void deletesWhatTheStoreHoldsAttachedOrNot() throws Exception {
+    a.management(MANAGEMENT).attachTimeline(attach(1, "t"));
+    assertTrue(store.list("tenants/" + TENANT + "/").size() > 0);
+    DetachTimelineRequest delete =
+        DetachTimelineRequest.newBuilder()
+            .setTenant(TENANT)
+            .setTimeline(TIMELINE)
+            .setDeleteObjects(true)
+            .build();
+    a.management(MANAGEMENT).detachTimeline(delete);
+    assertEquals(0, store.list("tenants/" + TENANT + "/").size());
+    a.management(MANAGEMENT).detachTimeline(delete);
+
+    DetachTimelineRequest withSlot =
+        delete.toBuilder().setDropSlot(true).setPrimary(primary()).build();
+    assertEquals(
+        Status.Code.UNAVAILABLE, code(() -> a.management(MANAGEMENT).detachTimeline(withSlot)));
+  }
+
+  @Test
+  void nothingToServeWithoutSourceIsRefused() throws Exception {
+    AttachTimelineRequest request = attach(1, "t").toBuilder().clearPrimary().build();
+    assertEquals(
+        Status.Code.NOT_FOUND, code(() -> a.management(MANAGEMENT).attachTimeline(request)));
+    assertEquals(
+        0,
+        a.management(MANAGEMENT)
+            .listTimelines(ListTimelinesRequest.getDefaultInstance())
+            .getTimelinesCount());
+  }
+}
