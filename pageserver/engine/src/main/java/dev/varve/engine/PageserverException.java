@@ -31,6 +31,15 @@ public abstract sealed class PageserverException extends RuntimeException {
     }
   }
 
+  /** It is kept by another pageserver or shard; find out by which, then ask that one. */
+  public static final class NotHere extends PageserverException {
+    private static final long serialVersionUID = 1L;
+
+    public NotHere(String message) {
+      super(message, null);
+    }
+  }
+
   /** There is no such timeline, relation or object. */
   public static final class NotFound extends PageserverException {
     private static final long serialVersionUID = 1L;

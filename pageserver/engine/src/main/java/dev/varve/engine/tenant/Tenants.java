@@ -60,11 +60,11 @@ public final class Tenants implements AutoCloseable {
               TimelineLayers.attach(
                   store,
                   id.objectPrefix(),
-                  directory.resolve(id.tenant()).resolve(id.timeline()),
+                  id.localDirectory(directory),
                   blockCache,
                   generation,
                   options);
-          return new Timeline(id.toString(), layers, options, pageCache, nanos);
+          return new Timeline(id.toString(), id.shard(), layers, options, pageCache, nanos);
         });
   }
 

@@ -1,14 +1,18 @@
 package dev.varve.engine.tenant;
 
 import dev.varve.engine.PageserverException;
+import dev.varve.engine.timeline.Shard;
+import java.nio.file.Path;
 import java.util.regex.Pattern;
 
 /**
  * A timeline's name and its tenant's: each 1 to 63 lower-case letters, digits and inner hyphens, as
  * Kubernetes names are (RFC 1123 labels). A tenant's may be two of them with a dot between, the
  * first a namespace.
+ *
+ * @param shard the part of its pages; {@link Shard#WHOLE} unless the tenant is sharded
  */
-public record TimelineId(String tenant, String timeline) {
+public record TimelineId(String tenant, String timeline, Shard shard) {
   private static final String LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
   private static final Pattern TIMELINE = Pattern.compile(LABEL);
   private static final Pattern TENANT = Pattern.compile(LABEL + "(\\." + LABEL + ")?");
@@ -21,6 +25,11 @@ public record TimelineId(String tenant, String timeline) {
     require("timeline", timeline, TIMELINE);
   }
 
+  /** The whole timeline. */
+  public TimelineId(String tenant, String timeline) {
+    this(tenant, timeline, Shard.WHOLE);
+  }
+
   private static void require(String what, String name, Pattern pattern) {
     if (!pattern.matcher(name).matches()) {
       throw new PageserverException.InvalidRequest(
@@ -30,12 +39,23 @@ public record TimelineId(String tenant, String timeline) {
 
   /** Where the timeline's objects are, with a slash at the end. */
   public String objectPrefix() {
-    return "tenants/" + tenant + "/timelines/" + timeline + "/";
+    return "tenants/"
+        + tenant
+        + "/timelines/"
+        + timeline
+        + "/"
+        + (shard.isWhole() ? "" : "shards/" + shard + "/");
   }
 
-  /** {@code tenant/timeline}. */
+  /** Where its layer files are below a pageserver's directory. */
+  Path localDirectory(Path directory) {
+    Path path = directory.resolve(tenant).resolve(timeline);
+    return shard.isWhole() ? path : path.resolve(shard.toString());
+  }
+
+  /** {@code tenant/timeline}, and a shard's {@code tenant/timeline/0-of-2-by-2048}. */
   @Override
   public String toString() {
-    return tenant + "/" + timeline;
+    return tenant + "/" + timeline + (shard.isWhole() ? "" : "/" + shard);
   }
 }

@@ -34,6 +34,7 @@ public final class BaseBackupImport implements AutoCloseable {
   private static final int SLRU_PAGES_PER_SEGMENT = 32;
 
   private final TimelineLayers layers;
+  private final Shard shard;
   private final ClusterIdentity identity;
   private final long imageLsn;
   private final Runnable onFinished;
@@ -50,11 +51,13 @@ public final class BaseBackupImport implements AutoCloseable {
 
   BaseBackupImport(
       TimelineLayers layers,
+      Shard shard,
       ClusterIdentity identity,
       EngineOptions options,
       long imageLsn,
       Runnable onFinished) {
     this.layers = layers;
+    this.shard = shard;
     this.identity = identity;
     this.imageLsn = imageLsn;
     this.onFinished = onFinished;
@@ -159,7 +162,9 @@ public final class BaseBackupImport implements AutoCloseable {
     int blocks = (int) (length / Page.SIZE);
     for (int i = 0; i < blocks; i++) {
       readPage(locator + "." + segment.segment(), in);
-      relationPages.page(KeySpace.key(id, first + i), page);
+      if (shard.owns(locator.relationNumber(), segment.fork(), first + i)) {
+        relationPages.page(KeySpace.key(id, first + i), page);
+      }
     }
     if (state.size(id) == -1 || Integer.compareUnsigned(first + blocks, state.size(id)) > 0) {
       state.setSize(id, first + blocks);

@@ -33,6 +33,7 @@ public final class Timeline implements AutoCloseable {
   private static final AtomicLong SERIALS = new AtomicLong();
 
   private final String name;
+  private final Shard shard;
   private final TimelineLayers layers;
   private final EngineOptions options;
   private final PageCache pageCache;
@@ -54,15 +55,18 @@ public final class Timeline implements AutoCloseable {
    * Opens a timeline whose manifest this attachment has claimed.
    *
    * @param name for messages: tenant/timeline
+   * @param shard the pages it keeps; always the same for these layers
    * @param nanos a monotonic clock
    */
   public Timeline(
       String name,
+      Shard shard,
       TimelineLayers layers,
       EngineOptions options,
       PageCache pageCache,
       LongSupplier nanos) {
     this.name = name;
+    this.shard = shard;
     this.layers = layers;
     this.options = options;
     this.pageCache = pageCache;
@@ -82,6 +86,11 @@ public final class Timeline implements AutoCloseable {
     return layers.manifest().generation();
   }
 
+  /** The pages that are kept here. */
+  public Shard shard() {
+    return shard;
+  }
+
   /** Whether nothing was imported yet: a base backup is wanted. */
   public boolean isEmpty() {
     return running == null;
@@ -92,7 +101,7 @@ public final class Timeline implements AutoCloseable {
     if (!isEmpty()) {
       throw new PageserverException.InvalidRequest(name + " has been imported already");
     }
-    return new BaseBackupImport(layers, identity, options, beforeLsn, this::start);
+    return new BaseBackupImport(layers, shard, identity, options, beforeLsn, this::start);
   }
 
   /** Loads what the manifest says and starts to take in WAL. */
@@ -109,7 +118,7 @@ public final class Timeline implements AutoCloseable {
     boolean hintsLogged = checksums || controlFile[ControlFile.WAL_LOG_HINTS] != 0;
     RedoContext context = new RedoContext(identity.major(), hintsLogged);
     OpenLayer open = new OpenLayer(publishedLsn, nanos.getAsLong());
-    WalIngest ingest = new WalIngest(dictionary, reader, context, open);
+    WalIngest ingest = new WalIngest(shard, dictionary, reader, context, open);
     ingest.state().load(view);
     layers.open(open);
     TimelineWriter writer =
@@ -280,6 +289,7 @@ public final class Timeline implements AutoCloseable {
    * Reads a run of pages as of {@code lsn}, with their checksums where the cluster has them.
    *
    * @throws PageserverException.NotFound when the fork does not exist or ends before the run does
+   * @throws PageserverException.NotHere when a page of the run is on another shard
    */
   public void readPages(
       RelFileLocator relation,
@@ -300,6 +310,7 @@ public final class Timeline implements AutoCloseable {
       long key = KeySpace.key(id, block);
       byte[] page = id < 0 ? null : pageCache.get(serial, key, lsn);
       if (page == null) {
+        requireOwned(relation, fork, block);
         if (!sizeChecked) {
           requireBlocks(relation, fork, id, Integer.toUnsignedLong(firstBlock) + count, lsn);
           sizeChecked = true;
@@ -362,6 +373,22 @@ public final class Timeline implements AutoCloseable {
     }
     pageCache.put(serial, key, lsn, page);
     return page;
+  }
+
+  private void requireOwned(RelFileLocator relation, int fork, int block) {
+    if (!shard.owns(relation.relationNumber(), fork, block)) {
+      throw new PageserverException.NotHere(
+          name
+              + " does not keep block "
+              + Integer.toUnsignedString(block)
+              + " of fork "
+              + fork
+              + " of "
+              + relation
+              + "; shard "
+              + shard.indexOf(relation.relationNumber(), fork, block)
+              + " does");
+    }
   }
 
   private void requireBlocks(RelFileLocator relation, int fork, int id, long end, long lsn) {

@@ -19,9 +19,9 @@ import dev.varve.engine.wal.WalRecord;
 import java.util.Arrays;
 
 /**
- * Turns records into entries of the open layer: for each block what redo of that block needs, and
- * for everything else new values of the cluster's state. Writer thread only; nothing is allocated
- * for an ordinary record.
+ * Turns records into entries of the open layer: for each block of the shard what redo of that block
+ * needs, and for everything else new values of the cluster's state. Writer thread only; nothing is
+ * allocated for an ordinary record.
  */
 final class WalIngest implements ClusterEffects, ClusterState.Journal {
   private static final byte[] NOTHING = new byte[0];
@@ -29,6 +29,7 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   private final RelationDictionary dictionary;
   private final ClusterState state;
   private final PageReader reader;
+  private final Shard shard;
   private final ByteWriter encoded = new ByteWriter();
   private final byte[] page = new byte[Page.SIZE];
   private final byte[] imageBytes = new byte[ImagePage.MAX_BYTES];
@@ -47,7 +48,12 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   private int lastId;
 
   WalIngest(
-      RelationDictionary dictionary, PageReader reader, RedoContext context, OpenLayer layer) {
+      Shard shard,
+      RelationDictionary dictionary,
+      PageReader reader,
+      RedoContext context,
+      OpenLayer layer) {
+    this.shard = shard;
     this.dictionary = dictionary;
     this.reader = reader;
     this.context = context;
@@ -107,9 +113,14 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
             record.blockRelation[id],
             record.blockFork[id]);
     int block = record.blockNumber[id];
+    boolean owned = shard.owns(record.blockRelation[id], record.blockFork[id], block);
+    boolean image = record.blockImageApplies[id];
+    extendTo(relationId, block, !image && !record.willInit(id));
+    if (!owned) {
+      return;
+    }
     long key = KeySpace.key(relationId, block);
-    if (record.blockImageApplies[id]) {
-      extendTo(relationId, block, false);
+    if (image) {
       Redo.restoreImage(record, id, page);
       int length = ImagePage.encode(page, imageBytes);
       layer.put(
@@ -119,7 +130,6 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
       }
       return;
     }
-    extendTo(relationId, block, !record.willInit(id));
     if (record.willInit(id)) {
       layer.put(key, lsn, ValueKind.ZERO_PAGE, NOTHING, 0, 0);
     }
@@ -160,13 +170,19 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
     } else if (Integer.compareUnsigned(block, size) < 0) {
       return;
     }
-    for (int gap = size; gap != block; gap++) {
-      layer.put(KeySpace.key(relationId, gap), lsn, ValueKind.ZERO_PAGE, NOTHING, 0, 0);
-    }
-    if (base) {
-      layer.put(KeySpace.key(relationId, block), lsn, ValueKind.ZERO_PAGE, NOTHING, 0, 0);
+    int end = base ? block + 1 : block;
+    for (int gap = size; gap != end; gap++) {
+      if (owns(relationId, gap)) {
+        layer.put(KeySpace.key(relationId, gap), lsn, ValueKind.ZERO_PAGE, NOTHING, 0, 0);
+      }
     }
     state.setSize(relationId, block + 1);
+  }
+
+  private boolean owns(int relationId, int block) {
+    return shard.isWhole()
+        || shard.owns(
+            dictionary.locator(relationId).relationNumber(), dictionary.fork(relationId), block);
   }
 
   // ClusterState.Journal
@@ -239,6 +255,9 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
               dictionary.locator(id).relationNumber(),
               dictionary.fork(id));
       for (int block = 0; block != blocks; block++) {
+        if (!owns(id, block)) {
+          continue;
+        }
         if (!reader.page(KeySpace.key(id, block), lsn, page, chain)) {
           throw new PageserverException.Corrupt(
               "copying database "
@@ -303,7 +322,12 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
     if (extend) {
       int id = relationId(tablespaceOid, databaseOid, relationNumber, fork);
       extendTo(id, block, true);
-      layer.put(KeySpace.key(id, block), lsn, ValueKind.DERIVED, op, offset, length);
+      if (shard.owns(relationNumber, fork, block)) {
+        layer.put(KeySpace.key(id, block), lsn, ValueKind.DERIVED, op, offset, length);
+      }
+      return;
+    }
+    if (!shard.owns(relationNumber, fork, block)) {
       return;
     }
     int id = dictionary.find(tablespaceOid, databaseOid, relationNumber, fork);

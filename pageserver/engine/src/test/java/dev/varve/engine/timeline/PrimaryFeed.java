@@ -15,6 +15,8 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.stream.Stream;
 
 /**
@@ -46,41 +48,57 @@ final class PrimaryFeed {
 
   /** Imports a base backup; a copy of the same files goes to {@code copy}, for a standby. */
   void importBackup(Timeline timeline, Path copy, Meanwhile meanwhile) throws Exception {
+    importBackup(List.of(timeline), copy, meanwhile);
+  }
+
+  /** The same backup into several timelines. */
+  void importBackup(List<Timeline> timelines, Path copy, Meanwhile meanwhile) throws Exception {
+    List<BaseBackupImport> backups = new ArrayList<>();
     try (Connection connection = primary.connect("postgres");
         Statement statement = connection.createStatement()) {
       long before = Lsn.parse(primary.query("postgres", "select pg_current_wal_lsn()"));
       statement.execute("select pg_backup_start('varve', true)");
-      try (BaseBackupImport backup = timeline.beginImport(identity(), before)) {
-        copyFiles(backup, primary.dataDirectory(), copy);
-        meanwhile.run();
-        // The control file last, as PostgreSQL's own base backup does.
-        file(backup, primary.dataDirectory(), "global/pg_control", copy);
-        String label;
-        String map;
-        try (ResultSet stop =
-            statement.executeQuery("select labelfile, spcmapfile from pg_backup_stop(false)")) {
-          stop.next();
-          label = stop.getString(1);
-          map = stop.getString(2);
-        }
-        text(backup, "backup_label", label, copy);
-        if (map != null && !map.isEmpty()) {
-          text(backup, "tablespace_map", map, copy);
-        }
+      for (Timeline timeline : timelines) {
+        backups.add(timeline.beginImport(identity(), before));
+      }
+      copyFiles(backups, primary.dataDirectory(), copy);
+      meanwhile.run();
+      // The control file last, as PostgreSQL's own base backup does.
+      file(backups, primary.dataDirectory(), "global/pg_control", copy);
+      String label;
+      String map;
+      try (ResultSet stop =
+          statement.executeQuery("select labelfile, spcmapfile from pg_backup_stop(false)")) {
+        stop.next();
+        label = stop.getString(1);
+        map = stop.getString(2);
+      }
+      text(backups, "backup_label", label, copy);
+      if (map != null && !map.isEmpty()) {
+        text(backups, "tablespace_map", map, copy);
+      }
+      for (BaseBackupImport backup : backups) {
         backup.finish();
+      }
+    } finally {
+      for (BaseBackupImport backup : backups) {
+        backup.close();
       }
     }
   }
 
-  private static void text(BaseBackupImport backup, String name, String text, Path copy)
+  private static void text(List<BaseBackupImport> backups, String name, String text, Path copy)
       throws IOException {
     byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-    backup.file(name, bytes.length, new ByteArrayInputStream(bytes));
+    for (BaseBackupImport backup : backups) {
+      backup.file(name, bytes.length, new ByteArrayInputStream(bytes));
+    }
     Files.write(copy.resolve(name), bytes);
     PostgresServer.own(copy.resolve(name));
   }
 
-  private static void copyFiles(BaseBackupImport backup, Path from, Path copy) throws IOException {
+  private static void copyFiles(List<BaseBackupImport> backups, Path from, Path copy)
+      throws IOException {
     try (Stream<Path> files = Files.walk(from, FileVisitOption.FOLLOW_LINKS)) {
       for (Path file : (Iterable<Path>) files::iterator) {
         String name = from.relativize(file).toString();
@@ -93,13 +111,13 @@ final class PrimaryFeed {
             && !name.equals("global/pg_control")
             && !name.contains("pgsql_tmp")
             && !name.endsWith("pg_internal.init")) {
-          file(backup, from, name, copy);
+          file(backups, from, name, copy);
         }
       }
     }
   }
 
-  private static void file(BaseBackupImport backup, Path from, String name, Path copy)
+  private static void file(List<BaseBackupImport> backups, Path from, String name, Path copy)
       throws IOException {
     byte[] bytes;
     try (InputStream in = Files.newInputStream(from.resolve(name))) {
@@ -107,7 +125,9 @@ final class PrimaryFeed {
     } catch (NoSuchFileException e) {
       return;
     }
-    backup.file(name, bytes.length, new ByteArrayInputStream(bytes));
+    for (BaseBackupImport backup : backups) {
+      backup.file(name, bytes.length, new ByteArrayInputStream(bytes));
+    }
     Files.write(copy.resolve(name), bytes);
     PostgresServer.own(copy.resolve(name));
   }

@@ -59,7 +59,7 @@ final class TimelineWriterTest {
               ONE_RECORD_A_LAYER,
               () -> 0,
               identity,
-              new WalIngest(new RelationDictionary(), reader, context, open),
+              new WalIngest(Shard.WHOLE, new RelationDictionary(), reader, context, open),
               open,
               SEGMENT_SIZE,
               SEGMENT_SIZE,

@@ -40,7 +40,7 @@ final class GrpcStatus {
       case PageserverException.LsnNotReceived _, PageserverException.Unavailable _ ->
           Status.UNAVAILABLE;
       case PageserverException.LsnCollected _ -> Status.FAILED_PRECONDITION;
-      case PageserverException.Fenced _ -> Status.ABORTED;
+      case PageserverException.Fenced _, PageserverException.NotHere _ -> Status.ABORTED;
       case PageserverException.Corrupt _ -> Status.DATA_LOSS;
     };
   }
