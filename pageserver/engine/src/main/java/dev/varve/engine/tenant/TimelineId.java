@@ -44,18 +44,18 @@ public record TimelineId(String tenant, String timeline, Shard shard) {
         + "/timelines/"
         + timeline
         + "/"
-        + (shard.isWhole() ? "" : "shards/" + shard + "/");
+        + (shard.coversAll() ? "" : "shards/" + shard + "/");
   }
 
   /** Where its layer files are below a pageserver's directory. */
   Path localDirectory(Path directory) {
     Path path = directory.resolve(tenant).resolve(timeline);
-    return shard.isWhole() ? path : path.resolve(shard.toString());
+    return shard.coversAll() ? path : path.resolve(shard.toString());
   }
 
   /** {@code tenant/timeline}, and a shard's {@code tenant/timeline/0-of-2-by-2048}. */
   @Override
   public String toString() {
-    return tenant + "/" + timeline + (shard.isWhole() ? "" : "/" + shard);
+    return tenant + "/" + timeline + (shard.coversAll() ? "" : "/" + shard);
   }
 }

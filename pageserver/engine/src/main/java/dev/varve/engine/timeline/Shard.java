@@ -59,7 +59,7 @@ public record Shard(int index, int count, int stripeBlocks) {
         Integer.parseInt(matcher.group(3)));
   }
 
-  public boolean isWhole() {
+  public boolean coversAll() {
     return count == 1;
   }
 

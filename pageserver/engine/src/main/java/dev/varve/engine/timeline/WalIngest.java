@@ -180,7 +180,7 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   }
 
   private boolean owns(int relationId, int block) {
-    return shard.isWhole()
+    return shard.coversAll()
         || shard.owns(
             dictionary.locator(relationId).relationNumber(), dictionary.fork(relationId), block);
   }

@@ -16,10 +16,10 @@ import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * The attachments on disk: one JSON file each, {@code attachments/TENANT/TIMELINE.json} in the data
- * directory, readable by the owner only since it holds the source's password. Files are replaced
- * whole, and written to disk before they count. A wiped disk loses them: whoever attached attaches
- * again, and finds in the object store what was published.
+ * The attachments on disk: one JSON file each, {@code attachments/TENANT/TIMELINE.json} or {@code
+ * TIMELINE.SHARD.json} in the data directory, readable by the owner only since it holds the
+ * source's password. Files are replaced whole, and written to disk before they count. A wiped disk
+ * loses them: whoever attached attaches again, and finds in the object store what was published.
  */
 final class AttachmentFiles {
   private static final String SUFFIX = ".json";
@@ -102,7 +102,8 @@ final class AttachmentFiles {
   }
 
   private Path file(AttachmentRecord record) {
-    return directory.resolve(record.id().tenant()).resolve(record.id().timeline() + SUFFIX);
+    String shard = record.id().shard().coversAll() ? "" : "." + record.id().shard();
+    return directory.resolve(record.id().tenant()).resolve(record.id().timeline() + shard + SUFFIX);
   }
 
   private PageserverException unavailable(String what, IOException e) {

@@ -259,9 +259,13 @@ public final class Attachments implements AutoCloseable {
    * The attachment of this timeline, for a reader.
    *
    * @param token what the reader showed; null: nothing
+   * @throws PageserverException.NotHere when it is not attached to this pageserver
    */
   public Attachment get(TimelineId id, @Nullable Token token) {
-    Attachment attachment = get(id);
+    Attachment attachment = byId.get(id);
+    if (attachment == null) {
+      throw new PageserverException.NotHere(id + " is not attached to this pageserver");
+    }
     attachment.requireToken(token);
     return attachment;
   }

@@ -46,9 +46,10 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     answer(
         answers,
         () -> {
-          TimelineId id = new TimelineId(request.getTenant(), request.getTimeline());
+          TimelineId id =
+              Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           int generation =
-              attachments.attach(id, Requests.source(request), Requests.tenure(request));
+              attachments.attach(id, Requests.source(id, request), Requests.tenure(request));
           return AttachTimelineResponse.newBuilder().setGeneration(generation).build();
         });
   }
@@ -59,11 +60,12 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     answer(
         answers,
         () -> {
-          TimelineId id = new TimelineId(request.getTenant(), request.getTimeline());
+          TimelineId id =
+              Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           if (request.getDeleteObjects()) {
-            attachments.delete(id, request.getDropSlot(), Requests.source(request));
+            attachments.delete(id, request.getDropSlot(), Requests.source(id, request));
           } else {
-            attachments.detach(id, request.getDropSlot(), Requests.source(request));
+            attachments.detach(id, request.getDropSlot(), Requests.source(id, request));
           }
           return DetachTimelineResponse.getDefaultInstance();
         });
@@ -74,7 +76,8 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     answer(
         answers,
         () -> {
-          TimelineId id = new TimelineId(request.getTenant(), request.getTimeline());
+          TimelineId id =
+              Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           return status(attachments.get(id).report());
         });
   }
@@ -99,7 +102,8 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     answer(
         answers,
         () -> {
-          TimelineId id = new TimelineId(request.getTenant(), request.getTimeline());
+          TimelineId id =
+              Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           return GetStoredGenerationResponse.newBuilder()
               .setGeneration(attachments.storedGeneration(id))
               .build();
@@ -122,6 +126,7 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     return TimelineStatus.newBuilder()
         .setTenant(report.id().tenant())
         .setTimeline(report.id().timeline())
+        .setShard(report.id().shard().coversAll() ? "" : report.id().shard().toString())
         .setGeneration(report.generation())
         .setState(state(report.state()))
         .setProblem(report.problem())

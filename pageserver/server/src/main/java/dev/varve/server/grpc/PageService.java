@@ -15,6 +15,7 @@ import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.image.ThinImage;
+import dev.varve.engine.timeline.Shard;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.Token;
@@ -138,7 +139,10 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
               long lsn = request.getLsn() == 0 ? timeline.receivedLsn() : request.getLsn();
               timeline.waitFor(lsn, lsnTimeout);
               ThinImage image = ThinImage.at(timeline, lsn);
-              answers.onNext(GetThinImageResponse.newBuilder().setHeader(header(image)).build());
+              answers.onNext(
+                  GetThinImageResponse.newBuilder()
+                      .setHeader(header(image, timeline.shard()))
+                      .build());
               try {
                 image.writeTo(stream);
                 stream.finish();
@@ -150,14 +154,16 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
             }));
   }
 
-  private static ThinImageHeader header(ThinImage image) {
+  private static ThinImageHeader header(ThinImage image, Shard shard) {
     ThinImageHeader.Builder header =
         ThinImageHeader.newBuilder()
             .setLsn(image.lsn())
             .setSystemIdentifier(image.identity().systemIdentifier())
             .setPostgresMajor(image.identity().major().number())
             .setDataChecksums(image.hasChecksums())
-            .setWalSegmentBytes(image.identity().walSegmentBytes());
+            .setWalSegmentBytes(image.identity().walSegmentBytes())
+            .setShardCount(shard.count())
+            .setStripeBlocks(shard.stripeBlocks());
     for (var directory : image.directories()) {
       header.addDirectories(
           DatabaseDirectory.newBuilder()

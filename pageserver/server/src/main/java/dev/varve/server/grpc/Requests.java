@@ -9,6 +9,7 @@ import dev.varve.engine.PageserverException.InvalidRequest;
 import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.timeline.Shard;
 import dev.varve.server.attachment.Tenure;
 import dev.varve.server.attachment.Token;
 import dev.varve.server.source.SourceSettings;
@@ -19,13 +20,19 @@ import org.jspecify.annotations.Nullable;
 final class Requests {
   private Requests() {}
 
-  /** {@code tenant/timeline}. */
+  /** {@code tenant/timeline}, or with {@code /shard} behind. */
   static TimelineId timeline(String name) {
-    int slash = name.indexOf('/');
-    if (slash < 0) {
-      throw new InvalidRequest("timeline '" + name + "' is not of the form tenant/timeline");
+    String[] parts = name.split("/", -1);
+    if (parts.length != 2 && parts.length != 3) {
+      throw new InvalidRequest(
+          "timeline '" + name + "' is not of the form tenant/timeline or tenant/timeline/shard");
     }
-    return new TimelineId(name.substring(0, slash), name.substring(slash + 1));
+    return timeline(parts[0], parts[1], parts.length == 2 ? "" : parts[2]);
+  }
+
+  /** An empty shard is the whole timeline. */
+  static TimelineId timeline(String tenant, String timeline, String shard) {
+    return new TimelineId(tenant, timeline, shard.isEmpty() ? Shard.WHOLE : Shard.parse(shard));
   }
 
   static RelFileLocator locator(RelationFork relation) {
@@ -45,13 +52,13 @@ final class Requests {
    * The source of an attach request, with the defaults that the contract names; null when there is
    * none.
    */
-  static @Nullable SourceSettings source(AttachTimelineRequest request) {
-    return request.hasPrimary() ? source(request.getTimeline(), request.getPrimary()) : null;
+  static @Nullable SourceSettings source(TimelineId id, AttachTimelineRequest request) {
+    return request.hasPrimary() ? source(id, request.getPrimary()) : null;
   }
 
   /** The source of a detach request, likewise. */
-  static @Nullable SourceSettings source(DetachTimelineRequest request) {
-    return request.hasPrimary() ? source(request.getTimeline(), request.getPrimary()) : null;
+  static @Nullable SourceSettings source(TimelineId id, DetachTimelineRequest request) {
+    return request.hasPrimary() ? source(id, request.getPrimary()) : null;
   }
 
   /** How the timeline of an attach request is held. */
@@ -65,9 +72,9 @@ final class Requests {
         request.getGeneration(), token.isEmpty() ? null : Token.ofHash(token.toByteArray()));
   }
 
-  private static SourceSettings source(String timeline, PrimarySource primary) {
+  private static SourceSettings source(TimelineId id, PrimarySource primary) {
     return SourceSettings.of(
-        timeline,
+        id,
         primary.getHost(),
         primary.getPort(),
         primary.getUser(),

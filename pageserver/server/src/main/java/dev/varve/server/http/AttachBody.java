@@ -1,5 +1,6 @@
 package dev.varve.server.http;
 
+import dev.varve.engine.tenant.TimelineId;
 import dev.varve.server.source.SourceSettings;
 import dev.varve.server.source.SslMode;
 import org.jspecify.annotations.Nullable;
@@ -19,12 +20,12 @@ public record AttachBody(@Nullable Primary primary) {
       @Nullable String sslMode,
       @Nullable String slot) {}
 
-  @Nullable SourceSettings source(String timeline) {
+  @Nullable SourceSettings source(TimelineId id) {
     if (primary == null) {
       return null;
     }
     return SourceSettings.of(
-        timeline,
+        id,
         text(primary.host()),
         primary.port(),
         text(primary.user()),

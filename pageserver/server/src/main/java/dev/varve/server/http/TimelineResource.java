@@ -50,7 +50,7 @@ public class TimelineResource {
       @PathParam("timeline") String timeline,
       @Nullable AttachBody body) {
     TimelineId id = new TimelineId(tenant, timeline);
-    attachments.attach(id, body == null ? null : body.source(timeline), Tenure.OWN);
+    attachments.attach(id, body == null ? null : body.source(id), Tenure.OWN);
     return TimelineView.of(attachments.get(id).report());
   }
 

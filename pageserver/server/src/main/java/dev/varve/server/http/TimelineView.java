@@ -11,6 +11,7 @@ import java.util.Locale;
 public record TimelineView(
     String tenant,
     String timeline,
+    String shard,
     int generation,
     String state,
     String problem,
@@ -29,6 +30,7 @@ public record TimelineView(
     return new TimelineView(
         report.id().tenant(),
         report.id().timeline(),
+        report.id().shard().toString(),
         report.generation(),
         report.state().name().toLowerCase(Locale.ROOT),
         report.problem(),

@@ -28,7 +28,13 @@ public final class TimelineMeters implements AttachmentWatcher {
   }
 
   static Tags tags(TimelineId id) {
-    return Tags.of("tenant", id.tenant(), "timeline", id.timeline());
+    return Tags.of(
+        "tenant",
+        id.tenant(),
+        "timeline",
+        id.timeline(),
+        "shard",
+        Integer.toString(id.shard().index()));
   }
 
   /** The counters of the page cache, which all timelines share. */

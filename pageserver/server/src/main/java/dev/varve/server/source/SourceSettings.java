@@ -1,6 +1,7 @@
 package dev.varve.server.source;
 
 import dev.varve.engine.PageserverException.InvalidRequest;
+import dev.varve.engine.tenant.TimelineId;
 import java.util.regex.Pattern;
 
 /**
@@ -34,10 +35,10 @@ public record SourceSettings(
 
   /**
    * With defaults for what is empty or 0: port 5432, database {@code postgres}, a slot named after
-   * the timeline.
+   * the timeline. A shard's slot has its index behind.
    */
   public static SourceSettings of(
-      String timeline,
+      TimelineId id,
       String host,
       int port,
       String user,
@@ -52,7 +53,8 @@ public record SourceSettings(
         password,
         database.isEmpty() ? "postgres" : database,
         sslMode,
-        slot.isEmpty() ? "varve_" + timeline.replace('-', '_') : slot);
+        (slot.isEmpty() ? "varve_" + id.timeline().replace('-', '_') : slot)
+            + (id.shard().coversAll() ? "" : "_" + id.shard().index()));
   }
 
   private static void require(boolean holds, String message) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.postgres.PostgresMajor;
+import dev.varve.engine.tenant.TimelineId;
 import dev.varve.server.source.SourceException.Kind;
 import java.util.HashMap;
 import java.util.List;
@@ -124,6 +125,8 @@ final class PrimarySourceTest {
 
   private static PrimarySource source() {
     return new PrimarySource(
-        SourceSettings.of("main", "db", 0, "postgres", "", "", SslMode.DISABLE, ""), new Tls(null));
+        SourceSettings.of(
+            new TimelineId("acme", "main"), "db", 0, "postgres", "", "", SslMode.DISABLE, ""),
+        new Tls(null));
   }
 }

@@ -1,5 +1,6 @@
 package dev.varve.server.source;
 
+import dev.varve.engine.tenant.TimelineId;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -28,7 +29,14 @@ final class ScriptedPrimary implements AutoCloseable {
 
   SourceSettings settings() {
     return SourceSettings.of(
-        "main", "127.0.0.1", listener.getLocalPort(), "postgres", "", "", SslMode.DISABLE, "");
+        new TimelineId("acme", "main"),
+        "127.0.0.1",
+        listener.getLocalPort(),
+        "postgres",
+        "",
+        "",
+        SslMode.DISABLE,
+        "");
   }
 
   private void serve() {
