@@ -225,11 +225,47 @@ public final class IndexWorkloads {
         "insert into words select i, repeat('common', 30) || md5(i::text), nullif(i % 3, 0) from generate_series(1, 400) i");
     sql.add(
         "insert into words select i, left(repeat('common', 30), 180 - i) || chr(65 + i % 26) || i, i from generate_series(1, 170) i");
-    // Inner tuples, many to a page, that get node after node: they move to other pages.
+    // Inner tuples, many to a page, each below another, that get node after node: they move to
+    // other pages.
+    sql.add("create table nodes (w text)");
+    sql.add("create index nodes_w on nodes using spgist (w)");
+    String group = "chr(97 + p / 8) || chr(97 + p % 8) || ";
     sql.add(
-        "insert into words select i, chr(97 + p / 8) || chr(97 + p % 8) || chr(64 + c) || repeat('x', 200) || i, i from generate_series(0, 39) p, generate_series(1, 3) c, generate_series(1, 20) i");
+        "insert into nodes select "
+            + group
+            + "'prefix' || chr(64 + c) || repeat('x', 200) || i from generate_series(0, 39) p, generate_series(1, 3) c, generate_series(1, 20) i");
+    sql.add("insert into nodes select " + group + "'prey' from generate_series(0, 39) p");
+    for (int c = 4; c < 70; c++) {
+      sql.add(
+          "insert into nodes select "
+              + group
+              + "'prefix' || chr(64 + "
+              + c
+              + ") || p from generate_series(0, 39) p");
+      if (c % 4 == 0) {
+        sql.add("vacuum nodes");
+      }
+    }
+    // Values longer than a page, first of their nodes.
+    sql.add("insert into nodes select i || repeat('long', 5000) from generate_series(1, 5) i");
+    // The dead head of a chain whose successor does not fit the page.
+    sql.add("create table heads (g int, w text)");
+    sql.add("create index heads_w on heads using spgist (w)");
     sql.add(
-        "insert into words select p, chr(97 + p / 8) || chr(97 + p % 8) || chr(64 + c) || p, nullif(p % 2, 0) from generate_series(4, 60) c, generate_series(0, 39) p");
+        "insert into heads select g, chr(97 + g) || i || repeat('y', 60) from generate_series(1, 90) i, generate_series(0, 7) g");
+    for (int g = 0; g < 8; g++) {
+      sql.add("delete from heads where g = " + g);
+      sql.add("vacuum heads");
+      sql.add(
+          "insert into heads select g, chr(97 + g) || i || repeat('z', 60) from generate_series(1, 20) i, generate_series(0, 7) g where g <> "
+              + g);
+      sql.add(
+          "insert into heads select "
+              + g
+              + ", chr(97 + "
+              + g
+              + ") || i || repeat('z', 1500) from generate_series(0, 9) i");
+    }
     sql.add("delete from words where n % 2 = 0");
     sql.add("vacuum words");
     sql.add("insert into words select i, md5(i::text), i from generate_series(1, 2500) i");
