@@ -12,7 +12,8 @@ import java.io.IOException;
  * that made it too many. One thread.
  *
  * <p>Images are only made of pages that can be read: not before the end of the base backup, and not
- * of what was dropped or cut off.
+ * of what was dropped or cut off. Each is made of the one before it and the entries since, so that
+ * the work is in proportion to the entries, however many of them a page has.
  */
 final class ChainBounder {
   private final PageReader reader;
@@ -20,10 +21,20 @@ final class ChainBounder {
   private final int maxRecords;
   private final boolean countsBelow;
   private final Chain chain = new Chain();
+
+  /** The key's entries since its last whole page, from the oldest. */
+  private final Chain pending = new Chain();
+
   private final byte[] page = new byte[Page.SIZE];
   private final byte[] encoded = new byte[ImagePage.MAX_BYTES];
   private long key;
+  private long belowLsn;
   private long consistentLsn;
+
+  /** Length of the image in {@code encoded} that precedes the pending entries; -1 for none. */
+  private int baseLength;
+
+  private long baseLsn;
   private int records;
   private long lastLsn;
   private boolean counts;
@@ -47,7 +58,10 @@ final class ChainBounder {
    */
   void begin(long key, long belowLsn, long consistentFromLsn) {
     this.key = key;
+    this.belowLsn = belowLsn;
     this.consistentLsn = consistentFromLsn;
+    pending.clear();
+    baseLength = -1;
     records = 0;
     counts = consistentFromLsn != 0 && KeySpace.isPage(key);
     if (counts && countsBelow) {
@@ -62,10 +76,19 @@ final class ChainBounder {
     }
   }
 
-  /** An entry was written. */
-  void added(ValueKind kind, long lsn) {
-    records = kind.endsChain() ? 0 : records + 1;
+  /** An entry was written; its bytes stay as they are until {@link #end}. */
+  void added(ValueKind kind, long lsn, byte[] bytes, int offset, int length) {
     lastLsn = lsn;
+    if (kind.endsChain()) {
+      records = 0;
+      pending.clear();
+      baseLength = -1;
+    } else {
+      records++;
+    }
+    if (counts) {
+      pending.add(kind, lsn, bytes, offset, length);
+    }
   }
 
   /** All entries of the key were written. */
@@ -79,12 +102,28 @@ final class ChainBounder {
     if (Long.compareUnsigned(lastLsn, consistentLsn) < 0 || !isLive()) {
       return;
     }
-    if (reader.page(key, lastLsn, page, chain)) {
-      int length = ImagePage.encode(page, encoded);
-      out.add(
-          key, lastLsn, length == 0 ? ValueKind.ZERO_PAGE : ValueKind.IMAGE, encoded, 0, length);
-      records = 0;
+    chain.clear();
+    for (int i = pending.size() - 1; i >= 0; i--) {
+      chain.add(
+          pending.kind(i),
+          pending.lsn(i),
+          pending.bytes(i),
+          pending.offset(i),
+          pending.length(i));
     }
+    if (baseLength >= 0) {
+      chain.add(imageKind(baseLength), baseLsn, encoded, 0, baseLength);
+    }
+    reader.pageOf(key, lastLsn, chain, belowLsn, page);
+    baseLength = ImagePage.encode(page, encoded);
+    baseLsn = lastLsn;
+    out.add(key, lastLsn, imageKind(baseLength), encoded, 0, baseLength);
+    pending.clear();
+    records = 0;
+  }
+
+  private static ValueKind imageKind(int length) {
+    return length == 0 ? ValueKind.ZERO_PAGE : ValueKind.IMAGE;
   }
 
   private boolean isLive() {

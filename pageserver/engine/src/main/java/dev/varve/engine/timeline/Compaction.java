@@ -123,7 +123,12 @@ final class Compaction {
             cursor.bytes(),
             cursor.valueOffset(),
             cursor.valueLength());
-        bounder.added(cursor.kind(), cursor.lsn());
+        bounder.added(
+            cursor.kind(),
+            cursor.lsn(),
+            cursor.bytes(),
+            cursor.valueOffset(),
+            cursor.valueLength());
         source.advance();
       }
     }

@@ -163,7 +163,8 @@ final class LayerFlusher {
           bounder.beforeLsn(chain.lsn(i), out);
           out.add(
               key, chain.lsn(i), chain.kind(i), chain.bytes(i), chain.offset(i), chain.length(i));
-          bounder.added(chain.kind(i), chain.lsn(i));
+          bounder.added(
+              chain.kind(i), chain.lsn(i), chain.bytes(i), chain.offset(i), chain.length(i));
         }
         bounder.end(out);
       }

@@ -49,6 +49,20 @@ final class PageReader {
     return true;
   }
 
+  /**
+   * Fills {@code target} with the page that {@code chain} makes together with what is at or below
+   * {@code belowLsn}; the chain has the entries above that.
+   *
+   * @param lsn of the newest of them
+   * @throws PageserverException.Corrupt as {@link #page} does
+   */
+  void pageOf(long key, long lsn, Chain chain, long belowLsn, byte[] target) {
+    if (!chain.isComplete()) {
+      layers.get().collect(key, belowLsn, chain);
+    }
+    ChainReplay.replay(key, lsn, chain, target, context.get());
+  }
+
   /** How many entries a page's chain at {@code lsn} has before a whole page begins it. */
   int chainLength(long key, long lsn, Chain chain) {
     chain.clear();
