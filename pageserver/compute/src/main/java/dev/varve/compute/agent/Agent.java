@@ -9,10 +9,14 @@ import dev.varve.compute.mount.MountCounters;
 import dev.varve.compute.page.GrpcPageSource;
 import dev.varve.compute.page.PageSource;
 import dev.varve.compute.page.PageserverChannel;
+import dev.varve.compute.page.ShardedPageSource;
 import io.grpc.ManagedChannel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.IntFunction;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 
@@ -71,24 +75,39 @@ public final class Agent {
             options.group(),
             root,
             fuse);
-    ManagedChannel channel = PageserverChannel.open(options.server());
+    Map<String, ManagedChannel> channels = new HashMap<>();
+    IntFunction<ManagedChannel> channelTo =
+        shard ->
+            channels.computeIfAbsent(
+                PageserverChannel.address(options.server(), shard), PageserverChannel::open);
     try {
-      return run(options, wanted, channel, start);
+      return run(options, wanted, channelTo, start);
     } finally {
-      channel.shutdownNow();
+      channels.values().forEach(ManagedChannel::shutdownNow);
     }
   }
 
   private static int run(
-      AgentOptions options, VolumeOptions wanted, ManagedChannel channel, long start)
+      AgentOptions options, VolumeOptions wanted, IntFunction<ManagedChannel> channelTo, long start)
       throws IOException, InterruptedException {
     Volume volume =
         Volume.prepare(
             wanted,
-            () -> GrpcImage.request(channel, options.timeline(), options.lsn(), IMAGE_LIMIT));
+            () ->
+                GrpcImage.request(
+                    channelTo.apply(0), options.timeline(), options.lsn(), IMAGE_LIMIT));
     long imaged = System.nanoTime();
     try (PageSource pages =
-        new GrpcPageSource(channel, options.timeline(), volume.header().getLsn(), PAGE_LIMIT)) {
+        ShardedPageSource.of(
+            volume.header(),
+            options.timeline(),
+            (shard, timeline) ->
+                new GrpcPageSource(
+                    channelTo.apply(shard),
+                    timeline,
+                    volume.header().getLsn(),
+                    PAGE_LIMIT,
+                    channelTo.apply(shard)::enterIdle))) {
       volume.open(pages);
       long mounted = System.nanoTime();
       ServerSettings.write(

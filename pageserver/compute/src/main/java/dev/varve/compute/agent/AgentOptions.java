@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The command line. Parsed by hand: an option library costs a tenth of the whole start.
  *
- * @param server {@code host:port} of the pageserver
+ * @param server {@code host:port} of the pageserver, or a pattern of its shards' addresses
  * @param lsn 0 for the newest
  * @param user who runs PostgreSQL
  */
@@ -30,8 +30,8 @@ record AgentOptions(
       """
       Starts stock PostgreSQL on a timeline of a pageserver.
 
-        --server HOST:PORT    the pageserver
-        --timeline NAME       the timeline
+        --server HOST:PORT    the pageserver; {shard} in it stands for the number of a shard, where they are on several
+        --timeline NAME       the timeline, as TENANT/TIMELINE
         --lsn X/Y             start at this LSN instead of the newest; a restart keeps its own
         --directory DIR       everything local; must not exist, be empty, or be a cleanly stopped compute's
         --postgres BIN_DIR    the directory that holds the program postgres, of the timeline's major version

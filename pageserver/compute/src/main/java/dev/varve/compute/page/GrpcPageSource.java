@@ -24,19 +24,21 @@ import org.jspecify.annotations.Nullable;
 /**
  * Pages over the pageserver's contract. Reads that somebody waits for and reads ahead go over
  * different streams, so that a small answer never waits behind a large one. UNAVAILABLE and its
- * like are tried again with growing pauses until the time limit; every other status is final.
+ * like are tried again with growing pauses until the time limit; so is ABORTED, over a new
+ * connection, since the timeline is on another pageserver then. Every other status is final.
  * Closing ends what is under way with an error.
  */
 public final class GrpcPageSource implements PageSource {
   private static final int FOREGROUND_STREAMS = 4;
   private static final int AHEAD_STREAMS = 2;
   private static final long FIRST_PAUSE_MILLIS = 10;
-  private static final long LONGEST_PAUSE_MILLIS = 1000;
+  private static final long LONGEST_PAUSE_MILLIS = 250;
 
   private final PageServiceGrpc.PageServiceBlockingStub blocking;
   private final String timeline;
   private final long lsn;
   private final Duration limit;
+  private final Runnable reconnect;
   private final List<PageStream> foreground = new ArrayList<>();
   private final List<PageStream> ahead = new ArrayList<>();
   private final Context.CancellableContext life = Context.ROOT.withCancellation();
@@ -46,8 +48,11 @@ public final class GrpcPageSource implements PageSource {
    * @param channel the caller's, who closes it after this source
    * @param lsn of the image; every read is at it
    * @param limit of one call, with all its retries
+   * @param reconnect makes the channel look again where the pageserver is
    */
-  public GrpcPageSource(Channel channel, String timeline, long lsn, Duration limit) {
+  public GrpcPageSource(
+      Channel channel, String timeline, long lsn, Duration limit, Runnable reconnect) {
+    this.reconnect = reconnect;
     this.timeline = timeline;
     this.lsn = lsn;
     this.limit = limit;
@@ -183,6 +188,9 @@ public final class GrpcPageSource implements PageSource {
             throw new PageSourceException(what.get() + " failed: " + e.getStatus(), e);
           }
           last = e;
+          if (e.getStatus().getCode() == Status.Code.ABORTED) {
+            moved();
+          }
         } catch (TimeoutException e) {
           continue;
         } catch (InterruptedException e) {
@@ -201,6 +209,13 @@ public final class GrpcPageSource implements PageSource {
         Thread.currentThread().interrupt();
       }
     }
+  }
+
+  /** The pageserver that answers has the timeline no longer. */
+  private void moved() {
+    reconnect.run();
+    foreground.forEach(stream -> stream.reset("the timeline has moved"));
+    ahead.forEach(stream -> stream.reset("the timeline has moved"));
   }
 
   private static boolean retryable(Status.Code code) {

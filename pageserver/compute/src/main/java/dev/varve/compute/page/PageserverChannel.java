@@ -38,6 +38,16 @@ public final class PageserverChannel {
   }
 
   /**
+   * The address of a shard.
+   *
+   * @param pattern {@code host:port}, with {@code {shard}} where the shard's number belongs;
+   *     without it all shards are at one address
+   */
+  public static String address(String pattern, int shard) {
+    return pattern.replace("{shard}", Integer.toString(shard));
+  }
+
+  /**
    * @param address {@code host:port}
    */
   public static ManagedChannel open(String address) {

@@ -256,18 +256,34 @@ public final class Attachments implements AutoCloseable {
   }
 
   /**
-   * The attachment of this timeline, for a reader.
+   * The attachment of this timeline, for a reader. One who names no shard of a sharded timeline
+   * gets the first: sizes, lists and images are the same on all.
    *
    * @param token what the reader showed; null: nothing
    * @throws PageserverException.NotHere when it is not attached to this pageserver
    */
   public Attachment get(TimelineId id, @Nullable Token token) {
     Attachment attachment = byId.get(id);
+    if (attachment == null && id.shard().coversAll()) {
+      attachment = firstShard(id);
+    }
     if (attachment == null) {
       throw new PageserverException.NotHere(id + " is not attached to this pageserver");
     }
     attachment.requireToken(token);
     return attachment;
+  }
+
+  private @Nullable Attachment firstShard(TimelineId whole) {
+    for (Attachment one : byId.values()) {
+      TimelineId id = one.id();
+      if (id.shard().index() == 0
+          && id.timeline().equals(whole.timeline())
+          && id.tenant().equals(whole.tenant())) {
+        return one;
+      }
+    }
+    return null;
   }
 
   /** All, by name. */

@@ -1,0 +1,77 @@
+package dev.varve.compute.page;
+
+import dev.varve.api.v1.ThinImageHeader;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Pages of a sharded timeline: each run goes to the shard that keeps it, cut at the ends of
+ * stripes. Lists are the same on every shard and come from the first.
+ */
+public final class ShardedPageSource implements PageSource {
+  private final ShardLayout layout;
+  private final List<PageSource> shards;
+
+  ShardedPageSource(ShardLayout layout, List<PageSource> shards) {
+    this.layout = layout;
+    this.shards = List.copyOf(shards);
+  }
+
+  /** The source of one shard. */
+  public interface Shards {
+    /**
+     * @param index of the shard, from 0
+     * @param timeline the name that its reads give the timeline
+     */
+    PageSource open(int index, String timeline);
+  }
+
+  /**
+   * The pages that an image was made for.
+   *
+   * @param timeline {@code tenant/timeline}
+   */
+  public static PageSource of(ThinImageHeader header, String timeline, Shards shards) {
+    ShardLayout layout =
+        header.getShardCount() <= 1
+            ? ShardLayout.WHOLE
+            : new ShardLayout(header.getShardCount(), header.getStripeBlocks());
+    if (layout.count() == 1) {
+      return shards.open(0, timeline);
+    }
+    List<PageSource> opened = new ArrayList<>();
+    for (int i = 0; i < layout.count(); i++) {
+      opened.add(shards.open(i, layout.timeline(timeline, i)));
+    }
+    return new ShardedPageSource(layout, opened);
+  }
+
+  @Override
+  public ByteBuffer readPages(RelationFork fork, long firstBlock, int count, boolean ahead)
+      throws PageSourceException {
+    int first = layout.inStripe(firstBlock, count);
+    if (first == count) {
+      return shards.get(layout.shardOf(fork, firstBlock)).readPages(fork, firstBlock, count, ahead);
+    }
+    ByteBuffer pages = ByteBuffer.allocate(count * PAGE_BYTES);
+    int done = 0;
+    while (done < count) {
+      long block = firstBlock + done;
+      int run = layout.inStripe(block, count - done);
+      pages.put(shards.get(layout.shardOf(fork, block)).readPages(fork, block, run, ahead));
+      done += run;
+    }
+    return pages.flip();
+  }
+
+  @Override
+  public List<RelationSize> listRelations(int tablespace, int database) throws PageSourceException {
+    return shards.getFirst().listRelations(tablespace, database);
+  }
+
+  @Override
+  public void close() {
+    shards.forEach(PageSource::close);
+  }
+}

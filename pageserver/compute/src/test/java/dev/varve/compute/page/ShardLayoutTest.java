@@ -1,0 +1,33 @@
+package dev.varve.compute.page;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** The examples of {@code docs/formats/sharding.md}, by which pageservers are tested as well. */
+final class ShardLayoutTest {
+  @Test
+  void dealsOutAsTheFormatSays() throws Exception {
+    ShardLayout layout = new ShardLayout(4, 2048);
+    List<String> rows =
+        Files.readAllLines(Path.of("../../docs/formats/sharding.md")).stream()
+            .filter(line -> line.matches("(\\| [0-9]+ ){4}\\|"))
+            .toList();
+    assertEquals(6, rows.size());
+    for (String row : rows) {
+      String[] cells = row.split("[| ]+");
+      RelationFork fork =
+          new RelationFork(1663, 5, Integer.parseUnsignedInt(cells[1]), Integer.parseInt(cells[2]));
+      assertEquals(Integer.parseInt(cells[4]), layout.shardOf(fork, Long.parseLong(cells[3])), row);
+    }
+  }
+
+  @Test
+  void namesShardsAsPageserversDo() {
+    assertEquals("t/l/1-of-4-by-2048", new ShardLayout(4, 2048).timeline("t/l", 1));
+    assertEquals("t/l", ShardLayout.WHOLE.timeline("t/l", 0));
+  }
+}
