@@ -102,7 +102,7 @@ public final class LocalRun {
 
     PageserverProcess pageserver =
         PageserverProcess.start(
-            application, store, local, home.resolve("pageserver.log"), grpcPort, httpPort);
+            application, store, local, home.resolve("pageserver.log"), grpcPort, httpPort, "");
     try {
       step("attach: base backup, and WAL up to its end");
       long attachStart = System.nanoTime();
@@ -166,7 +166,7 @@ public final class LocalRun {
       long restartStart = System.nanoTime();
       pageserver =
           PageserverProcess.start(
-              application, store, local, home.resolve("pageserver.log"), grpcPort, httpPort);
+              application, store, local, home.resolve("pageserver.log"), grpcPort, httpPort, "");
       pageserver.attach(primary.port());
       pageserver.awaitStatus(
           "attach", current -> current.getState() == TimelineState.TIMELINE_STATE_ACTIVE);

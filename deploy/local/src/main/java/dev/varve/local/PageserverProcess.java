@@ -26,12 +26,14 @@ final class PageserverProcess {
 
   private final ChildProcess process;
   private final int port;
+  private final String shard;
   private final ManagedChannel channel;
   private final ManagementServiceGrpc.ManagementServiceBlockingStub management;
 
-  private PageserverProcess(ChildProcess process, int port) {
+  private PageserverProcess(ChildProcess process, int port, String shard) {
     this.process = process;
     this.port = port;
+    this.shard = shard;
     this.channel = ManagedChannelBuilder.forAddress("127.0.0.1", port).usePlaintext().build();
     this.management = ManagementServiceGrpc.newBlockingStub(channel);
   }
@@ -40,9 +42,10 @@ final class PageserverProcess {
    * Starts it and waits until it answers.
    *
    * @param local for attachments and the cache of layers
+   * @param shard what it is to keep, such as {@code 0-of-2-by-2048}; empty: everything
    */
   static PageserverProcess start(
-      Path application, String store, Path local, Path log, int port, int httpPort)
+      Path application, String store, Path local, Path log, int port, int httpPort, String shard)
       throws IOException, InterruptedException {
     List<String> command =
         new ArrayList<>(
@@ -59,7 +62,7 @@ final class PageserverProcess {
                 "-jar",
                 application.toString()));
     ChildProcess process = ChildProcess.start("the pageserver", log, Map.of(), command);
-    PageserverProcess started = new PageserverProcess(process, port);
+    PageserverProcess started = new PageserverProcess(process, port, shard);
     started.await(
         "the pageserver",
         START_TIMEOUT,
@@ -106,6 +109,7 @@ final class PageserverProcess {
         AttachTimelineRequest.newBuilder()
             .setTenant(TENANT)
             .setTimeline(TIMELINE)
+            .setShard(shard)
             .setPrimary(
                 PrimarySource.newBuilder()
                     .setHost("127.0.0.1")
@@ -117,7 +121,11 @@ final class PageserverProcess {
 
   TimelineStatus status() {
     return management.getTimeline(
-        GetTimelineRequest.newBuilder().setTenant(TENANT).setTimeline(TIMELINE).build());
+        GetTimelineRequest.newBuilder()
+            .setTenant(TENANT)
+            .setTimeline(TIMELINE)
+            .setShard(shard)
+            .build());
   }
 
   /** Waits until the timeline's status is as wanted. */

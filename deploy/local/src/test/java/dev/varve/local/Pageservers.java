@@ -5,32 +5,50 @@ import dev.varve.api.v1.TimelineStatus;
 import dev.varve.testkit.PostgresServer;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 
 /**
  * One pageserver after another on the same ports, with the same object store; at most one runs.
  *
  * @param home of the store, of the local files and of logs
+ * @param shard what they keep; empty: everything
  */
-record Pageservers(Path root, Path home, int port, int httpPort) {
+record Pageservers(Path root, Path home, int port, int httpPort, String shard) {
   static Pageservers create() throws IOException {
     Path root = Path.of("").toAbsolutePath().resolve("../..").normalize();
     return new Pageservers(
-        root, PostgresServer.temporaryDirectory(), LocalRun.freePort(), LocalRun.freePort());
+        root, PostgresServer.temporaryDirectory(), LocalRun.freePort(), LocalRun.freePort(), "");
+  }
+
+  /** Two for the shards of a timeline, at ports that differ in the last digit only: 0 and 1. */
+  static List<Pageservers> twoShards(int stripeBlocks) throws IOException {
+    Pageservers some = create();
+    int base = LocalRun.freePort() / 10 * 10;
+    return List.of(
+        new Pageservers(
+            some.root, some.home, base, LocalRun.freePort(), "0-of-2-by-" + stripeBlocks),
+        new Pageservers(
+            some.root, some.home, base + 1, LocalRun.freePort(), "1-of-2-by-" + stripeBlocks));
   }
 
   PageserverProcess start() throws IOException, InterruptedException {
     return PageserverProcess.start(
         root.resolve("pageserver/server/target/quarkus-app/quarkus-run.jar"),
         "directory:" + home.resolve("objects"),
-        home.resolve("pageserver"),
-        home.resolve("pageserver.log"),
+        local(),
+        home.resolve("pageserver" + port + ".log"),
         port,
-        httpPort);
+        httpPort,
+        shard);
   }
 
   /** Removes the local files of a pageserver that has ended. */
   void wipe() {
-    PostgresServer.deleteTree(home.resolve("pageserver"));
+    PostgresServer.deleteTree(local());
+  }
+
+  private Path local() {
+    return home.resolve("pageserver" + port);
   }
 
   /** Starts the agent on a mount at an LSN; the directory's name is new in {@code home}. */
@@ -38,7 +56,7 @@ record Pageservers(Path root, Path home, int port, int httpPort) {
     return ComputeProcess.start(
         root,
         Options.parse(new String[] {"--major", Integer.toString(major)}),
-        "127.0.0.1:" + port,
+        "127.0.0.1:" + (shard.isEmpty() ? port : port / 10 + "{shard}"),
         lsn,
         home.resolve(directory),
         LocalRun.freePort());

@@ -22,6 +22,9 @@ public record ShardLayout(int count, int stripeBlocks) {
    * @param block unsigned 32 bits
    */
   public int shardOf(RelationFork fork, long block) {
+    if (fork.database() == 0) {
+      return 0;
+    }
     long mixed =
         (Integer.toUnsignedLong(fork.relation()) << 32 | block / stripeBlocks)
             + fork.fork() * 0x9E3779B97F4A7C15L;

@@ -14,14 +14,18 @@ final class ShardLayoutTest {
     ShardLayout layout = new ShardLayout(4, 2048);
     List<String> rows =
         Files.readAllLines(Path.of("../../docs/formats/sharding.md")).stream()
-            .filter(line -> line.matches("(\\| [0-9]+ ){4}\\|"))
+            .filter(line -> line.matches("(\\| [0-9]+ ){5}\\|"))
             .toList();
-    assertEquals(6, rows.size());
+    assertEquals(7, rows.size());
     for (String row : rows) {
       String[] cells = row.split("[| ]+");
       RelationFork fork =
-          new RelationFork(1663, 5, Integer.parseUnsignedInt(cells[1]), Integer.parseInt(cells[2]));
-      assertEquals(Integer.parseInt(cells[4]), layout.shardOf(fork, Long.parseLong(cells[3])), row);
+          new RelationFork(
+              1663,
+              Integer.parseInt(cells[1]),
+              Integer.parseUnsignedInt(cells[2]),
+              Integer.parseInt(cells[3]));
+      assertEquals(Integer.parseInt(cells[5]), layout.shardOf(fork, Long.parseLong(cells[4])), row);
     }
   }
 

@@ -162,7 +162,7 @@ public final class BaseBackupImport implements AutoCloseable {
     int blocks = (int) (length / Page.SIZE);
     for (int i = 0; i < blocks; i++) {
       readPage(locator + "." + segment.segment(), in);
-      if (shard.owns(locator.relationNumber(), segment.fork(), first + i)) {
+      if (shard.owns(locator.databaseOid(), locator.relationNumber(), segment.fork(), first + i)) {
         relationPages.page(KeySpace.key(id, first + i), page);
       }
     }

@@ -10,9 +10,10 @@ import java.util.regex.Pattern;
  *
  * <p>The shard of a block: with {@code x = relationNumber << 32 | block / stripeBlocks}, all
  * unsigned, plus {@code fork × 0x9E3779B97F4A7C15}, and SplitMix64's finaliser of it (Steele, Lea,
- * Flood, 2014), the remainder of the unsigned result by {@code count}. Tablespace and database are
- * left out, so that a copied database's pages are where those of its template are. Readers route by
- * the same function.
+ * Flood, 2014), the remainder of the unsigned result by {@code count}. Shared catalogs (database 0)
+ * are on shard 0, which makes thin images of them. Otherwise tablespace and database are left out,
+ * so that a copied database's pages are where those of its template are. Readers route by the same
+ * function.
  *
  * @param index from 0
  * @param count 1 to 256; 1 is the whole timeline
@@ -64,12 +65,15 @@ public record Shard(int index, int count, int stripeBlocks) {
   }
 
   /** Whether this shard keeps the block; all arguments unsigned. */
-  public boolean owns(int relationNumber, int fork, int block) {
-    return count == 1 || indexOf(relationNumber, fork, block) == index;
+  public boolean owns(int databaseOid, int relationNumber, int fork, int block) {
+    return count == 1 || indexOf(databaseOid, relationNumber, fork, block) == index;
   }
 
   /** Which shard keeps the block. */
-  public int indexOf(int relationNumber, int fork, int block) {
+  public int indexOf(int databaseOid, int relationNumber, int fork, int block) {
+    if (databaseOid == 0) {
+      return 0;
+    }
     long x =
         (Integer.toUnsignedLong(relationNumber) << 32
                 | Integer.toUnsignedLong(block) / stripeBlocks)

@@ -376,7 +376,7 @@ public final class Timeline implements AutoCloseable {
   }
 
   private void requireOwned(RelFileLocator relation, int fork, int block) {
-    if (!shard.owns(relation.relationNumber(), fork, block)) {
+    if (!shard.owns(relation.databaseOid(), relation.relationNumber(), fork, block)) {
       throw new PageserverException.NotHere(
           name
               + " does not keep block "
@@ -386,7 +386,7 @@ public final class Timeline implements AutoCloseable {
               + " of "
               + relation
               + "; shard "
-              + shard.indexOf(relation.relationNumber(), fork, block)
+              + shard.indexOf(relation.databaseOid(), relation.relationNumber(), fork, block)
               + " does");
     }
   }

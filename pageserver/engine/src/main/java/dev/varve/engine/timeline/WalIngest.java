@@ -8,6 +8,7 @@ import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.CheckPoint;
 import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.Page;
+import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.redo.ClusterEffects;
 import dev.varve.engine.redo.Redo;
 import dev.varve.engine.redo.RedoContext;
@@ -113,7 +114,8 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
             record.blockRelation[id],
             record.blockFork[id]);
     int block = record.blockNumber[id];
-    boolean owned = shard.owns(record.blockRelation[id], record.blockFork[id], block);
+    boolean owned =
+        shard.owns(record.blockDatabase[id], record.blockRelation[id], record.blockFork[id], block);
     boolean image = record.blockImageApplies[id];
     extendTo(relationId, block, !image && !record.willInit(id));
     if (!owned) {
@@ -180,9 +182,12 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   }
 
   private boolean owns(int relationId, int block) {
-    return shard.coversAll()
-        || shard.owns(
-            dictionary.locator(relationId).relationNumber(), dictionary.fork(relationId), block);
+    if (shard.coversAll()) {
+      return true;
+    }
+    RelFileLocator locator = dictionary.locator(relationId);
+    return shard.owns(
+        locator.databaseOid(), locator.relationNumber(), dictionary.fork(relationId), block);
   }
 
   // ClusterState.Journal
@@ -322,12 +327,12 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
     if (extend) {
       int id = relationId(tablespaceOid, databaseOid, relationNumber, fork);
       extendTo(id, block, true);
-      if (shard.owns(relationNumber, fork, block)) {
+      if (shard.owns(databaseOid, relationNumber, fork, block)) {
         layer.put(KeySpace.key(id, block), lsn, ValueKind.DERIVED, op, offset, length);
       }
       return;
     }
-    if (!shard.owns(relationNumber, fork, block)) {
+    if (!shard.owns(databaseOid, relationNumber, fork, block)) {
       return;
     }
     int id = dictionary.find(tablespaceOid, databaseOid, relationNumber, fork);

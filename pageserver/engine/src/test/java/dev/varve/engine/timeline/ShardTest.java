@@ -20,13 +20,13 @@ final class ShardTest {
     Shard shard = new Shard(0, 4, 2048);
     List<String> rows =
         Files.readAllLines(Path.of("../../docs/formats/sharding.md")).stream()
-            .filter(line -> line.matches("(\\| [0-9]+ ){4}\\|"))
+            .filter(line -> line.matches("(\\| [0-9]+ ){5}\\|"))
             .toList();
-    assertEquals(6, rows.size());
+    assertEquals(7, rows.size());
     for (String row : rows) {
       int[] cells =
           Stream.of(row.substring(2).split("[| ]+")).mapToInt(Integer::parseUnsignedInt).toArray();
-      assertEquals(cells[3], shard.indexOf(cells[0], cells[1], cells[2]), row);
+      assertEquals(cells[4], shard.indexOf(cells[0], cells[1], cells[2], cells[3]), row);
     }
   }
 
@@ -35,9 +35,9 @@ final class ShardTest {
     Shard shard = new Shard(0, 3, 16);
     int[] stripes = new int[3];
     for (int stripe = 0; stripe < 3000; stripe++) {
-      int first = shard.indexOf(20000, 0, stripe * 16);
+      int first = shard.indexOf(5, 20000, 0, stripe * 16);
       for (int block = 1; block < 16; block++) {
-        assertEquals(first, shard.indexOf(20000, 0, stripe * 16 + block));
+        assertEquals(first, shard.indexOf(5, 20000, 0, stripe * 16 + block));
       }
       stripes[first]++;
     }
@@ -49,7 +49,7 @@ final class ShardTest {
     for (int block = 0; block < 100_000; block += 997) {
       int owners = 0;
       for (int index = 0; index < 5; index++) {
-        if (new Shard(index, 5, 100).owns(1259, 0, block)) {
+        if (new Shard(index, 5, 100).owns(5, 1259, 0, block)) {
           owners++;
         }
       }

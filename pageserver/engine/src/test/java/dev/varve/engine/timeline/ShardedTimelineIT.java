@@ -97,7 +97,11 @@ final class ShardedTimelineIT {
       int fork = entry.sourceFork();
       for (int block = 0; block < entry.blocks(); block++) {
         whole.readPages(locator, fork, block, 1, lsn, expected, 0);
-        int owner = shards.getFirst().shard().indexOf(entry.relationNumber(), fork, block);
+        int owner =
+            shards
+                .getFirst()
+                .shard()
+                .indexOf(directory.databaseOid(), entry.relationNumber(), fork, block);
         shards.get(owner).readPages(locator, fork, block, 1, lsn, actual, 0);
         assertArrayEquals(expected, actual, locator + " fork " + fork + " block " + block);
         kept[owner]++;

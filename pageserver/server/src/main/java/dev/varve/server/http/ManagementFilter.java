@@ -2,6 +2,7 @@ package dev.varve.server.http;
 
 import dev.varve.server.attachment.Token;
 import dev.varve.server.config.ServerConfig;
+import jakarta.enterprise.inject.Instance;
 import jakarta.ws.rs.container.ContainerRequestContext;
 import jakarta.ws.rs.container.ContainerRequestFilter;
 import jakarta.ws.rs.core.HttpHeaders;
@@ -16,14 +17,16 @@ import org.jspecify.annotations.Nullable;
 public class ManagementFilter implements ContainerRequestFilter {
   private static final String SCHEME = "Bearer ";
 
-  private final @Nullable Token wanted;
+  private final Instance<ServerConfig> config;
 
-  public ManagementFilter(ServerConfig config) {
-    wanted = config.management().token().map(Token::of).orElse(null);
+  /** The configuration is not there yet when this is made, which is while the program is built. */
+  public ManagementFilter(Instance<ServerConfig> config) {
+    this.config = config;
   }
 
   @Override
   public void filter(ContainerRequestContext request) {
+    @Nullable Token wanted = config.get().management().token().map(Token::of).orElse(null);
     String value = request.getHeaderString(HttpHeaders.AUTHORIZATION);
     Token shown =
         value != null && value.startsWith(SCHEME)
