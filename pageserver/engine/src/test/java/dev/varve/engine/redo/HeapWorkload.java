@@ -432,6 +432,7 @@ final class HeapWorkload {
           "vacuum hot",
           "create index hot_n on hot (n)",
           "select nextval('counted')",
+          "select pg_create_restore_point('here')",
           "create database images",
           "create table rewritten as select i as id from generate_series(1, 500) i");
     }

@@ -44,9 +44,13 @@ final class PageReplay {
    */
   private static final long GIST_BUILD_LSN = 1;
 
+  /** In {@code xl_parameter_change}. */
+  private static final int WAL_LOG_HINTS = 24;
+
   private static final int MOST_MESSAGES = 20;
 
-  private final RedoContext context;
+  private final boolean checksums;
+  private RedoContext context;
   private final Set<Integer> rmids;
   private final Map<Key, byte[]> pages = new HashMap<>();
 
@@ -64,8 +68,9 @@ final class PageReplay {
   private int mismatchCount;
 
   /** Redoes and compares records of {@code rmids}, and of the XLOG manager in any case. */
-  PageReplay(RedoContext context, Set<Integer> rmids) {
-    this.context = context;
+  PageReplay(PostgresMajor major, boolean checksums, boolean hintsLogged, Set<Integer> rmids) {
+    this.checksums = checksums;
+    this.context = new RedoContext(major, checksums || hintsLogged);
     this.rmids = rmids;
   }
 
@@ -77,6 +82,13 @@ final class PageReplay {
   private final class PageEffects extends RecordingEffects {
     private PageEffects() {
       super(true);
+    }
+
+    /** Follows {@code wal_log_hints} of the primary, which its pages' LSNs depend on. */
+    @Override
+    public void parameterChange(byte[] bytes, int offset, int length) {
+      boolean hints = checksums || bytes[offset + WAL_LOG_HINTS] != 0;
+      context = new RedoContext(context.major(), hints);
     }
 
     @Override

@@ -8,6 +8,7 @@ import dev.varve.testkit.PostgresServer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -62,11 +63,7 @@ final class WalConsistencyHarness {
    *
    * @param settings beside what the harness sets itself; they may override it
    */
-  record Setup(PostgresMajor major, boolean checksums, Map<String, String> settings) {
-    boolean hintsLogged() {
-      return checksums || "on".equals(settings.get("wal_log_hints"));
-    }
-  }
+  record Setup(PostgresMajor major, boolean checksums, Map<String, String> settings) {}
 
   private static final int SEGMENT_SIZE = 16 << 20;
 
@@ -90,7 +87,6 @@ final class WalConsistencyHarness {
         PostgresServer.builder(setup.major().number())
             .checksums(setup.checksums())
             .setting("wal_consistency_checking", "all")
-            .setting("full_page_writes", "off")
             .setting("autovacuum", "off")
             .setting("wal_keep_size", "16GB")
             .setting("max_wal_size", "16GB")
@@ -98,6 +94,7 @@ final class WalConsistencyHarness {
             .setting("synchronous_commit", "off");
     setup.settings().forEach(builder::setting);
     try (PostgresServer server = builder.start()) {
+      fullPageWrites(server, "off");
       server.execute("postgres", "select pg_switch_wal()");
       long startLsn =
           Lsn.parse(server.query("postgres", "select pg_current_wal_insert_lsn()")) & -SEGMENT_SIZE;
@@ -105,12 +102,28 @@ final class WalConsistencyHarness {
       server.execute("postgres", "checkpoint");
       long endLsn = Lsn.parse(server.currentLsn());
       PageReplay replay =
-          new PageReplay(new RedoContext(setup.major(), setup.hintsLogged()), rmids);
+          new PageReplay(
+              setup.major(),
+              setup.checksums(),
+              "on".equals(setup.settings().get("wal_log_hints")),
+              rmids);
       read(setup.major(), server.dataDirectory().resolve("pg_wal"), startLsn, endLsn, replay);
       Report report = replay.report();
       OracleCoverage.record(setup.major(), rmids, report);
       return report;
     }
+  }
+
+  /** Switches full-page writes; returns when they are. */
+  static void fullPageWrites(PostgresServer server, String onOrOff) throws SQLException {
+    server.execute(
+        "postgres", "alter system set full_page_writes = " + onOrOff, "select pg_reload_conf()");
+    do {
+      // The checkpointer reads the configuration when it gets to it.
+      server.execute("postgres", "checkpoint");
+    } while (!server
+        .query("postgres", "select full_page_writes from pg_control_checkpoint()")
+        .equals("on".equals(onOrOff) ? "t" : "f"));
   }
 
   private static void read(
