@@ -105,11 +105,7 @@ final class ChainBounder {
     chain.clear();
     for (int i = pending.size() - 1; i >= 0; i--) {
       chain.add(
-          pending.kind(i),
-          pending.lsn(i),
-          pending.bytes(i),
-          pending.offset(i),
-          pending.length(i));
+          pending.kind(i), pending.lsn(i), pending.bytes(i), pending.offset(i), pending.length(i));
     }
     if (baseLength >= 0) {
       chain.add(imageKind(baseLength), baseLsn, encoded, 0, baseLength);
