@@ -75,7 +75,7 @@ class FidelityIT {
       case OpcodeTable.READ -> claims.add("READ " + row.key());
       case OpcodeTable.IMAGE -> claims.add("RESTORED " + row.key() + "/0");
       default -> {
-        for (String block : cell.split(" ")) {
+        for (String block : cell.split(" ", -1)) {
           claims.add("COMPARED " + row.key() + "/" + block);
         }
       }
