@@ -48,7 +48,7 @@ final class OpcodeTable {
       if (in == null) {
         throw new IOException("opcodes.txt is missing");
       }
-      for (String line : new String(in.readAllBytes(), StandardCharsets.UTF_8).split("\n")) {
+      for (String line : new String(in.readAllBytes(), StandardCharsets.UTF_8).split("\n", -1)) {
         if (!line.isBlank() && !line.startsWith("#")) {
           rows.add(row(line));
         }
