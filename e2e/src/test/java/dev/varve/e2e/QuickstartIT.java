@@ -1,0 +1,74 @@
+package dev.varve.e2e;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Runs the lines of {@code docs/quickstart.md}, but those that it marks to be skipped. */
+@EnabledIf(
+    value = "dev.varve.e2e.Kubectl#hasCluster",
+    disabledReason = "KUBECONFIG names no cluster")
+final class QuickstartIT {
+  @Test
+  void everyLineWorks(@TempDir Path directory) throws Exception {
+    copyDeploy(directory);
+    List<String> lines = lines();
+    assertTrue(lines.size() > 15, lines::toString);
+    String last = "";
+    for (String line : lines) {
+      Path output = directory.resolve("output");
+      Process process =
+          new ProcessBuilder("bash", "-c", line)
+              .directory(directory.toFile())
+              .redirectErrorStream(true)
+              .redirectOutput(output.toFile())
+              .start();
+      int code = process.waitFor();
+      String said = Files.readString(output);
+      assertEquals(0, code, () -> line + "\n" + said);
+      if (line.contains("select count(*)")) {
+        last = said;
+      }
+    }
+    assertTrue(last.contains("100000"), last);
+  }
+
+  /** The manifests, with the names that this cluster knows the official image by. */
+  private static void copyDeploy(Path directory) throws IOException {
+    Path deploy = Path.of("../deploy");
+    for (String part : List.of("base", "overlays", "examples")) {
+      try (Stream<Path> files = Files.walk(deploy.resolve(part))) {
+        for (Path file : files.filter(Files::isRegularFile).toList()) {
+          Path copy = directory.resolve("deploy").resolve(deploy.relativize(file));
+          Files.createDirectories(copy.getParent());
+          Files.writeString(
+              copy,
+              Files.readString(file)
+                  .replaceAll("(?m)image: postgres:17$", "image: " + Shop.POSTGRES));
+        }
+      }
+    }
+  }
+
+  private static List<String> lines() throws IOException {
+    List<String> lines = new ArrayList<>();
+    boolean inside = false;
+    for (String line : Files.readAllLines(Path.of("../docs/quickstart.md"))) {
+      if (line.startsWith("```")) {
+        inside = line.equals("```sh");
+      } else if (inside) {
+        lines.add(line);
+      }
+    }
+    return lines;
+  }
+}
