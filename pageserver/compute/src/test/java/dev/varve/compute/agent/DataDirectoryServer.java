@@ -15,7 +15,12 @@ import dev.varve.api.v1.RelationEntry;
 import dev.varve.api.v1.RelationFork;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
+import io.grpc.Metadata;
 import io.grpc.Server;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import io.grpc.Status;
 import io.grpc.netty.NettyServerBuilder;
 import io.grpc.stub.StreamObserver;
 import java.io.ByteArrayOutputStream;
@@ -36,25 +41,37 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The page service over the data directory of a PostgreSQL that was shut down: its relation files
  * are the pages, all else the image.
  */
-final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBase
+public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBase
     implements AutoCloseable {
   private static final Pattern RELATION = Pattern.compile("(\\d+)(_fsm|_vm|_init)?(\\.(\\d+))?");
   private static final int PAGE = 8192;
-  static final long LSN = 0x1234568;
+  public static final long LSN = 0x1234568;
 
   private final Path data;
   private final int major;
   private final Server server;
   private final Map<Path, FileChannel> channels = new ConcurrentHashMap<>();
-  final AtomicLong pages = new AtomicLong();
-  volatile boolean failing;
+  public final AtomicLong pages = new AtomicLong();
 
-  DataDirectoryServer(Path data, int major) throws IOException {
+  /** Reads fail while it is set. */
+  public volatile boolean failing;
+
+  /** The only timeline that there is; null: every one. */
+  public volatile @Nullable String timeline;
+
+  /** Images are kept waiting so long. */
+  public volatile long imageDelayMillis;
+
+  /** What callers must carry; null: nothing. */
+  public volatile @Nullable String token;
+
+  public DataDirectoryServer(Path data, int major) throws IOException {
     this.data = data;
     this.major = major;
     this.server =
@@ -62,11 +79,28 @@ final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBase
             .directExecutor()
             .flowControlWindow(8 << 20)
             .addService(this)
+            .intercept(new TokenCheck())
             .build()
             .start();
   }
 
-  String address() {
+  private final class TokenCheck implements ServerInterceptor {
+    private static final Metadata.Key<String> AUTHORIZATION =
+        Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+
+    @Override
+    public <Q, A> ServerCall.Listener<Q> interceptCall(
+        ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
+      String wanted = token;
+      if (wanted != null && !("Bearer " + wanted).equals(headers.get(AUTHORIZATION))) {
+        call.close(Status.UNAUTHENTICATED.withDescription("no such token"), new Metadata());
+        return new ServerCall.Listener<>() {};
+      }
+      return next.startCall(call, headers);
+    }
+  }
+
+  public String address() {
     return "127.0.0.1:" + server.getPort();
   }
 
@@ -196,6 +230,21 @@ final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBase
 
   @Override
   public void getThinImage(GetThinImageRequest request, StreamObserver<GetThinImageResponse> out) {
+    if (imageDelayMillis > 0) {
+      try {
+        Thread.sleep(imageDelayMillis);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+    String wanted = timeline;
+    if (wanted != null && !wanted.equals(request.getTimeline())) {
+      out.onError(
+          Status.NOT_FOUND
+              .withDescription("no timeline " + request.getTimeline())
+              .asRuntimeException());
+      return;
+    }
     try {
       ThinImageHeader.Builder header =
           ThinImageHeader.newBuilder()

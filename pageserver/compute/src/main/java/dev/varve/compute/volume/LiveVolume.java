@@ -1,0 +1,175 @@
+package dev.varve.compute.volume;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import dev.varve.compute.agent.Volume;
+import dev.varve.compute.agent.VolumeOptions;
+import dev.varve.compute.fuse.FuseMountException;
+import dev.varve.compute.fuse.FuseOptions;
+import dev.varve.compute.image.ComputeDirectory;
+import dev.varve.compute.image.GrpcImage;
+import dev.varve.compute.image.ServerSettings;
+import dev.varve.compute.page.GrpcPageSource;
+import dev.varve.compute.page.PageSource;
+import dev.varve.compute.page.PageserverChannel;
+import io.grpc.Channel;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A volume that this agent serves: laid out, mounted, its pages coming over a shared connection.
+ */
+final class LiveVolume {
+  private static final Duration IMAGE_LIMIT = Duration.ofSeconds(60);
+  private static final Duration PAGE_LIMIT = Duration.ofSeconds(30);
+  private static final int PORT = 5432;
+
+  /** Where the official image keeps its Unix socket. */
+  private static final Path SOCKETS = Path.of("/var/run/postgresql");
+
+  private final Path target;
+  private final Volume volume;
+  private final PageSource pages;
+  private final PageserverChannels.Lease lease;
+
+  private LiveVolume(Path target, Volume volume, PageSource pages, PageserverChannels.Lease lease) {
+    this.target = target;
+    this.volume = volume;
+    this.pages = pages;
+    this.lease = lease;
+  }
+
+  /**
+   * Lays out and mounts. Leaves files and mounts behind when it fails: the caller cleans up.
+   *
+   * @param local directory for everything that PostgreSQL does not see; absent
+   * @param address the pageserver's
+   * @param timeline as the pageserver knows it, tenant included
+   */
+  static LiveVolume open(
+      VolumeRequest request,
+      Path local,
+      String timeline,
+      PageserverChannels channels,
+      String address,
+      FuseOptions fuse)
+      throws IOException {
+    PageserverChannels.Lease lease = channels.lease(address);
+    @Nullable PageSource pages = null;
+    try {
+      Channel channel = PageserverChannel.withToken(lease.channel(), request.token());
+      VolumeOptions wanted =
+          new VolumeOptions(
+              new ComputeDirectory(local, request.target(), true),
+              timeline,
+              request.lsn(),
+              false,
+              request.owner(),
+              request.group(),
+              true,
+              fuse);
+      Volume volume =
+          Volume.prepare(
+              wanted, () -> GrpcImage.request(channel, timeline, request.lsn(), IMAGE_LIMIT));
+      pages = new GrpcPageSource(channel, timeline, volume.header().getLsn(), PAGE_LIMIT);
+      volume.open(pages);
+      LiveVolume live = new LiveVolume(request.target(), volume, pages, lease);
+      try {
+        Map<String, String> settings = new LinkedHashMap<>();
+        settings.put("listen_addresses", "*");
+        settings.putAll(request.settings());
+        ServerSettings.write(volume.layout(), request.target(), SOCKETS, PORT, settings);
+        return live;
+      } catch (IOException e) {
+        live.discard();
+        throw e;
+      }
+    } catch (IOException | RuntimeException e) {
+      if (pages != null) {
+        pages.close();
+      }
+      lease.close();
+      if (e instanceof IOException io) {
+        throw explained(io, request, address);
+      }
+      throw e;
+    }
+  }
+
+  /** The failure as the person who reads the pod's events needs it. */
+  private static IOException explained(IOException failure, VolumeRequest request, String address) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof StatusRuntimeException refused) {
+        return refused(refused.getStatus(), request, address, failure);
+      }
+    }
+    if (failure instanceof FuseMountException) {
+      return new VolumeException(
+          Status.Code.INTERNAL, "the node cannot mount: " + failure.getMessage(), failure);
+    }
+    if (failure instanceof InvalidProtocolBufferException) {
+      return new VolumeException(Status.Code.INTERNAL, "a damaged image came", failure);
+    }
+    return failure;
+  }
+
+  private static VolumeException refused(
+      Status status, VolumeRequest request, String address, IOException failure) {
+    String timeline =
+        "timeline '" + request.timeline() + "' in namespace '" + request.pod().namespace() + "'";
+    String look =
+        "; 'kubectl -n "
+            + request.pod().namespace()
+            + " describe timeline "
+            + request.timeline()
+            + "' tells its state";
+    String said = " (the pageserver at " + address + " said: " + status.getDescription() + ")";
+    return switch (status.getCode()) {
+      case UNAUTHENTICATED, PERMISSION_DENIED ->
+          new VolumeException(
+              status.getCode(),
+              (request.token() == null ? "no token was given for " : "the token is not one for ")
+                  + timeline
+                  + ": let nodePublishSecretRef of the volume name the token secret of its tenant"
+                  + said,
+              failure);
+      case NOT_FOUND ->
+          new VolumeException(
+              Status.Code.NOT_FOUND,
+              timeline + " is not served: create it, or correct its name or tenant" + look + said,
+              failure);
+      case UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED ->
+          new VolumeException(
+              Status.Code.UNAVAILABLE,
+              "no answer for " + timeline + ", it is tried again" + look + said,
+              failure);
+      default ->
+          new VolumeException(
+              status.getCode(), timeline + " cannot be started from" + look + said, failure);
+    };
+  }
+
+  Path target() {
+    return target;
+  }
+
+  /** What makes the volume unusable; null while all is well. */
+  @Nullable String trouble() {
+    return volume.trouble();
+  }
+
+  /** Takes the mounts away, ends its threads and streams; the files stay for the caller. */
+  void discard() throws IOException {
+    pages.close();
+    try {
+      volume.discard();
+    } finally {
+      lease.close();
+    }
+  }
+}

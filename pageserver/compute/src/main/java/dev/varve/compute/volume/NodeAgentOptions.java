@@ -1,0 +1,93 @@
+package dev.varve.compute.volume;
+
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The command line of the node agent.
+ *
+ * @param node the node's name in Kubernetes
+ * @param kubelet the kubelet's directory, at the same path as on the host
+ * @param pageserver {@code host:port}, with {timeline} and {namespace} to be replaced
+ * @param workers threads of one volume's mount
+ * @param kubernetes null: as a pod is told
+ */
+record NodeAgentOptions(
+    String node, Path kubelet, String pageserver, int workers, @Nullable URI kubernetes) {
+  static final String USAGE =
+      """
+      Serves database volumes to the pods of this node, as the CSI driver varve.dev.
+
+        --node NAME               the node's name in Kubernetes
+        --kubelet-directory DIR   default /var/lib/kubelet
+        --pageserver HOST:PORT    default varve-{timeline}.{namespace}.svc:6400
+        --workers N               threads of each volume's mount, 1 to 256; default 8
+        --kubernetes URL          an API server that asks for no token; default: the one of this pod
+      """;
+
+  private static final Set<String> OPTIONS =
+      Set.of("--node", "--kubelet-directory", "--pageserver", "--workers", "--kubernetes");
+
+  /**
+   * @throws IOException naming the option that is wrong or missing
+   */
+  static NodeAgentOptions parse(String[] arguments) throws IOException {
+    Map<String, String> given = new LinkedHashMap<>();
+    for (int i = 0; i < arguments.length; i += 2) {
+      if (!OPTIONS.contains(arguments[i])) {
+        throw new IOException("unknown option " + arguments[i] + "\n\n" + USAGE);
+      }
+      if (i + 1 == arguments.length) {
+        throw new IOException(arguments[i] + " wants a value");
+      }
+      given.put(arguments[i], arguments[i + 1]);
+    }
+    String node = given.getOrDefault("--node", "");
+    if (node.isEmpty()) {
+      throw new IOException("--node is missing\n\n" + USAGE);
+    }
+    String kubernetes = given.get("--kubernetes");
+    return new NodeAgentOptions(
+        node,
+        Path.of(given.getOrDefault("--kubelet-directory", "/var/lib/kubelet"))
+            .toAbsolutePath()
+            .normalize(),
+        given.getOrDefault("--pageserver", "varve-{timeline}.{namespace}.svc:6400"),
+        workers(given.getOrDefault("--workers", "8")),
+        kubernetes == null ? null : URI.create(kubernetes));
+  }
+
+  private static int workers(String text) throws IOException {
+    try {
+      int value = Integer.parseInt(text);
+      if (value >= 1 && value <= 256) {
+        return value;
+      }
+    } catch (NumberFormatException e) {
+      // told below
+    }
+    throw new IOException("--workers wants a number from 1 to 256, not " + text);
+  }
+
+  /** The driver's own directory. */
+  Path plugin() {
+    return kubelet.resolve("plugins").resolve(IdentityService.DRIVER);
+  }
+
+  Path socket() {
+    return plugin().resolve("csi.sock");
+  }
+
+  Path registration() {
+    return kubelet.resolve("plugins_registry").resolve(IdentityService.DRIVER + "-reg.sock");
+  }
+
+  Path pods() {
+    return kubelet.resolve("pods");
+  }
+}

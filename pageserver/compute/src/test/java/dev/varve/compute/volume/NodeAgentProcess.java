@@ -1,0 +1,175 @@
+package dev.varve.compute.volume;
+
+import dev.varve.api.csi.v1.NodeGrpc;
+import dev.varve.api.csi.v1.NodePublishVolumeRequest;
+import dev.varve.api.csi.v1.NodeUnpublishVolumeRequest;
+import dev.varve.api.csi.v1.VolumeCapability;
+import dev.varve.testkit.PostgresServer;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/** The node agent as a child process, and the kubelet's side of its sockets. */
+final class NodeAgentProcess implements AutoCloseable {
+  private final Process process;
+  private final Path kubelet;
+  private final SocketClient client;
+  private final CountDownLatch serving = new CountDownLatch(1);
+  private final StringBuffer output = new StringBuffer();
+
+  /**
+   * @param kubelet stands for /var/lib/kubelet; short, since a socket's path must be
+   */
+  NodeAgentProcess(Path kubelet, String pageserver, URI kubernetes) throws Exception {
+    this.kubelet = kubelet;
+    process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin/java").toString(),
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "-Xmx256m",
+                "--enable-native-access=ALL-UNNAMED",
+                "--sun-misc-unsafe-memory-access=allow",
+                "-cp",
+                System.getProperty("java.class.path"),
+                NodeAgent.class.getName(),
+                "--node",
+                "node-1",
+                "--kubelet-directory",
+                kubelet.toString(),
+                "--pageserver",
+                pageserver,
+                "--kubernetes",
+                kubernetes.toString())
+            .redirectErrorStream(true)
+            .start();
+    Thread.ofVirtual().start(this::read);
+    if (!serving.await(60, TimeUnit.SECONDS) || !process.isAlive()) {
+      throw new IOException("the agent does not serve: " + output);
+    }
+    client = new SocketClient(kubelet.resolve("plugins/varve.dev/csi.sock"));
+  }
+
+  private void read() {
+    try (BufferedReader lines = process.inputReader(StandardCharsets.UTF_8)) {
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        output.append(line).append('\n');
+        if (line.contains("serving ")) {
+          serving.countDown();
+        }
+      }
+    } catch (IOException e) {
+      output.append(e);
+    }
+    serving.countDown();
+  }
+
+  String output() {
+    return output.toString();
+  }
+
+  long pid() {
+    return process.pid();
+  }
+
+  NodeGrpc.NodeBlockingStub node() {
+    return NodeGrpc.newBlockingStub(client.channel()).withDeadlineAfter(110, TimeUnit.SECONDS);
+  }
+
+  /** Where the kubelet would want a pod's volume; its parent exists then. */
+  Path target(String pod) throws IOException {
+    Path parent = kubelet.resolve("pods/" + pod + "/volumes/kubernetes.io~csi/data");
+    Files.createDirectories(parent);
+    return parent.resolve("mount");
+  }
+
+  /** The request of a pod whose uid and volume are called {@code pod}. */
+  NodePublishVolumeRequest.Builder request(String pod) throws IOException {
+    return NodePublishVolumeRequest.newBuilder()
+        .setVolumeId("csi-" + pod)
+        .setTargetPath(target(pod).toString())
+        .setVolumeCapability(
+            VolumeCapability.newBuilder()
+                .setMount(VolumeCapability.MountVolume.getDefaultInstance())
+                .setAccessMode(
+                    VolumeCapability.AccessMode.newBuilder()
+                        .setMode(VolumeCapability.AccessMode.Mode.SINGLE_NODE_WRITER)))
+        .putSecrets("token", "secret")
+        .putAllVolumeContext(
+            Map.of(
+                "csi.storage.k8s.io/ephemeral",
+                "true",
+                "csi.storage.k8s.io/pod.name",
+                pod,
+                "csi.storage.k8s.io/pod.namespace",
+                "shop",
+                "csi.storage.k8s.io/pod.uid",
+                pod,
+                "timeline",
+                "orders",
+                "owner",
+                "" + PostgresServer.UID,
+                "group",
+                "" + PostgresServer.UID));
+  }
+
+  void unpublish(String pod) throws IOException {
+    node()
+        .nodeUnpublishVolume(
+            NodeUnpublishVolumeRequest.newBuilder()
+                .setVolumeId("csi-" + pod)
+                .setTargetPath(target(pod).toString())
+                .build());
+    PostgresServer.deleteTree(kubelet.resolve("pods/" + pod)); // as the kubelet does
+  }
+
+  /** Threads and descriptors that the agent has open now. */
+  long[] resources() throws IOException {
+    return new long[] {
+      count(Path.of("/proc/" + pid() + "/task")), count(Path.of("/proc/" + pid() + "/fd"))
+    };
+  }
+
+  private static long count(Path directory) throws IOException {
+    try (var entries = Files.list(directory)) {
+      return entries.count();
+    }
+  }
+
+  /** What an agent leaves behind when nothing is published, and should be nothing. */
+  List<Path> leftovers() throws IOException {
+    try (var volumes = Files.list(kubelet.resolve("plugins/varve.dev/volumes"));
+        var pods = Files.list(kubelet.resolve("pods"))) {
+      List<Path> found = new java.util.ArrayList<>(volumes.toList());
+      found.addAll(pods.toList());
+      found.addAll(MountTable.below(kubelet));
+      return found;
+    }
+  }
+
+  /** Power off. */
+  void kill() throws InterruptedException {
+    process.destroyForcibly().waitFor(20, TimeUnit.SECONDS);
+  }
+
+  @Override
+  public void close() {
+    client.close();
+    process.toHandle().destroy();
+    try {
+      if (!process.waitFor(20, TimeUnit.SECONDS)) {
+        kill();
+      }
+    } catch (InterruptedException e) {
+      process.destroyForcibly();
+      Thread.currentThread().interrupt();
+    }
+  }
+}

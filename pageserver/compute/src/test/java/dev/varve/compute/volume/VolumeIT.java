@@ -1,0 +1,336 @@
+package dev.varve.compute.volume;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.varve.api.csi.v1.NodeGetCapabilitiesRequest;
+import dev.varve.api.csi.v1.NodeGetInfoRequest;
+import dev.varve.api.csi.v1.NodeGetVolumeStatsRequest;
+import dev.varve.api.csi.v1.NodeGetVolumeStatsResponse;
+import dev.varve.api.csi.v1.NodePublishVolumeRequest;
+import dev.varve.compute.agent.DataDirectoryServer;
+import dev.varve.compute.fuse.FuseMount;
+import dev.varve.testkit.PostgresServer;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The node agent, driven over its Unix socket as the kubelet drives it, with real mounts, and stock
+ * PostgreSQL on what it publishes.
+ */
+class VolumeIT {
+  private static final int MAJOR = 17;
+  private static final String SUM = "select count(*) || ':' || sum(hashtext(t::text)) from t";
+
+  private static PostgresServer original;
+  private static String expected;
+
+  private DataDirectoryServer pageserver;
+  private FakeKubernetes kubernetes;
+  private Path kubelet;
+  private NodeAgentProcess agent;
+
+  @BeforeAll
+  static void makeOriginal() throws IOException, SQLException {
+    Assumptions.assumeTrue(
+        PostgresServer.isRoot() && Files.exists(Path.of("/dev/fuse")),
+        "SKIPPED: no page mount here, it needs root and /dev/fuse");
+    original = PostgresServer.builder(MAJOR).start();
+    Path space = PostgresServer.temporaryDirectory();
+    original.execute(
+        "postgres",
+        "create tablespace far location '" + space + "'",
+        "create table t (id int primary key, body text)",
+        "insert into t select i, repeat(md5(i::text), 8) from generate_series(1, 20000) i",
+        "create table t_far (id int) tablespace far",
+        "insert into t_far select generate_series(1, 1000)",
+        "vacuum analyze");
+    expected = original.query("postgres", SUM);
+    original.stop();
+  }
+
+  @AfterAll
+  static void removeOriginal() {
+    if (original != null) {
+      original.close();
+    }
+  }
+
+  @BeforeEach
+  void start() throws Exception {
+    pageserver = new DataDirectoryServer(original.dataDirectory(), MAJOR);
+    pageserver.timeline = "shop.acme/orders";
+    pageserver.token = "secret";
+    kubernetes = new FakeKubernetes();
+    kubernetes.tenants.put("shop/orders", "acme");
+    kubernetes.tenants.put("shop/gone", "acme");
+    kubelet = PostgresServer.temporaryDirectory();
+    startAgent();
+  }
+
+  private void startAgent() throws Exception {
+    agent = new NodeAgentProcess(kubelet, pageserver.address(), kubernetes.uri());
+  }
+
+  @AfterEach
+  void end() throws Exception {
+    agent.close();
+    for (Path mount : MountTable.below(kubelet)) {
+      FuseMount.force(mount);
+    }
+    kubernetes.close();
+    pageserver.close();
+    PostgresServer.deleteTree(kubelet);
+  }
+
+  private void publish(String pod) throws IOException {
+    agent.node().nodePublishVolume(agent.request(pod).build());
+  }
+
+  private interface Condition {
+    boolean holds() throws IOException;
+  }
+
+  /** Returns when the condition holds, or after a minute all the same. */
+  private static void await(Condition condition) throws IOException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+    while (!condition.holds() && System.nanoTime() < deadline) {
+      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
+    }
+  }
+
+  private PostgresServer postgres(String pod) throws IOException {
+    PostgresServer server = PostgresServer.builder(MAJOR).on(agent.target(pod));
+    server.start();
+    return server;
+  }
+
+  @Test
+  void aPublishedVolumeIsADatabase() throws Exception {
+    assertEquals(
+        "node-1", agent.node().nodeGetInfo(NodeGetInfoRequest.getDefaultInstance()).getNodeId());
+    assertEquals(
+        2,
+        agent
+            .node()
+            .nodeGetCapabilities(NodeGetCapabilitiesRequest.getDefaultInstance())
+            .getCapabilitiesCount());
+    long start = System.nanoTime();
+    agent
+        .node()
+        .nodePublishVolume(
+            agent.request("one").putVolumeContext("settings", "work_mem = 5MB\n").build());
+    System.out.println("first publish " + (System.nanoTime() - start) / 1_000_000 + " ms");
+    publish("one");
+    assertEquals(
+        "rwx------",
+        PosixFilePermissions.toString(Files.getPosixFilePermissions(agent.target("one"))));
+    assertEquals(PostgresServer.UID, Files.getAttribute(agent.target("one"), "unix:uid"));
+    publish("two");
+    try (PostgresServer one = postgres("one");
+        PostgresServer two = postgres("two")) {
+      assertEquals(expected, one.query("postgres", SUM));
+      assertEquals("5MB", one.query("postgres", "show work_mem"));
+      one.execute(
+          "postgres",
+          "insert into t_far select generate_series(1, 500)",
+          "delete from t where id > 100",
+          "create table mine tablespace far as select 1 as a");
+      assertEquals("100", one.query("postgres", "select count(*) from t"));
+      assertEquals("1500", one.query("postgres", "select count(*) from t_far"));
+      assertEquals(expected, two.query("postgres", SUM));
+    }
+    NodeGetVolumeStatsResponse stats =
+        agent
+            .node()
+            .nodeGetVolumeStats(
+                NodeGetVolumeStatsRequest.newBuilder()
+                    .setVolumeId("csi-one")
+                    .setVolumePath(agent.target("one").toString())
+                    .build());
+    assertTrue(stats.getUsage(0).getTotal() > 0);
+    assertFalse(stats.getVolumeCondition().getAbnormal());
+    agent.unpublish("one");
+    agent.unpublish("one");
+    agent.unpublish("two");
+    assertEquals(List.of(), leftovers());
+  }
+
+  private List<Path> leftovers() throws IOException {
+    PostgresServer.deleteTree(kubelet.resolve("pods"));
+    Files.createDirectories(kubelet.resolve("pods"));
+    return agent.leftovers();
+  }
+
+  private Status refusal(NodePublishVolumeRequest.Builder request) {
+    return assertThrows(
+            StatusRuntimeException.class, () -> agent.node().nodePublishVolume(request.build()))
+        .getStatus();
+  }
+
+  @Test
+  void refusalsSayWhatToDoAndLeaveNothing() throws Exception {
+    Status unknown = refusal(agent.request("a").putVolumeContext("timeline", "nowhere"));
+    assertEquals(Status.Code.NOT_FOUND, unknown.getCode());
+    assertTrue(unknown.getDescription().contains("kubectl -n shop get timelines"), "" + unknown);
+    Status notServed = refusal(agent.request("a").putVolumeContext("timeline", "gone"));
+    assertEquals(Status.Code.NOT_FOUND, notServed.getCode());
+    assertTrue(notServed.getDescription().contains("describe timeline gone"), "" + notServed);
+    Status wrongToken = refusal(agent.request("a").putSecrets("token", "wrong"));
+    assertEquals(Status.Code.UNAUTHENTICATED, wrongToken.getCode());
+    assertTrue(wrongToken.getDescription().contains("nodePublishSecretRef"), "" + wrongToken);
+    assertFalse(agent.output().contains("wrong'"));
+    Status noToken = refusal(agent.request("a").clearSecrets());
+    assertTrue(noToken.getDescription().contains("no token was given"), "" + noToken);
+    Status typo = refusal(agent.request("a").putVolumeContext("timelime", "orders"));
+    assertEquals(Status.Code.INVALID_ARGUMENT, typo.getCode());
+    assertEquals(
+        Status.Code.INVALID_ARGUMENT,
+        refusal(agent.request("a").setTargetPath("/etc/target")).getCode());
+    assertEquals(
+        Status.Code.INVALID_ARGUMENT,
+        refusal(agent.request("a").putVolumeContext("owner", "root")).getCode());
+    pageserver.close();
+    Status away = refusal(agent.request("a"));
+    assertEquals(Status.Code.UNAVAILABLE, away.getCode());
+    agent.unpublish("a");
+    assertEquals(List.of(), leftovers());
+  }
+
+  @Test
+  void aKilledAgentsPodsAreReplaced() throws Exception {
+    publish("one");
+    publish("two");
+    agent.unpublish("two");
+    try (PostgresServer one = postgres("one")) {
+      assertEquals("1", one.query("postgres", "select 1"));
+      agent.kill();
+      long start = System.nanoTime();
+      assertThrows(IOException.class, () -> Files.readString(relationFile("one")));
+      SQLException failure =
+          assertThrows(SQLException.class, () -> one.query("postgres", "select sum(id) from t"));
+      assertTrue(failure.getMessage().contains("could not"), failure.getMessage());
+      assertTrue(System.nanoTime() - start < TimeUnit.SECONDS.toNanos(5), "an error, not a hang");
+      kubernetes.deletionStatus = 500; // tried again until it works
+      startAgent();
+      kubernetes.deletions.poll(30, TimeUnit.SECONDS);
+      kubernetes.deletionStatus = 200;
+      String deletion = kubernetes.deletions.poll(30, TimeUnit.SECONDS);
+      assertTrue(deletion.startsWith("/api/v1/namespaces/shop/pods/one "), deletion);
+      assertTrue(deletion.contains("\"uid\":\"one\""), deletion);
+      String event = kubernetes.events.poll(30, TimeUnit.SECONDS);
+      assertTrue(event.contains("VolumeLost") && event.contains("restarted"), event);
+      assertEquals(Status.Code.FAILED_PRECONDITION, refusal(agent.request("one")).getCode());
+      one.stopImmediately();
+    }
+    agent.unpublish("one");
+    publish("three");
+    try (PostgresServer three = postgres("three")) {
+      assertEquals(expected, three.query("postgres", SUM));
+    }
+    agent.unpublish("three");
+    assertEquals(List.of(), leftovers());
+  }
+
+  private Path relationFile(String pod) throws IOException {
+    return agent.target(pod).resolve("base/5/PG_VERSION");
+  }
+
+  @Test
+  void anAgentThatDiesWhilePreparingIsCleanedUpAfter() throws Exception {
+    pageserver.imageDelayMillis = 60_000;
+    NodePublishVolumeRequest request = agent.request("one").build();
+    Thread publishing =
+        Thread.ofVirtual()
+            .start(() -> {
+              try {
+                agent.node().nodePublishVolume(request);
+              } catch (StatusRuntimeException e) {
+                // it dies below this call
+              }
+            });
+    Path record = kubelet.resolve("plugins/varve.dev/volumes/csi-one/record");
+    await(() -> Files.exists(record));
+    assertEquals(Status.Code.ABORTED, refusal(request.toBuilder()).getCode());
+    agent.kill();
+    publishing.join();
+    pageserver.imageDelayMillis = 0;
+    startAgent();
+    assertFalse(Files.exists(record));
+    publish("one");
+    agent.unpublish("one");
+    assertEquals(List.of(), leftovers());
+  }
+
+  @Test
+  void aPodThatVanishedIsForgotten() throws Exception {
+    publish("one");
+    for (Path mount : MountTable.below(kubelet)) {
+      FuseMount.force(mount); // what a machine's crash would do; the kubelet then removes the pod
+    }
+    PostgresServer.deleteTree(kubelet.resolve("pods/one"));
+    Path home = kubelet.resolve("plugins/varve.dev/volumes/csi-one");
+    await(() -> !Files.exists(home));
+    assertEquals(List.of(), leftovers());
+  }
+
+  @Test
+  void fiftyVolumesAtRandomLeaveNothingBehind() throws Exception {
+    long seed = System.nanoTime();
+    System.out.println("seed " + seed);
+    Random random = new Random(seed);
+    publish("warm");
+    agent.unpublish("warm");
+    long[] before = agent.resources();
+    List<String> published = new ArrayList<>();
+    List<Long> millis = new ArrayList<>();
+    int made = 0;
+    while (made < 50 || !published.isEmpty()) {
+      if (made < 50 && (published.isEmpty() || published.size() < 8 && random.nextBoolean())) {
+        String pod = "pod" + made++;
+        long start = System.nanoTime();
+        publish(pod);
+        millis.add((System.nanoTime() - start) / 1_000_000);
+        if (random.nextInt(4) == 0) {
+          publish(pod);
+        }
+        published.add(pod);
+      } else {
+        String pod = published.remove(random.nextInt(published.size()));
+        if (random.nextInt(4) == 0) {
+          Files.size(agent.target(pod).resolve("base/5/1259"));
+        }
+        agent.unpublish(pod);
+      }
+    }
+    assertEquals(List.of(), leftovers());
+    millis.sort(null);
+    System.out.println("publish ms: median " + millis.get(25) + ", longest " + millis.getLast());
+    // The threads that carried virtual ones, and closed connections, end by and by.
+    await(() -> {
+      long[] now = agent.resources();
+      return now[0] <= before[0] + 4 && now[1] <= before[1] + 4;
+    });
+    long[] after = agent.resources();
+    assertTrue(after[0] <= before[0] + 4, "threads: " + before[0] + ", then " + after[0]);
+    assertTrue(after[1] <= before[1] + 4, "descriptors: " + before[1] + ", then " + after[1]);
+  }
+}
