@@ -10,6 +10,7 @@ import dev.varve.compute.page.GrpcPageSource;
 import dev.varve.compute.page.PageSource;
 import dev.varve.compute.page.PageserverChannel;
 import dev.varve.compute.page.ShardedPageSource;
+import io.grpc.Channel;
 import io.grpc.ManagedChannel;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -90,12 +91,13 @@ public final class Agent {
   private static int run(
       AgentOptions options, VolumeOptions wanted, IntFunction<ManagedChannel> channelTo, long start)
       throws IOException, InterruptedException {
+    IntFunction<Channel> reads =
+        shard -> PageserverChannel.withToken(channelTo.apply(shard), System.getenv("VARVE_TOKEN"));
     Volume volume =
         Volume.prepare(
             wanted,
             () ->
-                GrpcImage.request(
-                    channelTo.apply(0), options.timeline(), options.lsn(), IMAGE_LIMIT));
+                GrpcImage.request(reads.apply(0), options.timeline(), options.lsn(), IMAGE_LIMIT));
     long imaged = System.nanoTime();
     try (PageSource pages =
         ShardedPageSource.of(
@@ -103,7 +105,7 @@ public final class Agent {
             options.timeline(),
             (shard, timeline) ->
                 new GrpcPageSource(
-                    channelTo.apply(shard),
+                    reads.apply(shard),
                     timeline,
                     volume.header().getLsn(),
                     PAGE_LIMIT,
@@ -116,6 +118,11 @@ public final class Agent {
           volume.directory().socket(),
           options.port(),
           options.settings());
+      if (options.prepareOnly()) {
+        status(volume, "prepared");
+        volume.close();
+        return 0;
+      }
       return serve(options, volume, wanted.chown(), new long[] {start, imaged, mounted});
     }
   }

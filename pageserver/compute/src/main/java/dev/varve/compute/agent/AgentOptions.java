@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param server {@code host:port} of the pageserver, or a pattern of its shards' addresses
  * @param lsn 0 for the newest
+ * @param prepareOnly end when the data directory is complete; {@code postgres} means nothing then
  * @param user who runs PostgreSQL
  */
 record AgentOptions(
@@ -23,6 +24,7 @@ record AgentOptions(
     int user,
     int group,
     boolean eager,
+    boolean prepareOnly,
     boolean writeThrough,
     int workers,
     Map<String, String> settings) {
@@ -30,7 +32,8 @@ record AgentOptions(
       """
       Starts stock PostgreSQL on a timeline of a pageserver.
 
-        --server HOST:PORT    the pageserver; {shard} in it stands for the number of a shard, where they are on several
+        --server HOST:PORT    the pageserver; {shard} in it stands for the number of a shard, where they are on several;
+                              the environment's VARVE_TOKEN is the token that reads want, if any
         --timeline NAME       the timeline, as TENANT/TIMELINE
         --lsn X/Y             start at this LSN instead of the newest; a restart keeps its own
         --directory DIR       everything local; must not exist, be empty, or be a cleanly stopped compute's
@@ -39,6 +42,7 @@ record AgentOptions(
         --user UID[:GID]      who runs PostgreSQL when the agent is root; default 999, otherwise oneself
         --setting NAME=VALUE  a PostgreSQL setting, may be repeated
         --eager               copy every page before starting; needs no mount and no privilege
+        --prepare-only        with --eager: end when the data directory is complete, without starting PostgreSQL
         --write-through       no write-back cache in the mount
         --workers N           threads of the mount, 1 to 256; default 16
       """;
@@ -52,7 +56,7 @@ record AgentOptions(
     for (int i = 0; i < arguments.length; i++) {
       String option = arguments[i];
       switch (option) {
-        case "--eager", "--write-through" -> given.put(option, "");
+        case "--eager", "--write-through", "--prepare-only" -> given.put(option, "");
         case "--setting" -> {
           String pair = value(arguments, ++i, option);
           int equals = pair.indexOf('=');
@@ -73,6 +77,11 @@ record AgentOptions(
         default -> throw new AgentException("unknown option " + option + "\n\n" + USAGE);
       }
     }
+    boolean prepareOnly = given.containsKey("--prepare-only");
+    if (prepareOnly && !given.containsKey("--eager")) {
+      throw new AgentException(
+          "--prepare-only wants --eager: a mount ends with the agent that made it");
+    }
     boolean root = Libc.effectiveUser() == 0;
     String[] user = given.getOrDefault("--user", root ? "999" : "").split(":", 2);
     int uid =
@@ -86,11 +95,12 @@ record AgentOptions(
         required(given, "--timeline"),
         lsn(given.get("--lsn")),
         Path.of(required(given, "--directory")).toAbsolutePath().normalize(),
-        Path.of(required(given, "--postgres")).toAbsolutePath(),
+        Path.of(prepareOnly ? "" : required(given, "--postgres")).toAbsolutePath(),
         number("--port", given.getOrDefault("--port", "5432"), 1, 65535),
         uid,
         gid,
         given.containsKey("--eager"),
+        prepareOnly,
         given.containsKey("--write-through"),
         number("--workers", given.getOrDefault("--workers", "16"), 1, 256),
         settings);

@@ -11,7 +11,8 @@ import dev.varve.compute.image.ServerSettings;
 import dev.varve.compute.page.GrpcPageSource;
 import dev.varve.compute.page.PageSource;
 import dev.varve.compute.page.PageserverChannel;
-import io.grpc.Channel;
+import dev.varve.compute.page.ShardedPageSource;
+import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
@@ -35,20 +36,21 @@ final class LiveVolume {
   private final Path target;
   private final Volume volume;
   private final PageSource pages;
-  private final PageserverChannels.Lease lease;
+  private final PageserverChannels.Leases leases;
 
-  private LiveVolume(Path target, Volume volume, PageSource pages, PageserverChannels.Lease lease) {
+  private LiveVolume(
+      Path target, Volume volume, PageSource pages, PageserverChannels.Leases leases) {
     this.target = target;
     this.volume = volume;
     this.pages = pages;
-    this.lease = lease;
+    this.leases = leases;
   }
 
   /**
    * Lays out and mounts. Leaves files and mounts behind when it fails: the caller cleans up.
    *
    * @param local directory for everything that PostgreSQL does not see; absent
-   * @param address the pageserver's
+   * @param address the pageserver's, or a pattern of its shards'
    * @param timeline as the pageserver knows it, tenant included
    */
   static LiveVolume open(
@@ -59,10 +61,9 @@ final class LiveVolume {
       String address,
       FuseOptions fuse)
       throws IOException {
-    PageserverChannels.Lease lease = channels.lease(address);
+    PageserverChannels.Leases leases = channels.leases(address);
     @Nullable PageSource pages = null;
     try {
-      Channel channel = PageserverChannel.withToken(lease.channel(), request.token());
       VolumeOptions wanted =
           new VolumeOptions(
               new ComputeDirectory(local, request.target(), true),
@@ -75,10 +76,28 @@ final class LiveVolume {
               fuse);
       Volume volume =
           Volume.prepare(
-              wanted, () -> GrpcImage.request(channel, timeline, request.lsn(), IMAGE_LIMIT));
-      pages = new GrpcPageSource(channel, timeline, volume.header().getLsn(), PAGE_LIMIT);
+              wanted,
+              () ->
+                  GrpcImage.request(
+                      PageserverChannel.withToken(leases.channelTo(0), request.token()),
+                      timeline,
+                      request.lsn(),
+                      IMAGE_LIMIT));
+      pages =
+          ShardedPageSource.of(
+              volume.header(),
+              timeline,
+              (shard, name) -> {
+                ManagedChannel channel = leases.channelTo(shard);
+                return new GrpcPageSource(
+                    PageserverChannel.withToken(channel, request.token()),
+                    name,
+                    volume.header().getLsn(),
+                    PAGE_LIMIT,
+                    channel::enterIdle);
+              });
       volume.open(pages);
-      LiveVolume live = new LiveVolume(request.target(), volume, pages, lease);
+      LiveVolume live = new LiveVolume(request.target(), volume, pages, leases);
       try {
         Map<String, String> settings = new LinkedHashMap<>();
         settings.put("listen_addresses", "*");
@@ -93,7 +112,7 @@ final class LiveVolume {
       if (pages != null) {
         pages.close();
       }
-      lease.close();
+      leases.close();
       if (e instanceof IOException io) {
         throw explained(io, request, address);
       }
@@ -169,7 +188,7 @@ final class LiveVolume {
     try {
       volume.discard();
     } finally {
-      lease.close();
+      leases.close();
     }
   }
 }

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param node the node's name in Kubernetes
  * @param kubelet the kubelet's directory, at the same path as on the host
- * @param pageserver {@code host:port}, with {timeline} and {namespace} to be replaced
+ * @param pageserver {@code host:port}, with {timeline}, {namespace} and {shard} to be replaced
  * @param workers threads of one volume's mount
  * @param kubernetes null: as a pod is told
  */

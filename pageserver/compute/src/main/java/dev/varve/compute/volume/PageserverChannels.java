@@ -52,6 +52,35 @@ final class PageserverChannels {
     }
   }
 
+  /** One volume's connections to the shards of its timeline. Not thread-safe but for reading. */
+  final class Leases implements AutoCloseable {
+    private final String pattern;
+    private final Map<String, Lease> taken = new HashMap<>();
+
+    private Leases(String pattern) {
+      this.pattern = pattern;
+    }
+
+    ManagedChannel channelTo(int shard) {
+      return taken
+          .computeIfAbsent(
+              PageserverChannel.address(pattern, shard), PageserverChannels.this::lease)
+          .channel();
+    }
+
+    @Override
+    public void close() {
+      taken.values().forEach(Lease::close);
+    }
+  }
+
+  /**
+   * @param pattern {@code host:port}, with {@code {shard}} where a shard's number belongs
+   */
+  Leases leases(String pattern) {
+    return new Leases(pattern);
+  }
+
   /**
    * @param address {@code host:port}
    */

@@ -67,7 +67,7 @@ final class UnixSocketServer implements AutoCloseable {
       Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rw-------"));
       return new UnixSocketServer(socket, server, loops, calls);
     } catch (IOException e) {
-      loops.shutdownGracefully();
+      var _ = loops.shutdownGracefully();
       calls.shutdown();
       throw e;
     }
@@ -93,6 +93,6 @@ final class UnixSocketServer implements AutoCloseable {
       // the next start replaces it
     }
     calls.shutdown();
-    loops.shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS);
+    var _ = loops.shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS);
   }
 }

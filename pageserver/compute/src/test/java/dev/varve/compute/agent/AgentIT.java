@@ -131,6 +131,20 @@ class AgentIT {
   }
 
   @Test
+  void preparesForSomethingElseToStart() throws Exception {
+    try (AgentProcess agent = agent("--eager", "--prepare-only")) {
+      String output = agent.allOutput();
+      assertTrue(agent.process.waitFor(60, TimeUnit.SECONDS), output);
+      assertEquals(0, agent.process.exitValue(), output);
+    }
+    try (PostgresServer compute = PostgresServer.builder(MAJOR).on(directory.resolve("data"))) {
+      compute.start();
+      assertEquals(expected, compute.query("postgres", SUM));
+      assertEquals("1000", compute.query("postgres", "select count(*) from t_far"));
+    }
+  }
+
+  @Test
   void aKilledAgentTakesPostgresWithItAndTheDirectoryIsRefused() throws Exception {
     needMount();
     try (AgentProcess agent = agent()) {

@@ -156,6 +156,7 @@ final class NodeAgentProcess implements AutoCloseable {
 
   /** Power off. */
   void kill() throws InterruptedException {
+    client.close();
     process.destroyForcibly().waitFor(20, TimeUnit.SECONDS);
   }
 
