@@ -49,6 +49,7 @@ final class StandbyOracleIT {
           primary.execute("postgres", IndexWorkloads.btree().toArray(String[]::new));
           primary.execute("postgres", IndexWorkloads.hash().toArray(String[]::new));
           primary.execute("postgres", IndexWorkloads.gin().toArray(String[]::new));
+          primary.execute("postgres", IndexWorkloads.gist().toArray(String[]::new));
           primary.execute("postgres", IndexWorkloads.brinAndGeneric().toArray(String[]::new));
           primary.execute("postgres", IndexWorkloads.spgist().toArray(String[]::new));
           // At shutdown a standby writes out its buffers only if it has seen a checkpoint.
