@@ -137,10 +137,10 @@ public final class IndexWorkloads {
   public static List<String> gist() {
     List<String> sql = new ArrayList<>();
     // Keys of one length.
-    sql.add("create table points (id int, p point)");
-    sql.add("create index points_p on points using gist (p)");
+    sql.add("create table places (id int, p point)");
+    sql.add("create index places_p on places using gist (p)");
     sql.add(
-        "insert into points select i, point(i * 7919 % 10007, i * 7907 % 10009) from generate_series(1, 9000) i");
+        "insert into places select i, point(i * 7919 % 10007, i * 7907 % 10009) from generate_series(1, 9000) i");
     sql.add("create table boxes (id int, b box, c circle)");
     sql.add("create index boxes_bc on boxes using gist (b, c)");
     sql.add(
@@ -154,56 +154,56 @@ public final class IndexWorkloads {
     sql.add(
         "insert into ranges_of_text select i, case i % 3 when 0 then 'empty' when 1 then textrange(null, md5(i::text)) else textrange(md5(i::text), null) end from generate_series(1, 1500) i");
     // Wide inner keys: few to a page, so that pages are split on many levels, some into three.
-    sql.add("create table words (id int, v tsvector)");
-    sql.add("create index words_v on words using gist (v tsvector_ops (siglen = 1500))");
+    sql.add("create table texts (id int, v tsvector)");
+    sql.add("create index texts_v on texts using gist (v tsvector_ops (siglen = 1500))");
     sql.add(
-        "insert into words select i, to_tsvector('simple', (select string_agg(md5((i * j % 977)::text), ' ') from generate_series(1, 1 + i % 40) j)) from generate_series(1, 1500) i");
+        "insert into texts select i, to_tsvector('simple', (select string_agg(md5((i * j % 977)::text), ' ') from generate_series(1, 1 + i % 40) j)) from generate_series(1, 1500) i");
     // Items known dead make room on a full leaf.
-    sql.add("create table dead (id int, p point)");
-    sql.add("create index dead_p on dead using gist (p)");
-    sql.add("insert into dead select i, point(i % 100, i / 100) from generate_series(1, 6000) i");
+    sql.add("create table killed (id int, p point)");
+    sql.add("create index killed_p on killed using gist (p)");
+    sql.add("insert into killed select i, point(i % 100, i / 100) from generate_series(1, 6000) i");
     sql.add("set enable_seqscan = off");
     sql.add("set enable_bitmapscan = off");
     for (int i = 0; i < 3; i++) {
-      sql.add("delete from dead where id % 3 = " + i);
-      sql.add("select count(id) from dead where p <@ box(point(-1, -1), point(1000, 1000))");
+      sql.add("delete from killed where id % 3 = " + i);
+      sql.add("select count(id) from killed where p <@ box(point(-1, -1), point(1000, 1000))");
       sql.add(
-          "insert into dead select i * 3 + "
+          "insert into killed select i * 3 + "
               + i
               + ", point(i % 100, i / 33) from generate_series(1, 3000) i");
     }
     // Vacuum takes single items, many of a page, and all of a page; then the page goes, and the
     // next split takes it.
-    sql.add("delete from points where id % 150 = 7");
-    sql.add("vacuum points");
-    sql.add("delete from points where id % 3 = 0");
-    sql.add("vacuum points");
+    sql.add("delete from places where id % 150 = 7");
+    sql.add("vacuum places");
+    sql.add("delete from places where id % 3 = 0");
+    sql.add("vacuum places");
     for (int i = 0; i < 3; i++) {
-      sql.add("delete from points where p <@ box(point(-1, -1), point(8000, 20000))");
-      sql.add("vacuum points");
-      sql.add("vacuum points");
+      sql.add("delete from places where p <@ box(point(-1, -1), point(8000, 20000))");
+      sql.add("vacuum places");
+      sql.add("vacuum places");
       sql.add(
-          "insert into points select i, point(i * 7919 % 10007, i * 7907 % 10009) from generate_series(1, 4000) i");
-      sql.add("delete from words where id % 3 = " + i + " or id < 700");
-      sql.add("vacuum words");
-      sql.add("vacuum words");
+          "insert into places select i, point(i * 7919 % 10007, i * 7907 % 10009) from generate_series(1, 4000) i");
+      sql.add("delete from texts where id % 3 = " + i + " or id < 700");
+      sql.add("vacuum texts");
+      sql.add("vacuum texts");
       sql.add(
-          "insert into words select i, to_tsvector('simple', md5((i % 300)::text) || ' ' || md5(i::text)) from generate_series(1, 600) i");
+          "insert into texts select i, to_tsvector('simple', md5((i % 300)::text) || ' ' || md5(i::text)) from generate_series(1, 600) i");
     }
     sql.add("delete from ranges_of_text where id % 5 <> 0");
     sql.add("vacuum ranges_of_text");
     sql.add(
         "insert into ranges_of_text select i, textrange(k, k || repeat('y', i % 300)) from (select i, md5((-i)::text) k from generate_series(1, 1000) i) n");
-    sql.add("delete from dead");
-    sql.add("vacuum dead");
-    sql.add("vacuum dead");
-    sql.add("insert into dead select i, point(i, -i) from generate_series(1, 2000) i");
+    sql.add("delete from killed");
+    sql.add("vacuum killed");
+    sql.add("vacuum killed");
+    sql.add("insert into killed select i, point(i, -i) from generate_series(1, 2000) i");
     // Indexes built at once, sorted and through buffers.
     sql.add("create index boxes_b on boxes using gist (b) with (fillfactor = 60, buffering = on)");
-    sql.add("create index points_again on points using gist (p)");
+    sql.add("create index places_again on places using gist (p)");
     sql.add(
         "insert into boxes select i, box(point(i, i), point(-i, -i)), circle(point(i, 0), 3) from generate_series(1, 500) i");
-    sql.add("insert into points select i, point(i, i) from generate_series(1, 500) i");
+    sql.add("insert into places select i, point(i, i) from generate_series(1, 500) i");
     return sql;
   }
 
