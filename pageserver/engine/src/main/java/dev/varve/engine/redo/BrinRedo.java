@@ -43,6 +43,11 @@ public final class BrinRedo implements ResourceManager {
   }
 
   @Override
+  public int opcodes() {
+    return 0x3F3F; // 0x00 to 0x50, each with and without 0x80
+  }
+
+  @Override
   public boolean redo(WalRecord record, int blockId, byte[] page, RedoContext context) {
     switch (record.info & OPERATION_MASK) {
       case CREATE_INDEX -> createIndex(record, blockId, page);

@@ -36,6 +36,11 @@ public final class BtreeRedo implements ResourceManager {
   }
 
   @Override
+  public int opcodes() {
+    return 0x7FFF; // 0x00 to 0xE0
+  }
+
+  @Override
   public boolean redo(WalRecord record, int blockId, byte[] page, RedoContext context) {
     switch (record.info) {
       case INSERT_LEAF, INSERT_UPPER, INSERT_META, INSERT_POST -> insert(record, blockId, page);

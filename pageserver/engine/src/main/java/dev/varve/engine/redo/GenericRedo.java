@@ -18,6 +18,11 @@ public final class GenericRedo implements ResourceManager {
   }
 
   @Override
+  public int opcodes() {
+    return 0x0001; // 0x00
+  }
+
+  @Override
   public boolean redo(WalRecord record, int blockId, byte[] page, RedoContext context) {
     byte[] bytes = record.bytes;
     int at = record.blockDataOffset[blockId];

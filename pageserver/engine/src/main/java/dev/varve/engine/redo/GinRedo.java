@@ -37,6 +37,11 @@ public final class GinRedo implements ResourceManager {
   }
 
   @Override
+  public int opcodes() {
+    return 0x03FE; // 0x10 to 0x90
+  }
+
+  @Override
   public boolean redo(WalRecord record, int blockId, byte[] page, RedoContext context) {
     switch (record.info) {
       case CREATE_PTREE -> createPostingTree(record, blockId, page);

@@ -32,6 +32,11 @@ public final class GistRedo implements ResourceManager {
   }
 
   @Override
+  public int opcodes() {
+    return 0x00CF; // 0x00 to 0x30, 0x60, 0x70
+  }
+
+  @Override
   public boolean redo(WalRecord record, int blockId, byte[] page, RedoContext context) {
     if (isSplitChild(record, blockId)) {
       finishSplit(record, page);

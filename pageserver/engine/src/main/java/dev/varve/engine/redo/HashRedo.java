@@ -48,6 +48,11 @@ public final class HashRedo implements ResourceManager {
   }
 
   @Override
+  public int opcodes() {
+    return 0x1FFF; // 0x00 to 0xC0
+  }
+
+  @Override
   public boolean redo(WalRecord record, int blockId, byte[] page, RedoContext context) {
     return switch (record.info) {
       case INIT_META_PAGE -> {

@@ -33,6 +33,22 @@ public interface ResourceManager {
     return false;
   }
 
-  /** Tells {@code effects} everything that the record does beyond the blocks it names. */
-  default void effects(WalRecord record, RedoContext context, ClusterEffects effects) {}
+  /**
+   * The record types of a manager whose records do nothing beyond their blocks: bit N stands for
+   * the info bits {@code N << 4}.
+   */
+  default int opcodes() {
+    return 0;
+  }
+
+  /**
+   * Tells {@code effects} everything that the record does beyond the blocks it names.
+   *
+   * @throws RedoException when the record is of a type that the manager does not know
+   */
+  default void effects(WalRecord record, RedoContext context, ClusterEffects effects) {
+    if ((opcodes() >>> (record.info >>> 4) & 1) == 0) {
+      throw new RedoException("info 0x" + Integer.toHexString(record.info) + " is not known");
+    }
+  }
 }

@@ -20,6 +20,11 @@ public final class SequenceRedo implements ResourceManager {
   }
 
   @Override
+  public int opcodes() {
+    return 0x0001; // 0x00
+  }
+
+  @Override
   public boolean redo(WalRecord record, int blockId, byte[] page, RedoContext context) {
     if (record.info != LOG || blockId != 0) {
       throw new RedoException("no sequence record has info 0x" + Integer.toHexString(record.info));

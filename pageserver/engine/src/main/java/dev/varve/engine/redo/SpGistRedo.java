@@ -30,6 +30,11 @@ public final class SpGistRedo implements ResourceManager {
   }
 
   @Override
+  public int opcodes() {
+    return 0x01FE; // 0x10 to 0x80
+  }
+
+  @Override
   public boolean redo(WalRecord record, int blockId, byte[] page, RedoContext context) {
     if (!record.willInit(blockId)) {
       SpGistPage.check(page);

@@ -81,4 +81,35 @@ class RedoTest {
     assertTrue(
         e.getMessage().contains("resource manager 200 belongs to an extension"), e.getMessage());
   }
+
+  /** What the timeline asks before it keeps a record, with or without blocks. */
+  @Test
+  void refusesRecordTypesThatNobodyKnows() {
+    int[][] unknown = {
+      {11, 0xF0},
+      {12, 0xD0},
+      {13, 0x00},
+      {13, 0xA0},
+      {14, 0x40},
+      {14, 0x50},
+      {15, 0x10},
+      {16, 0x00},
+      {16, 0x90},
+      {17, 0x60},
+      {17, 0xE0},
+      {20, 0x10}
+    };
+    for (int[] each : unknown) {
+      WalRecord record = EffectsTest.record(each[0], each[1], 0, new byte[0]);
+      RedoException e =
+          assertThrows(
+              RedoException.class,
+              () -> Redo.effects(record, CONTEXT, new RecordingEffects(false)),
+              () -> each[0] + " " + each[1]);
+      assertEquals(
+          "effects of %s/0x%x ending at 0/1000: info 0x%x is not known"
+              .formatted(ResourceManagers.name(each[0]), each[1], each[1]),
+          e.getMessage());
+    }
+  }
 }
