@@ -18,7 +18,7 @@ final class ShardLayoutTest {
             .toList();
     assertEquals(7, rows.size());
     for (String row : rows) {
-      String[] cells = row.split("[| ]+");
+      String[] cells = row.split("[| ]+", -1);
       RelationFork fork =
           new RelationFork(
               1663,
