@@ -13,24 +13,18 @@ import org.jspecify.annotations.Nullable;
 
 /** A running primary. */
 @ValidationRule(
-    value = "has(self.host) != has(self.service)",
-    message =
-        "name the primary once: either host, or service for a Service in the Timeline's namespace")
-@ValidationRule(
     value = "has(self.slot) == has(oldSelf.slot) && (!has(self.slot) || self.slot == oldSelf.slot)",
     message =
         "slot is fixed once set, the old one would keep WAL for ever: delete the Timeline and create"
             + " it again")
 public record PrimarySource(
     @JsonProperty
-        @JsonPropertyDescription("The primary's host name or address. Give this or service.")
-        @Size(min = 1, max = 253)
-        @Nullable String host,
-    @JsonProperty
         @JsonPropertyDescription(
-            "The primary's Service in the Timeline's namespace. Give this or host.")
-        @Size(min = 1, max = 63)
-        @Nullable String service,
+            "The primary's host name or address. A name without a dot is a Service in the Timeline's"
+                + " namespace.")
+        @Required
+        @Size(min = 1, max = 253)
+        String host,
     @JsonProperty
         @JsonPropertyDescription("The primary's port.")
         @Default("5432")
