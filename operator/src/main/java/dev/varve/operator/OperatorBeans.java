@@ -1,0 +1,54 @@
+package dev.varve.operator;
+
+import dev.varve.operator.pageserver.Fleet;
+import dev.varve.operator.reconcile.ManagementToken;
+import dev.varve.operator.render.TimelineObjects;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.javaoperatorsdk.operator.api.config.LeaderElectionConfiguration;
+import io.javaoperatorsdk.operator.api.config.LeaderElectionConfigurationBuilder;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.inject.Disposes;
+import jakarta.enterprise.inject.Produces;
+import jakarta.inject.Singleton;
+import java.net.InetSocketAddress;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.InstantSource;
+
+/** The parts that the controllers share. */
+@ApplicationScoped
+public class OperatorBeans {
+  @Produces
+  @Singleton
+  InstantSource clock() {
+    return Clock.systemUTC();
+  }
+
+  @Produces
+  @Singleton
+  Fleet fleet(KubernetesClient client, OperatorConfig config) {
+    String token =
+        ManagementToken.getOrMake(
+            client, config.namespace(), config.managementSecret(), new SecureRandom());
+    return new Fleet(
+        client,
+        config.namespace(),
+        config.pageserverSelector(),
+        pod -> new InetSocketAddress(pod.address(), TimelineObjects.PORT),
+        token,
+        config.pollInterval());
+  }
+
+  void close(@Disposes Fleet fleet) {
+    fleet.close();
+  }
+
+  /** One operator works, others stand by; the lease is in the pageservers' namespace. */
+  @Produces
+  @Singleton
+  LeaderElectionConfiguration leaderElection(OperatorConfig config) {
+    return LeaderElectionConfigurationBuilder.aLeaderElectionConfiguration("varve-operator")
+        .withLeaseNamespace(config.namespace())
+        .build();
+  }
+}

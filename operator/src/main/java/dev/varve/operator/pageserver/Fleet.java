@@ -1,0 +1,295 @@
+package dev.varve.operator.pageserver;
+
+import dev.varve.operator.plan.PageserverPod;
+import dev.varve.operator.plan.Report;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodCondition;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import io.grpc.StatusRuntimeException;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Every pageserver: its pod, by a watch, and its timelines, by asking again and again. Listeners
+ * are told of what changed. Any thread.
+ */
+public final class Fleet implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Fleet.class);
+
+  /** Told on the fleet's threads; must not block for long. */
+  public interface Listener {
+    /** A pod came, went, or became ready or ceased to be. */
+    void podsChanged();
+
+    /** What a pageserver says of a timeline changed in more than its measures. */
+    void timelineChanged(String tenantId, String timeline);
+  }
+
+  private static final long MEASURE_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+  private final SharedIndexInformer<Pod> informer;
+  private final Map<String, Pageserver> byUid = new ConcurrentHashMap<>();
+  private final List<Listener> listeners = new CopyOnWriteArrayList<>();
+  private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+  private final ScheduledExecutorService clock =
+      Executors.newSingleThreadScheduledExecutor(
+          Thread.ofPlatform().daemon().name("varve-fleet").factory());
+  private final Function<PageserverPod, InetSocketAddress> addresses;
+  private final String managementToken;
+
+  /** A report that listeners were told of, and when. */
+  private record Told(Report report, long nanos) {}
+
+  /** One pod that can be asked. */
+  private static final class Pageserver {
+    final PageserverClient client;
+    volatile @Nullable Map<String, Report> reports;
+
+    /** What listeners were told last of each timeline; of the polling thread, under this lock. */
+    final Map<String, Told> told = new HashMap<>();
+
+    Pageserver(PageserverClient client) {
+      this.client = client;
+    }
+  }
+
+  /**
+   * @param addresses where a pod is managed
+   */
+  public Fleet(
+      KubernetesClient client,
+      String namespace,
+      String selector,
+      Function<PageserverPod, InetSocketAddress> addresses,
+      String managementToken,
+      Duration pollInterval) {
+    this.addresses = addresses;
+    this.managementToken = managementToken;
+    informer = client.pods().inNamespace(namespace).withLabelSelector(selector).runnableInformer(0);
+    informer.addEventHandler(new PodHandler());
+    informer.run();
+    clock.scheduleWithFixedDelay(this::pollAll, 0, pollInterval.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  private final class PodHandler implements ResourceEventHandler<Pod> {
+    @Override
+    public void onAdd(Pod pod) {
+      tellPods();
+    }
+
+    @Override
+    public void onUpdate(Pod before, Pod after) {
+      if (!of(before).equals(of(after))) {
+        tellPods();
+      }
+    }
+
+    @Override
+    public void onDelete(Pod pod, boolean unknown) {
+      Pageserver gone = byUid.remove(pod.getMetadata().getUid());
+      if (gone != null) {
+        gone.client.close();
+      }
+      tellPods();
+    }
+  }
+
+  public void listen(Listener listener) {
+    listeners.add(listener);
+  }
+
+  private void tellPods() {
+    listeners.forEach(Listener::podsChanged);
+  }
+
+  /** Every pod, by name. */
+  public List<PageserverPod> pods() {
+    return informer.getStore().list().stream()
+        .map(Fleet::of)
+        .sorted((a, b) -> a.name().compareTo(b.name()))
+        .toList();
+  }
+
+  static PageserverPod of(Pod pod) {
+    PodCondition ready = null;
+    if (pod.getStatus() != null && pod.getStatus().getConditions() != null) {
+      for (PodCondition condition : pod.getStatus().getConditions()) {
+        if (condition.getType().equals("Ready")) {
+          ready = condition;
+        }
+      }
+    }
+    String since = ready == null ? null : ready.getLastTransitionTime();
+    String address = pod.getStatus() == null ? null : pod.getStatus().getPodIP();
+    String node = pod.getSpec().getNodeName();
+    return new PageserverPod(
+        pod.getMetadata().getName(),
+        pod.getMetadata().getUid(),
+        node == null ? "" : node,
+        address == null ? "" : address,
+        pod.getMetadata().getLabels() == null ? Map.of() : pod.getMetadata().getLabels(),
+        ready != null && ready.getStatus().equals("True"),
+        Instant.parse(since != null ? since : pod.getMetadata().getCreationTimestamp()),
+        pod.getMetadata().getDeletionTimestamp() != null);
+  }
+
+  /** What a pod's timelines are; null: it was not asked yet or did not answer. */
+  public @Nullable Map<String, Report> reports(String podUid) {
+    Pageserver pageserver = byUid.get(podUid);
+    return pageserver == null ? null : pageserver.reports;
+  }
+
+  /** Uids of the pods that hold a timeline, but for one. */
+  public List<String> holders(String timelineId, @Nullable String butUid) {
+    List<String> holders = new ArrayList<>();
+    byUid.forEach((uid, pageserver) -> {
+      Map<String, Report> reports = pageserver.reports;
+      if (reports != null && reports.containsKey(timelineId) && !uid.equals(butUid)) {
+        holders.add(uid);
+      }
+    });
+    return holders;
+  }
+
+  /** Management calls to a pod. */
+  public PageserverClient client(PageserverPod pod) {
+    return pageserver(pod).client;
+  }
+
+  /** Management calls to a pod that was heard of; null when it is gone. */
+  public @Nullable PageserverClient client(String podUid) {
+    Pageserver pageserver = byUid.get(podUid);
+    return pageserver == null ? null : pageserver.client;
+  }
+
+  private Pageserver pageserver(PageserverPod pod) {
+    return byUid.computeIfAbsent(
+        pod.uid(),
+        uid -> new Pageserver(new PageserverClient(addresses.apply(pod), managementToken)));
+  }
+
+  private void pollAll() {
+    try {
+      for (PageserverPod pod : pods()) {
+        if (!pod.address().isEmpty()) {
+          threads.execute(() -> poll(pod));
+        }
+      }
+    } catch (RuntimeException e) {
+      LOG.error("the pageservers cannot be asked", e);
+    }
+  }
+
+  /** Asks a pod now. */
+  public void poll(PageserverPod pod) {
+    Pageserver pageserver = pageserver(pod);
+    Map<String, Report> before;
+    Map<String, Report> after;
+    synchronized (pageserver) {
+      before = pageserver.reports;
+      try {
+        after = pageserver.client.list();
+      } catch (StatusRuntimeException e) {
+        if (before != null) {
+          LOG.info("{} does not answer: {}", pod.name(), e.getStatus());
+        }
+        after = null;
+      }
+      pageserver.reports = after;
+    }
+    tellDifferences(before, after);
+    if (after != null) {
+      tellMeasures(pageserver, after);
+    }
+  }
+
+  /** Tells of LSNs that moved, not too often. */
+  private void tellMeasures(Pageserver pageserver, Map<String, Report> reports) {
+    List<String> moved = new ArrayList<>();
+    long now = System.nanoTime();
+    synchronized (pageserver) {
+      pageserver.told.keySet().retainAll(reports.keySet());
+      reports.forEach(
+          (id, report) -> {
+            Told told = pageserver.told.get(id);
+            if (told == null
+                || (now - told.nanos >= MEASURE_NANOS
+                    && (report.receivedLsn() != told.report.receivedLsn()
+                        || report.publishedLsn() != told.report.publishedLsn()
+                        || report.copiedBytes() != told.report.copiedBytes()))) {
+              pageserver.told.put(id, new Told(report, now));
+              moved.add(id);
+            }
+          });
+    }
+    moved.forEach(this::tell);
+  }
+
+  private void tellDifferences(
+      @Nullable Map<String, Report> before, @Nullable Map<String, Report> after) {
+    Map<String, Report> old = before == null ? Map.of() : before;
+    Map<String, Report> fresh = after == null ? Map.of() : after;
+    old.forEach((id, report) -> {
+      if (!isAlike(report, fresh.get(id))) {
+        tell(id);
+      }
+    });
+    for (String id : fresh.keySet()) {
+      if (!old.containsKey(id)) {
+        tell(id);
+      }
+    }
+    if ((before == null) != (after == null)) {
+      tellPods();
+    }
+  }
+
+  private static boolean isAlike(Report before, @Nullable Report after) {
+    return after != null
+        && before.generation() == after.generation()
+        && before.state() == after.state()
+        && before.problem().equals(after.problem())
+        && before.isReadable() == after.isReadable();
+  }
+
+  private void tell(String timelineId) {
+    int slash = timelineId.indexOf('/');
+    String tenantId = timelineId.substring(0, slash);
+    String timeline = timelineId.substring(slash + 1);
+    for (Listener listener : listeners) {
+      listener.timelineChanged(tenantId, timeline);
+    }
+  }
+
+  /** Bytes of layers that a pod's timelines have. */
+  public long bytes(String podUid) {
+    Map<String, Report> reports = Objects.requireNonNullElse(reports(podUid), Map.of());
+    return reports.values().stream().mapToLong(Report::layerBytes).sum();
+  }
+
+  @Override
+  public void close() {
+    clock.shutdownNow();
+    threads.shutdownNow();
+    informer.stop();
+    byUid.values().forEach(p -> p.client.close());
+  }
+}

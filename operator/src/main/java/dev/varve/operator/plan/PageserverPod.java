@@ -1,0 +1,27 @@
+package dev.varve.operator.plan;
+
+import java.time.Instant;
+import java.util.Map;
+
+/**
+ * A pageserver's pod as the API server shows it.
+ *
+ * @param uid tells a pod from one made anew under the same name, whose disk is empty
+ * @param address its IP; empty until it has one
+ * @param readySince when it last became ready or ceased to be
+ * @param leaving it is being deleted: on drain, rolling update or scale-down
+ */
+public record PageserverPod(
+    String name,
+    String uid,
+    String node,
+    String address,
+    Map<String, String> labels,
+    boolean ready,
+    Instant readySince,
+    boolean leaving) {
+  /** Whether something new may be placed on it. */
+  public boolean isUsable() {
+    return ready && !leaving && !address.isEmpty();
+  }
+}

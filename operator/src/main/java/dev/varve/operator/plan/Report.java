@@ -1,0 +1,35 @@
+package dev.varve.operator.plan;
+
+/**
+ * What a pageserver says of a timeline that is attached to it. LSNs are 0 until they are known.
+ *
+ * @param problem what is wrong and what to do; empty while all is well
+ */
+public record Report(
+    int generation,
+    State state,
+    String problem,
+    long systemIdentifier,
+    int postgresMajor,
+    long readableFromLsn,
+    long receivedLsn,
+    long publishedLsn,
+    long lagBytes,
+    double lagSeconds,
+    long copiedBytes,
+    long layerBytes) {
+  /** As {@code TimelineState} of the contract; the names are what status and conditions show. */
+  public enum State {
+    Loading,
+    Copying,
+    CatchingUp,
+    Active,
+    SourceTrouble,
+    Broken
+  }
+
+  /** Whether computes can start from it. */
+  public boolean isReadable() {
+    return readableFromLsn != 0 && state != State.Broken && state != State.Loading;
+  }
+}

@@ -1,0 +1,71 @@
+package dev.varve.operator.plan;
+
+import dev.varve.crd.PrimarySource;
+import dev.varve.crd.SslMode;
+import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
+import java.util.HexFormat;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
+
+/** How a pageserver gets to a primary: the spec with its defaults filled in and its password. */
+public record SourceAccess(
+    String host,
+    int port,
+    String user,
+    String password,
+    String database,
+    SslMode sslMode,
+    String slot) {
+  private static final int MAX_SLOT_CHARACTERS = 63;
+
+  /** Of a Timeline's source. */
+  public static SourceAccess of(
+      String namespace, String timeline, PrimarySource primary, String password) {
+    String host = primary.host();
+    String slot = primary.slot();
+    return new SourceAccess(
+        host.indexOf('.') < 0 && host.indexOf(':') < 0 ? host + "." + namespace + ".svc" : host,
+        primary.port() == null ? 5432 : primary.port(),
+        primary.user(),
+        password,
+        primary.database() == null ? "postgres" : primary.database(),
+        primary.sslMode() == null ? SslMode.PREFER : primary.sslMode(),
+        slot != null ? slot : defaultSlot(namespace, timeline));
+  }
+
+  private static String defaultSlot(String namespace, String timeline) {
+    String name = ("varve_" + namespace + "_" + timeline).replace('-', '_');
+    return name.length() <= MAX_SLOT_CHARACTERS
+        ? name
+        : name.substring(0, MAX_SLOT_CHARACTERS - 9)
+            + "_"
+            + "%08x".formatted((namespace + "/" + timeline).hashCode());
+  }
+
+  /**
+   * A digest of all of it that tells nothing to those who do not know {@code key}: it is shown in
+   * the status, and a password can be guessed.
+   */
+  String digest(String key) {
+    return digest(
+        key, String.join("\0", host, "" + port, user, password, database, sslMode.text(), slot));
+  }
+
+  static String digest(String key, String text) {
+    try {
+      Mac mac = Mac.getInstance("HmacSHA256");
+      mac.init(new SecretKeySpec(key.getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
+      byte[] digest = mac.doFinal(text.getBytes(StandardCharsets.UTF_8));
+      return HexFormat.of().formatHex(digest, 0, 8);
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException("every JDK has HmacSHA256", e);
+    }
+  }
+
+  /** Without the password. */
+  @Override
+  public String toString() {
+    return user + "@" + host + ":" + port + " slot " + slot;
+  }
+}

@@ -1,0 +1,34 @@
+package dev.varve.operator.plan;
+
+import dev.varve.crd.Tenant;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What was seen of a tenant.
+ *
+ * @param pods every pageserver, usable or not
+ * @param loads by pod uid; of other tenants only
+ * @param hasToken whether its token Secret is there
+ * @param timelines the names of the Timelines that name it
+ * @param grace how long a pod that is not ready may keep its shards
+ */
+public record TenantWorld(
+    Tenant tenant,
+    List<PageserverPod> pods,
+    Map<String, Load> loads,
+    boolean hasToken,
+    List<String> timelines,
+    Instant now,
+    Duration grace) {
+  /**
+   * What a pageserver carries already.
+   *
+   * @param bytes of layers in the object store
+   */
+  public record Load(int shards, long bytes) {
+    static final Load NONE = new Load(0, 0);
+  }
+}

@@ -1,0 +1,213 @@
+package dev.varve.operator.reconcile;
+
+import dev.varve.crd.ShardPlacement;
+import dev.varve.crd.Tenant;
+import dev.varve.crd.TenantStatus;
+import dev.varve.crd.Timeline;
+import dev.varve.operator.OperatorConfig;
+import dev.varve.operator.pageserver.Fleet;
+import dev.varve.operator.plan.TenantPlan;
+import dev.varve.operator.plan.TenantPlanner;
+import dev.varve.operator.plan.TenantWorld;
+import dev.varve.operator.plan.TenantWorld.Load;
+import dev.varve.operator.render.TokenSecret;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.javaoperatorsdk.operator.api.config.informer.InformerEventSourceConfiguration;
+import io.javaoperatorsdk.operator.api.reconciler.Cleaner;
+import io.javaoperatorsdk.operator.api.reconciler.Context;
+import io.javaoperatorsdk.operator.api.reconciler.ControllerConfiguration;
+import io.javaoperatorsdk.operator.api.reconciler.DeleteControl;
+import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
+import io.javaoperatorsdk.operator.api.reconciler.MaxReconciliationInterval;
+import io.javaoperatorsdk.operator.api.reconciler.Reconciler;
+import io.javaoperatorsdk.operator.api.reconciler.UpdateControl;
+import io.javaoperatorsdk.operator.processing.event.ResourceID;
+import io.javaoperatorsdk.operator.processing.event.source.EventSource;
+import io.javaoperatorsdk.operator.processing.event.source.inbound.SimpleInboundEventSource;
+import io.javaoperatorsdk.operator.processing.event.source.informer.InformerEventSource;
+import io.javaoperatorsdk.operator.processing.retry.GradualRetry;
+import jakarta.inject.Singleton;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** Places each tenant and makes its token Secret; see {@link TenantPlanner}. */
+@GradualRetry(maxAttempts = Integer.MAX_VALUE, initialInterval = 1000, maxInterval = 30_000)
+@Singleton
+@ControllerConfiguration(
+    name = "tenant",
+    finalizerName = "varve.dev/operator",
+    maxReconciliationInterval =
+        @MaxReconciliationInterval(interval = 2, timeUnit = TimeUnit.MINUTES))
+public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenant> {
+  private static final Duration RETRY = Duration.ofMillis(300);
+  private static final Duration DELETION = Duration.ofSeconds(5);
+
+  private final KubernetesClient client;
+  private final Fleet fleet;
+  private final Duration grace;
+  private final InstantSource clock;
+  private final Events events;
+  private final SecureRandom random = new SecureRandom();
+
+  /**
+   * Pods of the tenants as they were decided last: the cache is behind, and of many tenants made at
+   * once each would go to the same pod. Guarded by this.
+   */
+  private final Map<ResourceID, String> decided = new ConcurrentHashMap<>();
+
+  public TenantReconciler(
+      KubernetesClient client, Fleet fleet, OperatorConfig config, InstantSource clock) {
+    this.client = client;
+    this.fleet = fleet;
+    this.grace = config.grace();
+    this.clock = clock;
+    this.events = new Events(client);
+  }
+
+  @Override
+  public List<EventSource<?, Tenant>> prepareEventSources(EventSourceContext<Tenant> context) {
+    SimpleInboundEventSource<Tenant> pods = new SimpleInboundEventSource<>("pageservers");
+    fleet.listen(
+        new Fleet.Listener() {
+          @Override
+          public void podsChanged() {
+            context
+                .getPrimaryCache()
+                .list()
+                .forEach(t -> pods.propagateEvent(ResourceID.fromResource(t)));
+          }
+
+          @Override
+          public void timelineChanged(String tenantId, String timeline) {}
+        });
+    InformerEventSource<Timeline, Tenant> timelines =
+        new InformerEventSource<>(
+            InformerEventSourceConfiguration.from(Timeline.class, Tenant.class)
+                .withNamespacesInheritedFromController()
+                .withSecondaryToPrimaryMapper((Timeline t) ->
+                    Set.of(new ResourceID(t.getSpec().tenant(), t.getMetadata().getNamespace())))
+                .withOnUpdateFilter(
+                    (after, before) -> after.isMarkedForDeletion() != before.isMarkedForDeletion())
+                .build(),
+            context);
+    return List.of(pods, timelines);
+  }
+
+  @Override
+  public UpdateControl<Tenant> reconcile(Tenant tenant, Context<Tenant> context) {
+    try {
+      TenantPlan plan = planAndWrite(tenant, context);
+      if (plan.makeToken()) {
+        makeToken(tenant);
+      }
+      UpdateControl<Tenant> control = UpdateControl.noUpdate();
+      Duration again = plan.again();
+      return again == null ? control : control.rescheduleAfter(atLeast(again));
+    } catch (KubernetesClientException e) {
+      if (Conflict.isConflict(e)) {
+        return UpdateControl.<Tenant>noUpdate().rescheduleAfter(RETRY);
+      }
+      throw e;
+    }
+  }
+
+  static Duration atLeast(Duration again) {
+    return again.compareTo(RETRY) < 0 ? RETRY : again;
+  }
+
+  private synchronized TenantPlan planAndWrite(Tenant tenant, Context<Tenant> context) {
+    ResourceID id = ResourceID.fromResource(tenant);
+    List<String> timelines =
+        context
+            .getSecondaryResourcesAsStream(Timeline.class)
+            .map(t -> t.getMetadata().getName())
+            .sorted()
+            .toList();
+    TenantPlan plan =
+        TenantPlanner.plan(
+            new TenantWorld(
+                tenant,
+                fleet.pods(),
+                loads(id, context),
+                token(tenant) != null,
+                timelines,
+                clock.instant(),
+                grace));
+    if (!plan.status().equals(tenant.getStatus())) {
+      tenant.setStatus(plan.status());
+      client.resource(tenant).updateStatus();
+      events.write(tenant, plan.notices());
+    }
+    String pod = podUid(plan.status());
+    if (pod != null) {
+      decided.put(id, pod);
+    }
+    return plan;
+  }
+
+  private Map<String, Load> loads(ResourceID but, Context<Tenant> context) {
+    Map<String, Integer> shards = new HashMap<>();
+    context
+        .getPrimaryCache()
+        .list()
+        .forEach(tenant -> {
+          ResourceID id = ResourceID.fromResource(tenant);
+          String pod = decided.getOrDefault(id, podUid(tenant.getStatus()));
+          if (pod != null && !id.equals(but)) {
+            shards.merge(pod, 1, Integer::sum);
+          }
+        });
+    Map<String, Load> loads = new HashMap<>();
+    shards.forEach((pod, count) -> loads.put(pod, new Load(count, fleet.bytes(pod))));
+    return loads;
+  }
+
+  private static @Nullable String podUid(@Nullable TenantStatus status) {
+    List<ShardPlacement> shards = status == null ? null : status.shards();
+    return shards == null || shards.isEmpty() ? null : shards.getFirst().podUid();
+  }
+
+  private @Nullable String token(Tenant tenant) {
+    return TokenSecret.value(
+        client
+            .secrets()
+            .inNamespace(tenant.getMetadata().getNamespace())
+            .withName(TokenSecret.name(tenant.getMetadata().getName()))
+            .get(),
+        TokenSecret.KEY);
+  }
+
+  private void makeToken(Tenant tenant) {
+    client.resource(TokenSecret.of(tenant, TokenSecret.random(random))).create();
+  }
+
+  /** Waits for the timelines to go; the Secret goes with its owner. */
+  @Override
+  public DeleteControl cleanup(Tenant tenant, Context<Tenant> context) {
+    try {
+      TenantPlan plan = planAndWrite(tenant, context);
+      Integer timelines = plan.status().timelines();
+      if (timelines != null && timelines > 0) {
+        return DeleteControl.noFinalizerRemoval().rescheduleAfter(DELETION.toMillis());
+      }
+    } catch (KubernetesClientException e) {
+      if (Conflict.isConflict(e)) {
+        return DeleteControl.noFinalizerRemoval().rescheduleAfter(RETRY.toMillis());
+      }
+      if (!Conflict.isGone(e)) {
+        throw e;
+      }
+    }
+    decided.remove(ResourceID.fromResource(tenant));
+    return DeleteControl.defaultDelete();
+  }
+}

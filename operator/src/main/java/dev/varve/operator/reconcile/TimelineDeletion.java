@@ -1,0 +1,149 @@
+package dev.varve.operator.reconcile;
+
+import dev.varve.crd.DeletionPolicy;
+import dev.varve.crd.Tenant;
+import dev.varve.crd.Timeline;
+import dev.varve.crd.TimelineStatus;
+import dev.varve.operator.pageserver.Fleet;
+import dev.varve.operator.pageserver.PageserverClient;
+import dev.varve.operator.plan.Notice;
+import dev.varve.operator.plan.PageserverPod;
+import dev.varve.operator.plan.SourceAccess;
+import dev.varve.operator.plan.TimelinePlanner;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.javaoperatorsdk.operator.api.reconciler.DeleteControl;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The end of a timeline: detached everywhere, its slot dropped, and by policy its objects removed.
+ * A source that does not answer is given up after a while, with an event that says how to drop the
+ * slot by hand; objects are never given up.
+ */
+final class TimelineDeletion {
+  private static final Duration AGAIN = Duration.ofSeconds(3);
+
+  private final KubernetesClient client;
+  private final Fleet fleet;
+  private final Duration slotDropTimeout;
+  private final InstantSource clock;
+  private final Events events;
+
+  TimelineDeletion(
+      KubernetesClient client, Fleet fleet, Duration slotDropTimeout, InstantSource clock) {
+    this.client = client;
+    this.fleet = fleet;
+    this.slotDropTimeout = slotDropTimeout;
+    this.clock = clock;
+    this.events = new Events(client);
+  }
+
+  DeleteControl cleanup(Timeline timeline, @Nullable Tenant tenant) {
+    boolean delete = policy(timeline, tenant) == DeletionPolicy.Delete;
+    Credentials credentials = Credentials.read(client, timeline);
+    boolean hasSource = timeline.getSpec().source() != null;
+    boolean patient =
+        Instant.parse(timeline.getMetadata().getDeletionTimestamp())
+            .plus(slotDropTimeout)
+            .isAfter(clock.instant());
+    if (hasSource && credentials.access() == null && patient) {
+      return wait(timeline, "its slot is to be dropped, but " + credentials.trouble());
+    }
+    SourceAccess access = patient ? credentials.access() : null;
+    PageserverPod pod = worker(timeline, tenant);
+    if (pod == null) {
+      if (delete || (access != null && patient)) {
+        return wait(timeline, "no pageserver is ready to do it: look at their pods");
+      }
+    } else {
+      String trouble = end(timeline, pod, access, delete);
+      if (!trouble.isEmpty()) {
+        return wait(timeline, trouble);
+      }
+    }
+    if (hasSource && access == null) {
+      events.write(
+          timeline,
+          new Notice(
+              true,
+              "SlotLeft",
+              "the source was given up: drop the slot there with SELECT"
+                  + " pg_drop_replication_slot('"
+                  + (credentials.access() == null ? "NAME" : credentials.access().slot())
+                  + "'), or it keeps WAL for ever"));
+    }
+    return DeleteControl.defaultDelete();
+  }
+
+  private static DeletionPolicy policy(Timeline timeline, @Nullable Tenant tenant) {
+    DeletionPolicy own = timeline.getSpec().deletionPolicy();
+    if (own != null) {
+      return own;
+    }
+    DeletionPolicy tenants = tenant == null ? null : tenant.getSpec().deletionPolicy();
+    return tenants == null ? DeletionPolicy.Retain : tenants;
+  }
+
+  /** The pageserver that does it: the one that has the timeline, or any. */
+  private @Nullable PageserverPod worker(Timeline timeline, @Nullable Tenant tenant) {
+    PageserverPod placed = TimelinePlanner.placedOn(tenant, fleet.pods());
+    if (placed != null && placed.isUsable()) {
+      return placed;
+    }
+    return fleet.pods().stream().filter(PageserverPod::isUsable).findFirst().orElse(null);
+  }
+
+  /** Empty when all is done, else what went wrong. */
+  private String end(
+      Timeline timeline, PageserverPod pod, @Nullable SourceAccess access, boolean delete) {
+    String tenantId = TimelineReconciler.tenantId(timeline);
+    String name = timeline.getMetadata().getName();
+    for (String uid : fleet.holders(TimelineReconciler.id(timeline), pod.uid())) {
+      PageserverClient other = fleet.client(uid);
+      if (other != null) {
+        String trouble = detach(other, tenantId, name, null, false);
+        if (!trouble.isEmpty()) {
+          return trouble;
+        }
+      }
+    }
+    return detach(fleet.client(pod), tenantId, name, access, delete);
+  }
+
+  private static String detach(
+      PageserverClient pageserver,
+      String tenantId,
+      String name,
+      @Nullable SourceAccess access,
+      boolean delete) {
+    try {
+      pageserver.detach(tenantId, name, access, delete);
+      return "";
+    } catch (StatusRuntimeException e) {
+      return e.getStatus().getCode() == Status.Code.NOT_FOUND
+          ? ""
+          : String.valueOf(e.getStatus().getDescription());
+    }
+  }
+
+  private DeleteControl wait(Timeline timeline, String why) {
+    TimelineStatus status = TimelinePlanner.deleting(timeline, why, clock.instant());
+    if (!status.equals(timeline.getStatus())) {
+      timeline.setStatus(status);
+      try {
+        client.resource(timeline).updateStatus();
+        events.write(timeline, new Notice(true, "DeletionWaits", why));
+      } catch (KubernetesClientException e) {
+        if (!Conflict.isConflict(e) && !Conflict.isGone(e)) {
+          throw e;
+        }
+      }
+    }
+    return DeleteControl.noFinalizerRemoval().rescheduleAfter(AGAIN.toMillis());
+  }
+}

@@ -1,0 +1,291 @@
+package dev.varve.operator.plan;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.varve.crd.Condition;
+import dev.varve.crd.PrimarySource;
+import dev.varve.crd.Source;
+import dev.varve.crd.SslMode;
+import dev.varve.crd.Tenant;
+import dev.varve.crd.Timeline;
+import dev.varve.crd.TimelineSpec;
+import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/** When a timeline is attached, and what its status says. */
+final class TimelinePlannerTest {
+  private static final Instant NOW = Instant.parse("2026-01-01T12:00:00Z");
+  private static final PageserverPod POD =
+      new PageserverPod("ps-0", "uid-0", "node-1", "10.0.0.1", Map.of(), true, NOW, false);
+  private static final PageserverPod OTHER =
+      new PageserverPod("ps-1", "uid-1", "node-2", "10.0.0.2", Map.of(), true, NOW, false);
+  private static final PrimarySource PRIMARY =
+      new PrimarySource("db", null, "varve", null, null, SslMode.DISABLE, null);
+
+  private final Timeline timeline = timeline();
+
+  // What is seen; tests change it.
+  private @Nullable Tenant tenant = new Tenant();
+  private @Nullable String token = "token";
+  private @Nullable SourceAccess access = SourceAccess.of("shop", "orders", PRIMARY, "secret");
+  private String accessTrouble = "";
+  private @Nullable PageserverPod pod = POD;
+  private boolean heard = true;
+  private @Nullable Report report;
+  private List<String> elsewhere = List.of();
+  private String attachTrouble = "";
+  private Instant now = NOW;
+
+  private static Timeline timeline() {
+    Timeline timeline = new Timeline();
+    timeline.setMetadata(
+        new ObjectMetaBuilder()
+            .withNamespace("shop")
+            .withName("orders")
+            .withGeneration(2L)
+            .build());
+    timeline.setSpec(new TimelineSpec("acme", new Source(PRIMARY), null));
+    return timeline;
+  }
+
+  private TimelinePlan plan() {
+    return TimelinePlanner.plan(
+        new TimelineWorld(
+            timeline,
+            tenant,
+            token,
+            access,
+            accessTrouble,
+            pod,
+            heard,
+            report,
+            elsewhere,
+            attachTrouble,
+            now));
+  }
+
+  private static Report report(int generation, Report.State state, String problem) {
+    return report(generation, state, problem, 0x1_0000_0028L);
+  }
+
+  private static Report report(
+      int generation, Report.State state, String problem, long receivedLsn) {
+    return new Report(
+        generation, state, problem, -1, 17, 0x28, receivedLsn, 0x28, 0, 0.4, 4096, 1024);
+  }
+
+  /** Attached with generation 5 and served. */
+  private TimelinePlan attached() {
+    timeline.setStatus(TimelinePlanner.raised(null, assertAttach(plan(), true), 5));
+    report = report(5, Report.State.Active, "");
+    TimelinePlan plan = plan();
+    timeline.setStatus(plan.status());
+    return plan;
+  }
+
+  private static TimelinePlan.Attach assertAttach(TimelinePlan plan, boolean raise) {
+    TimelinePlan.Attach attach = plan.attach();
+    assertNotNull(attach);
+    assertEquals(raise, attach.raise());
+    return attach;
+  }
+
+  private static Condition condition(TimelinePlan plan, String type) {
+    return plan.status().conditions().stream()
+        .filter(c -> c.type().equals(type))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private static void assertNotReady(TimelinePlan plan, String reason, String part) {
+    Condition ready = condition(plan, "Ready");
+    assertEquals("False", ready.status());
+    assertEquals(reason, ready.reason());
+    assertTrue(ready.message().contains(part), ready.message());
+    assertNull(plan.endpoint());
+  }
+
+  @Test
+  void newTimelineIsAttachedWithARaisedGeneration() {
+    TimelinePlan plan = plan();
+    assertEquals(POD, assertAttach(plan, true).pod());
+    assertNotReady(plan, "Attaching", "ps-0");
+    assertEquals("shop.acme/orders", plan.status().timelineId());
+    assertEquals("varve-orders.shop.svc:6400", plan.status().address());
+  }
+
+  @Test
+  void servedTimelineIsReadyAndLedTo() {
+    TimelinePlan plan = attached();
+    assertNull(plan.attach());
+    assertEquals("True", condition(plan, "Ready").status());
+    assertEquals("True", condition(plan, "SourceReachable").status());
+    assertEquals(POD, plan.endpoint());
+    assertEquals(17, plan.status().postgresMajor());
+    assertEquals("18446744073709551615", plan.status().systemIdentifier());
+    assertEquals("1/28", plan.status().receivedLsn());
+    assertEquals("Active", plan.status().shards().getFirst().state());
+  }
+
+  @Test
+  void unchangedWorldChangesNothing() {
+    attached();
+    now = NOW.plusSeconds(3600);
+    TimelinePlan plan = plan();
+    assertEquals(timeline.getStatus(), plan.status());
+    assertNull(plan.attach());
+    assertNull(plan.again());
+    assertTrue(plan.notices().isEmpty());
+  }
+
+  @Test
+  void measuresAreRenewedOnceInAWhile() {
+    attached();
+    report = report(5, Report.State.Active, "", 0x9000);
+    now = NOW.plusSeconds(9);
+    assertEquals(timeline.getStatus(), plan().status());
+    now = NOW.plusSeconds(10);
+    assertEquals("0/9000", plan().status().receivedLsn());
+  }
+
+  @Test
+  void attachmentThatWasWrittenDownIsTriedAgainAsItIs() {
+    timeline.setStatus(TimelinePlanner.raised(null, assertAttach(plan(), true), 5));
+    assertAttach(plan(), false);
+    attachTrouble = "ps-0: no disk";
+    assertNotReady(plan(), "AttachRefused", "no disk");
+  }
+
+  @Test
+  void attachesAgainWhenItMovedWasLostOrItsSettingsChanged() {
+    attached();
+    pod = OTHER;
+    report = null;
+    assertEquals(OTHER, assertAttach(plan(), true).pod());
+
+    pod = POD;
+    assertAttach(plan(), true);
+
+    report = report(5, Report.State.Active, "");
+    assertNull(plan().attach());
+    access = SourceAccess.of("shop", "orders", PRIMARY, "changed");
+    assertAttach(plan(), true);
+  }
+
+  @Test
+  void anotherGenerationIsNotOurs() {
+    attached();
+    report = report(4, Report.State.Active, "");
+    assertAttach(plan(), true);
+  }
+
+  @Test
+  void silentPageserverIsNotJudged() {
+    attached();
+    report = null;
+    heard = false;
+    TimelinePlan plan = plan();
+    assertNull(plan.attach());
+    assertNotReady(plan, "PageserverNotReady", "does not answer");
+  }
+
+  @Test
+  void missingSecretLeavesAnAttachedTimelineServed() {
+    attached();
+    access = null;
+    accessTrouble = "there is no Secret orders: create it with the key password";
+    TimelinePlan plan = plan();
+    assertNull(plan.attach());
+    assertEquals("True", condition(plan, "Ready").status());
+    assertEquals("SecretMissing", condition(plan, "SourceReachable").reason());
+    assertEquals(POD, plan.endpoint());
+    assertNotNull(plan.again());
+
+    timeline.setStatus(null);
+    report = null;
+    assertNotReady(plan(), "SecretMissing", "create it with the key password");
+  }
+
+  @Test
+  void sourceTroubleIsSaidOnceAndReadsGoOn() {
+    attached();
+    report = report(5, Report.State.SourceTrouble, "db:5432 refuses the password of varve");
+    TimelinePlan plan = plan();
+    assertEquals("True", condition(plan, "Ready").status());
+    Condition source = condition(plan, "SourceReachable");
+    assertEquals("False", source.status());
+    assertTrue(source.message().contains("refuses the password"));
+    assertEquals(1, plan.notices().size());
+    timeline.setStatus(plan.status());
+    assertTrue(plan().notices().isEmpty());
+  }
+
+  @Test
+  void brokenTimelineIsLeftToAPerson() {
+    attached();
+    report = report(5, Report.State.Broken, "unknown WAL record");
+    TimelinePlan plan = plan();
+    assertNull(plan.attach());
+    assertNotReady(plan, "Broken", "unknown WAL record");
+    assertTrue(plan.notices().getFirst().warning());
+  }
+
+  @Test
+  void copyIsNotReady() {
+    attached();
+    report = new Report(5, Report.State.Copying, "", 0, 0, 0, 0, 0, 0, 0, 4096, 0);
+    assertNotReady(plan(), "Copying", "being copied");
+    assertEquals(4096, plan().status().copiedBytes());
+  }
+
+  @Test
+  void saysWhatIsMissing() {
+    tenant = null;
+    pod = null;
+    assertNotReady(plan(), "TenantMissing", "no Tenant acme");
+    tenant = new Tenant();
+    assertNotReady(plan(), "NotPlaced", "about to be placed");
+    pod = POD;
+    token = null;
+    assertNotReady(plan(), "NoToken", "token Secret");
+  }
+
+  @Test
+  void othersThatHoldItAreDetached() {
+    attached();
+    elsewhere = List.of("uid-1");
+    assertEquals(List.of("uid-1"), plan().detachFrom());
+    pod = null;
+    assertTrue(plan().detachFrom().isEmpty());
+  }
+
+  @Test
+  void retainedTimelineNeedsNoSource() {
+    timeline.setSpec(new TimelineSpec("acme", null, null));
+    access = null;
+    assertAttach(plan(), true);
+    attached();
+    assertFalse(
+        plan().status().conditions().stream().anyMatch(c -> c.type().equals("SourceReachable")));
+  }
+
+  @Test
+  void digestTellsNothingWithoutTheKey() {
+    SourceAccess known = SourceAccess.of("shop", "orders", PRIMARY, "secret");
+    assertNotEquals(known.digest("one"), known.digest("two"));
+    assertEquals(known.digest("one"), known.digest("one"));
+    assertFalse(known.toString().contains("secret"));
+    assertEquals("db.shop.svc", known.host());
+    assertEquals("varve_shop_orders", known.slot());
+    assertEquals(63, SourceAccess.of("n".repeat(40), "t".repeat(40), PRIMARY, "").slot().length());
+  }
+}

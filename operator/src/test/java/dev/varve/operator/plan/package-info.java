@@ -1,0 +1,5 @@
+/** Tests of plan. */
+@NullMarked
+package dev.varve.operator.plan;
+
+import org.jspecify.annotations.NullMarked;
