@@ -378,6 +378,62 @@ public final class IndexWorkloads {
     return sql;
   }
 
+  /** To be run with full-page writes: records that are the first to change their pages. */
+  static List<String> hashImages() {
+    List<String> sql = new ArrayList<>();
+    sql.add("create table fresh (id int, k int)");
+    // A table known to have one row: its index starts with two buckets.
+    sql.add("insert into fresh values (-1, -1)");
+    sql.add("vacuum fresh");
+    sql.add("create index fresh_id on fresh using hash (id) with (fillfactor = 20)");
+    sql.add("create index fresh_k on fresh using hash (k)");
+    // Few rows at a time: the bucket that is split next gets none before, nor has it to be cleaned
+    // of what its last split left.
+    for (int round = 0; round < 60; round++) {
+      sql.add("delete from fresh where id = " + round * 5);
+      sql.add("vacuum fresh");
+      sql.add("checkpoint");
+      sql.add(
+          "insert into fresh select i, i % 2 from generate_series("
+              + round * 20
+              + ", "
+              + (round * 20 + 19)
+              + ") i");
+    }
+    sql.add("delete from fresh where id % 3 > 0");
+    sql.add("checkpoint");
+    sql.add("vacuum fresh");
+    return sql;
+  }
+
+  /**
+   * What one of several sessions at once does to a table that has hash indexes, to be made first.
+   */
+  static List<String> busyHash(int session) {
+    int first = session * 100_000;
+    String own = " and id between " + first + " and " + (first + 99_999);
+    List<String> sql = new ArrayList<>();
+    sql.add("set enable_seqscan = off");
+    sql.add("set enable_bitmapscan = off");
+    for (int round = 0; round < 6; round++) {
+      int from = first + round * 300;
+      sql.add(
+          "insert into busy select i, i % 3 from generate_series("
+              + from
+              + ", "
+              + (from + 299)
+              + ") i");
+      int key = (session + round) % 3;
+      sql.add("delete from busy where k = " + key + " and id % 2 = 0" + own);
+      sql.add("select sum(id) from busy where k = " + key);
+      sql.add("update busy set k = 2 where id % 97 = " + round + own);
+      if (key == 0) {
+        sql.add("vacuum busy");
+      }
+    }
+    return sql;
+  }
+
   /** Ranges summarized, moved and forgotten; the extension bloom writes generic records. */
   public static List<String> brinAndGeneric() {
     List<String> sql = new ArrayList<>();
