@@ -2,11 +2,14 @@ package dev.varve.engine.timeline;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.redo.IndexWorkloads;
+import dev.varve.engine.redo.OracleRounds;
+import dev.varve.engine.redo.RandomWorkload;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
@@ -17,9 +20,13 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * File by file: after a workload, every block of every relation fork that Varve serves at an LSN
@@ -70,6 +77,27 @@ final class StandbyOracleIT {
           primary.execute("postgres", IndexWorkloads.hash().toArray(String[]::new));
           primary.execute("postgres", "checkpoint");
         });
+  }
+
+  /** The rounds of a long run: every access method, by chance. */
+  @ParameterizedTest(allowZeroInvocations = true)
+  @MethodSource("rounds")
+  void pagesOfRandomWorkloadsEqualAStandbys(int major, long seed, @TempDir Path directory)
+      throws Exception {
+    compare(
+        major,
+        seed % 2 == 0,
+        directory,
+        primary -> {
+          new RandomWorkload(seed, Set.of(11, 12, 13, 14, 16, 17, 20))
+              .run(primary, OracleRounds.STEPS);
+          primary.execute("postgres", "checkpoint");
+        });
+  }
+
+  private static Stream<Arguments> rounds() {
+    return OracleRounds.seeds().stream()
+        .flatMap(seed -> Stream.of(15, 16, 17, 18).map(major -> arguments(major, seed)));
   }
 
   private interface Workload {
