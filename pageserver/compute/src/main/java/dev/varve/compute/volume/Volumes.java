@@ -32,6 +32,10 @@ final class Volumes {
   private static final Logger LOG = Logger.getLogger(Volumes.class.getName());
   private static final Path BOOT = Path.of("/proc/sys/kernel/random/boot_id");
 
+  private static final String LOST =
+      "the volume was lost, with the agent of this node that restarted or by trouble that the event"
+          + " VolumeLost tells";
+
   private final Path directory;
   private final Path pods;
   private final String address;
@@ -106,11 +110,10 @@ final class Volumes {
         return;
       }
       VolumeRecord old = record(claim.home());
-      if (old != null && old.boot().equals(boot)) {
+      if (old != null && old.boot().equals(boot) && old.state() != State.PREPARING) {
         throw new VolumeException(
             Status.Code.FAILED_PRECONDITION,
-            "the agent of this node restarted, and the data directory was lost with it: the pod is"
-                + " being deleted; make another if nothing does");
+            LOST + ": the pod is being deleted; make another if nothing does");
       }
       long start = System.nanoTime();
       VolumeRecord made =
@@ -178,7 +181,12 @@ final class Volumes {
       there.discard();
       live.remove(claim.id);
     }
-    VolumeRecord record = record(claim.home());
+    VolumeRecord record = null;
+    try {
+      record = record(claim.home());
+    } catch (IOException e) {
+      LOG.log(Level.WARNING, "removing volume " + claim.id + " without its record", e);
+    }
     if (record != null && !record.target().equals(target)) {
       takeAway(record.target());
     }
@@ -219,7 +227,7 @@ final class Volumes {
     if (record == null) {
       throw new VolumeException(Status.Code.NOT_FOUND, "there is no volume " + id + " here");
     }
-    return "the agent of this node restarted, and the volume was lost with it";
+    return LOST;
   }
 
   /** The number of volumes that are served. */
@@ -243,18 +251,26 @@ final class Volumes {
     Files.createDirectories(directory);
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx------"));
     for (Path home : homes()) {
-      VolumeRecord record = record(home);
-      if (record == null) {
-        FileTree.delete(home);
-      } else if (record.state() == State.PREPARING || !record.boot().equals(boot)) {
-        clean(home, record.target());
-      } else {
-        detach(record.target());
-        detach(home);
-        if (record.state() == State.PUBLISHED) {
-          record.with(State.LOST).write(recordFile(home));
-          LOG.warning("lost the mounts of volume " + record.id() + " of " + record.pod());
-        }
+      try {
+        recover(home);
+      } catch (IOException e) {
+        LOG.log(Level.SEVERE, "cannot take stock of " + home + ", which stays as it is", e);
+      }
+    }
+  }
+
+  private void recover(Path home) throws IOException {
+    VolumeRecord record = record(home);
+    if (record == null) {
+      FileTree.delete(home);
+    } else if (record.state() == State.PREPARING || !record.boot().equals(boot)) {
+      clean(home, record.target());
+    } else {
+      detach(record.target());
+      detach(home);
+      if (record.state() == State.PUBLISHED) {
+        record.with(State.LOST).write(recordFile(home));
+        LOG.warning("lost the mounts of volume " + record.id() + " of " + record.pod());
       }
     }
   }

@@ -281,6 +281,18 @@ class VolumeIT {
   }
 
   @Test
+  void aDamagedRecordHoldsUpNobody() throws Exception {
+    publish("one");
+    agent.kill();
+    Files.writeString(kubelet.resolve("plugins/varve.dev/volumes/csi-one/record"), "state=DREAM\n");
+    startAgent();
+    publish("two");
+    agent.unpublish("one");
+    agent.unpublish("two");
+    assertEquals(List.of(), leftovers());
+  }
+
+  @Test
   void aPodThatVanishedIsForgotten() throws Exception {
     publish("one");
     for (Path mount : MountTable.below(kubelet)) {
