@@ -227,18 +227,17 @@ public final class Fleet implements AutoCloseable {
     long now = System.nanoTime();
     synchronized (pageserver) {
       pageserver.told.keySet().retainAll(reports.keySet());
-      reports.forEach(
-          (id, report) -> {
-            Told told = pageserver.told.get(id);
-            if (told == null
-                || (now - told.nanos >= MEASURE_NANOS
-                    && (report.receivedLsn() != told.report.receivedLsn()
-                        || report.publishedLsn() != told.report.publishedLsn()
-                        || report.copiedBytes() != told.report.copiedBytes()))) {
-              pageserver.told.put(id, new Told(report, now));
-              moved.add(id);
-            }
-          });
+      reports.forEach((id, report) -> {
+        Told told = pageserver.told.get(id);
+        if (told == null
+            || (now - told.nanos >= MEASURE_NANOS
+                && (report.receivedLsn() != told.report.receivedLsn()
+                    || report.publishedLsn() != told.report.publishedLsn()
+                    || report.copiedBytes() != told.report.copiedBytes()))) {
+          pageserver.told.put(id, new Told(report, now));
+          moved.add(id);
+        }
+      });
     }
     moved.forEach(this::tell);
   }

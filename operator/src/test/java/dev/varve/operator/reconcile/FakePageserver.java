@@ -87,8 +87,7 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
       GetStoredGenerationRequest request, StreamObserver<GetStoredGenerationResponse> answer) {
     answer.onNext(
         GetStoredGenerationResponse.newBuilder()
-            .setGeneration(
-                store.getOrDefault(request.getTenant() + "/" + request.getTimeline(), 0))
+            .setGeneration(store.getOrDefault(request.getTenant() + "/" + request.getTimeline(), 0))
             .build());
     answer.onCompleted();
   }

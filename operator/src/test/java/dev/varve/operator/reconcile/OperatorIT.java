@@ -121,10 +121,10 @@ final class OperatorIT {
             Duration.ofSeconds(2),
             Duration.ofMillis(300),
             Duration.ofSeconds(5));
-    String token = ManagementToken.getOrMake(client, "varve", "varve-management", new SecureRandom());
+    String token =
+        ManagementToken.getOrMake(client, "varve", "varve-management", new SecureRandom());
     assertEquals(
-        token,
-        ManagementToken.getOrMake(client, "varve", "varve-management", new SecureRandom()));
+        token, ManagementToken.getOrMake(client, "varve", "varve-management", new SecureRandom()));
     fleet =
         new Fleet(
             client,
@@ -145,8 +145,7 @@ final class OperatorIT {
   private static void install() throws IOException {
     for (String name : List.of("varve", SHOP)) {
       admin
-          .resource(
-              new NamespaceBuilder().withNewMetadata().withName(name).endMetadata().build())
+          .resource(new NamespaceBuilder().withNewMetadata().withName(name).endMetadata().build())
           .create();
     }
     admin
@@ -159,22 +158,21 @@ final class OperatorIT {
                 .build())
         .create();
     for (String file :
-        List.of("crd/tenants.varve.dev.yaml", "crd/timelines.varve.dev.yaml", "operator/rbac.yaml")) {
+        List.of(
+            "crd/tenants.varve.dev.yaml", "crd/timelines.varve.dev.yaml", "operator/rbac.yaml")) {
       admin.load(Files.newInputStream(BASE.resolve(file))).create();
     }
     await(
         "definitions",
         () ->
             admin.apiextensions().v1().customResourceDefinitions().list().getItems().stream()
-                    .filter(
-                        d ->
-                            d.getStatus() != null
-                                && d.getStatus().getConditions() != null
-                                && d.getStatus().getConditions().stream()
-                                    .anyMatch(
-                                        c ->
-                                            c.getType().equals("Established")
-                                                && c.getStatus().equals("True")))
+                    .filter(d ->
+                        d.getStatus() != null
+                            && d.getStatus().getConditions() != null
+                            && d.getStatus().getConditions().stream()
+                                .anyMatch(c ->
+                                    c.getType().equals("Established")
+                                        && c.getStatus().equals("True")))
                     .count()
                 == 2);
   }
@@ -238,19 +236,18 @@ final class OperatorIT {
         .pods()
         .inNamespace("varve")
         .withName(name)
-        .editStatus(
-            pod ->
-                new PodBuilder(pod)
-                    .withNewStatus()
-                    .withPodIP(address)
-                    .addNewPodIP(address)
-                    .addNewCondition()
-                    .withType("Ready")
-                    .withStatus(ready ? "True" : "False")
-                    .withLastTransitionTime(Instant.now().toString())
-                    .endCondition()
-                    .endStatus()
-                    .build());
+        .editStatus(pod ->
+            new PodBuilder(pod)
+                .withNewStatus()
+                .withPodIP(address)
+                .addNewPodIP(address)
+                .addNewCondition()
+                .withType("Ready")
+                .withStatus(ready ? "True" : "False")
+                .withLastTransitionTime(Instant.now().toString())
+                .endCondition()
+                .endStatus()
+                .build());
   }
 
   private static void tenant(String name) {
@@ -329,7 +326,9 @@ final class OperatorIT {
         : slice.getEndpoints().stream().flatMap(e -> e.getAddresses().stream()).toList();
   }
 
-  /** One life: made, served, moved, in trouble, deleted. One test, since a server is slow to start. */
+  /**
+   * One life: made, served, moved, in trouble, deleted. One test, since a server is slow to start.
+   */
   @Test
   void timelineLivesAndMovesAndDies() throws Exception {
     tenant("acme");
@@ -358,7 +357,9 @@ final class OperatorIT {
 
     // Nothing happens: nothing is written.
     pageserver("ps-1", SECOND);
-    await("both are heard", () -> fleet.pods().stream().allMatch(p -> fleet.reports(p.uid()) != null));
+    await(
+        "both are heard",
+        () -> fleet.pods().stream().allMatch(p -> fleet.reports(p.uid()) != null));
     String before = timeline("orders").getMetadata().getResourceVersion();
     ready("ps-1", SECOND, true);
     TimeUnit.SECONDS.sleep(2);
