@@ -86,7 +86,9 @@ public final class Fleet implements AutoCloseable {
     informer = client.pods().inNamespace(namespace).withLabelSelector(selector).runnableInformer(0);
     informer.addEventHandler(new PodHandler());
     informer.run();
-    clock.scheduleWithFixedDelay(this::pollAll, 0, pollInterval.toMillis(), TimeUnit.MILLISECONDS);
+    var unused =
+        clock.scheduleWithFixedDelay(
+            this::pollAll, 0, pollInterval.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   private final class PodHandler implements ResourceEventHandler<Pod> {
