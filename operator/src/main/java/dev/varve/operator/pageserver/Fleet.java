@@ -86,7 +86,7 @@ public final class Fleet implements AutoCloseable {
     informer = client.pods().inNamespace(namespace).withLabelSelector(selector).runnableInformer(0);
     informer.addEventHandler(new PodHandler());
     informer.run();
-    var unused =
+    var _ =
         clock.scheduleWithFixedDelay(
             this::pollAll, 0, pollInterval.toMillis(), TimeUnit.MILLISECONDS);
   }
