@@ -13,6 +13,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
@@ -22,7 +24,7 @@ final class NodeAgentProcess implements AutoCloseable {
   private final Path kubelet;
   private final SocketClient client;
   private final CountDownLatch serving = new CountDownLatch(1);
-  private final StringBuffer output = new StringBuffer();
+  private final Queue<String> output = new ConcurrentLinkedQueue<>();
 
   /**
    * @param kubelet stands for /var/lib/kubelet; short, since a socket's path must be
@@ -52,7 +54,7 @@ final class NodeAgentProcess implements AutoCloseable {
             .start();
     Thread.ofVirtual().start(this::read);
     if (!serving.await(60, TimeUnit.SECONDS) || !process.isAlive()) {
-      throw new IOException("the agent does not serve: " + output);
+      throw new IOException("the agent does not serve: " + output());
     }
     client = new SocketClient(kubelet.resolve("plugins/varve.dev/csi.sock"));
   }
@@ -60,19 +62,19 @@ final class NodeAgentProcess implements AutoCloseable {
   private void read() {
     try (BufferedReader lines = process.inputReader(StandardCharsets.UTF_8)) {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        output.append(line).append('\n');
+        output.add(line);
         if (line.contains("serving ")) {
           serving.countDown();
         }
       }
     } catch (IOException e) {
-      output.append(e);
+      output.add(e.toString());
     }
     serving.countDown();
   }
 
   String output() {
-    return output.toString();
+    return String.join("\n", output);
   }
 
   long pid() {
