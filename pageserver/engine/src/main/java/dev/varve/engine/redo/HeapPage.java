@@ -5,6 +5,7 @@ import static dev.varve.engine.bytes.LittleEndian.putI32;
 import static dev.varve.engine.bytes.LittleEndian.putU16;
 
 import dev.varve.engine.postgres.Page;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What heap redo does to a page as a whole: finding tuples, line pointers that are redirected, dead
@@ -14,6 +15,10 @@ import dev.varve.engine.postgres.Page;
 final class HeapPage {
   private static final int LP_REDIRECT = 2;
   private static final int LP_DEAD = 3;
+
+  /** Tuples as they were before they are moved. */
+  private static final ThreadLocal<byte[]> OLD =
+      ThreadLocal.withInitial(() -> new byte[Page.SIZE]);
 
   private HeapPage() {}
 
@@ -60,6 +65,9 @@ final class HeapPage {
     int oldUpper = Page.upper(page);
     byte[] old = null;
     int upper = special;
+    // Items that follow each other in the page as they do in number are moved as one run.
+    int runStart = special;
+    int runEnd = special;
     int lastUsed = 0;
     int unused = 0;
     for (int number = 1; number <= count; number++) {
@@ -80,18 +88,40 @@ final class HeapPage {
       if (offset < oldUpper || offset + size > special || (offset & 7) != 0 || upper < oldUpper) {
         throw new RedoException("item " + number + " is at " + offset + " with " + size + " bytes");
       }
+      if (offset + size != runStart) {
+        old = moveRun(page, old, oldUpper, special, runStart, runEnd, upper + size);
+        runEnd = offset + size;
+      }
+      runStart = offset;
       if (offset != upper) {
-        if (old == null) {
-          old = page.clone();
-        }
-        System.arraycopy(old, offset, page, upper, size);
         PageItems.putItemId(page, number, itemId & ~0x7FFF | upper);
       }
     }
+    moveRun(page, old, oldUpper, special, runStart, runEnd, upper);
     putU16(page, Page.UPPER, upper);
     int dropped = count - lastUsed;
     putU16(page, Page.LOWER, Page.lower(page) - 4 * dropped);
     setFreeLinesHint(page, unused > dropped);
+  }
+
+  /**
+   * Moves the tuples that lay in {@code [start, end)} to {@code to}.
+   *
+   * @param old the tuples as they were, null while none has been moved
+   * @return them
+   */
+  private static byte @Nullable [] moveRun(
+      byte[] page, byte @Nullable [] old, int upper, int special, int start, int end, int to) {
+    if (start == end || start == to) {
+      return old;
+    }
+    byte[] from = old;
+    if (from == null) {
+      from = OLD.get();
+      System.arraycopy(page, upper, from, upper, special - upper);
+    }
+    System.arraycopy(from, start, page, to, end - start);
+    return from;
   }
 
   /**
