@@ -17,8 +17,7 @@ final class HeapPage {
   private static final int LP_DEAD = 3;
 
   /** Tuples as they were before they are moved. */
-  private static final ThreadLocal<byte[]> OLD =
-      ThreadLocal.withInitial(() -> new byte[Page.SIZE]);
+  private static final ThreadLocal<byte[]> OLD = ThreadLocal.withInitial(() -> new byte[Page.SIZE]);
 
   private HeapPage() {}
 
