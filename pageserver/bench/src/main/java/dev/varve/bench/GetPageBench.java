@@ -37,12 +37,12 @@ public final class GetPageBench {
     this.primary = primary;
     this.reads = reads;
     file = primary.query("postgres", "select pg_relation_filepath('pgbench_accounts')");
-    String[] parts = file.split("/");
+    Path path = Path.of(file);
     relation =
         RelationFork.newBuilder()
             .setTablespaceOid(1663)
-            .setDatabaseOid(Integer.parseInt(parts[1]))
-            .setRelationNumber(Integer.parseInt(parts[2]))
+            .setDatabaseOid(Integer.parseInt(path.getName(1).toString()))
+            .setRelationNumber(Integer.parseInt(path.getName(2).toString()))
             .build();
     blocks =
         Integer.parseInt(primary.query("postgres", "select pg_relation_size('pgbench_accounts')"))
