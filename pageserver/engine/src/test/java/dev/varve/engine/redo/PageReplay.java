@@ -23,7 +23,7 @@ import java.util.TreeMap;
  * compares each page with the image behind its change.
  *
  * <p>Compared is what PostgreSQL compares ({@link PageMask}) and more: pages of the visibility map
- * as they are, the LSN that the primary's page had before the change, and the pages of {@code
+ * as they are, a heap page's all-visible flag, the LSN that the primary's page had before the change, and the pages of {@code
  * FPI_FOR_HINT}. Pages of relations that are older than the workload start from the first image
  * that is seen of them; all others from nothing.
  */
@@ -306,7 +306,8 @@ final class PageReplay {
 
   /**
    * What is compared of a page. PostgreSQL's mask for heap records hides the visibility map, which
-   * to it is all unused space.
+   * to it is all unused space, and a heap page's own all-visible flag, without which a scan shows
+   * rows that it must not.
    */
   private static byte[] masked(byte[] page, int rmid, Key key) {
     byte[] masked = page.clone();
@@ -315,6 +316,9 @@ final class PageReplay {
       putU16(masked, Page.CHECKSUM, 0);
     } else {
       PageMask.apply(rmid, masked, key.block);
+      if ((rmid == HEAP || rmid == HEAP2) && Page.hasFlag(page, Page.ALL_VISIBLE)) {
+        Page.setFlag(masked, Page.ALL_VISIBLE);
+      }
     }
     return masked;
   }

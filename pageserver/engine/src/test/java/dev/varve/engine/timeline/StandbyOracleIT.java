@@ -199,6 +199,7 @@ final class StandbyOracleIT {
       for (RelationEntry entry :
           timeline.listRelations(directory.tablespaceOid(), directory.databaseOid(), lsn)) {
         if (entry.fork() == dev.varve.engine.postgres.ForkNumber.FREE_SPACE_MAP) {
+          // A standby keeps it by itself, Varve does not: decision 13.
           continue;
         }
         Path file =
