@@ -89,7 +89,7 @@ final class OpcodeTable {
 
                 On each major at least %,d pages are compared, %.1f GiB.
 
-                Beyond PostgreSQL's own check: pages of the visibility map are compared as they are, and so is the LSN that the primary's page had before the change.
+                Beyond PostgreSQL's own check: pages of the visibility map are compared as they are, and so are a heap page's all-visible flag and the LSN that the primary's page had before the change.
                 Index pages are besides compared whole, free space included, with a standby's files (`StandbyOracleIT`).
 
                 Records that never name a page (transactions, SLRUs, relation maps, databases, tablespaces, two-phase, replication origins) are compared by what they leave on disk, in `EffectsIT` and `ThinStartIT`.
