@@ -37,7 +37,14 @@ final class Shop {
     Kubectl.run(
         "-n", SYSTEM, "rollout", "status", "statefulset/varve-pageserver", "--timeout=180s");
     Kubectl.run(
-        "-n", "varve-agent", "rollout", "status", "daemonset/varve-agent", "--timeout=180s");
+        "-n",
+        "varve-agent",
+        "wait",
+        "--for=condition=Ready",
+        "pod",
+        "-l",
+        "app.kubernetes.io/name=varve-agent",
+        "--timeout=180s");
     Kubectl.attempt("delete", "namespace", namespace, "--ignore-not-found", "--timeout=180s");
     Kubectl.run("create", "namespace", namespace);
     Kubectl.run("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted");
