@@ -85,6 +85,8 @@ final class Shop {
               args: [postgres, -c, wal_level=replica, -c, autovacuum=off]
               env:
                 - {name: POSTGRES_PASSWORD, value: secret}
+                - {name: PGHOST, value: 127.0.0.1}
+                - {name: PGPASSWORD, value: secret}
                 - {name: PGDATA, value: /var/lib/postgresql/data/pgdata}
               securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
               readinessProbe:
