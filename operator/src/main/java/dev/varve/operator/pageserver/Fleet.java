@@ -60,13 +60,15 @@ public final class Fleet implements AutoCloseable {
 
   /** One pod that can be asked. */
   private static final class Pageserver {
+    final String address;
     final PageserverClient client;
     volatile @Nullable Map<String, Report> reports;
 
     /** What listeners were told last of each timeline; of the polling thread, under this lock. */
     final Map<String, Told> told = new HashMap<>();
 
-    Pageserver(PageserverClient client) {
+    Pageserver(String address, PageserverClient client) {
+      this.address = address;
       this.client = client;
     }
   }
@@ -182,10 +184,21 @@ public final class Fleet implements AutoCloseable {
     return pageserver == null ? null : pageserver.client;
   }
 
+  /** A pod that lost its node and came back has its uid still, but another address. */
   private Pageserver pageserver(PageserverPod pod) {
-    return byUid.computeIfAbsent(
-        pod.uid(),
-        uid -> new Pageserver(new PageserverClient(addresses.apply(pod), managementToken)));
+    return Objects.requireNonNull(
+        byUid.compute(
+            pod.uid(),
+            (uid, present) -> {
+              if (present != null && present.address.equals(pod.address())) {
+                return present;
+              }
+              if (present != null) {
+                present.client.close();
+              }
+              return new Pageserver(
+                  pod.address(), new PageserverClient(addresses.apply(pod), managementToken));
+            }));
   }
 
   private void pollAll() {

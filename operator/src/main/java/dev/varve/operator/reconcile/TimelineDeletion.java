@@ -55,7 +55,7 @@ final class TimelineDeletion {
       return wait(timeline, "its slot is to be dropped, but " + credentials.trouble());
     }
     SourceAccess access = patient ? credentials.access() : null;
-    PageserverPod pod = worker(timeline, tenant);
+    PageserverPod pod = worker(tenant);
     if (pod == null) {
       if (delete || (access != null && patient)) {
         return wait(timeline, "no pageserver is ready to do it: look at their pods");
@@ -90,7 +90,7 @@ final class TimelineDeletion {
   }
 
   /** The pageserver that does it: the one that has the timeline, or any. */
-  private @Nullable PageserverPod worker(Timeline timeline, @Nullable Tenant tenant) {
+  private @Nullable PageserverPod worker(@Nullable Tenant tenant) {
     PageserverPod placed = TimelinePlanner.placedOn(tenant, fleet.pods());
     if (placed != null && placed.isUsable()) {
       return placed;

@@ -69,6 +69,7 @@ final class OperatorIT {
   private static final String FIRST = "10.9.0.1";
 
   private static final String SECOND = "10.9.0.2";
+  private static final String THIRD = "10.9.0.3";
 
   private static KubeAPIServer server;
   private static KubernetesClient admin;
@@ -78,6 +79,7 @@ final class OperatorIT {
   private static final Map<String, Integer> STORE = new ConcurrentHashMap<>();
   private static FakePageserver first;
   private static FakePageserver second;
+  private static FakePageserver third;
 
   private record TestConfig(
       String namespace,
@@ -113,6 +115,7 @@ final class OperatorIT {
 
     first = new FakePageserver(STORE);
     second = new FakePageserver(STORE);
+    third = new FakePageserver(STORE);
     TestConfig settings =
         new TestConfig(
             "varve",
@@ -131,9 +134,7 @@ final class OperatorIT {
             settings.namespace(),
             settings.pageserverSelector(),
             pod ->
-                new InetSocketAddress(
-                    InetAddress.getLoopbackAddress(),
-                    pod.address().equals(FIRST) ? first.port() : second.port()),
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), at(pod.address()).port()),
             token,
             settings.pollInterval());
     operator = new Operator(o -> o.withKubernetesClient(client));
@@ -185,6 +186,7 @@ final class OperatorIT {
       client.close();
       first.close();
       second.close();
+      third.close();
     }
     if (admin != null) {
       admin.close();
@@ -192,6 +194,15 @@ final class OperatorIT {
     if (server != null) {
       server.stop();
     }
+  }
+
+  private static FakePageserver at(String address) {
+    return switch (address) {
+      case FIRST -> first;
+      case SECOND -> second;
+      case THIRD -> third;
+      default -> throw new AssertionError(address);
+    };
   }
 
   private static void await(String what, BooleanSupplier condition) {
@@ -383,11 +394,18 @@ final class OperatorIT {
     assertTrue(second.attached.get("shop.acme/orders").getGeneration() > generation);
     await("served again", () -> isReady("orders"));
 
+    // The pod keeps its name and its disk, but its address changes, as after a node's restart.
+    generation = second.attached.get("shop.acme/orders").getGeneration();
+    third.attached.putAll(second.attached);
+    ready("ps-1", THIRD, true);
+    await("endpoints follow the address", () -> addresses("orders").equals(List.of(THIRD)));
+    assertEquals(generation, third.attached.get("shop.acme/orders").getGeneration());
+
     // Trouble of the source is told and heals.
-    second.sourceTrouble = "db refuses the password of varve: change the Secret";
+    third.sourceTrouble = "db refuses the password of varve: change the Secret";
     await("trouble is told", () -> hasReason("orders", "SourceReachable", "SourceTrouble"));
     assertTrue(isReady("orders"));
-    second.sourceTrouble = "";
+    third.sourceTrouble = "";
     await("trouble is over", () -> hasReason("orders", "SourceReachable", "Receiving"));
 
     // The tenant waits for its timeline.
@@ -407,7 +425,7 @@ final class OperatorIT {
                 .contains("delete orders"));
     admin.resources(Timeline.class).inNamespace(SHOP).withName("orders").delete();
     await("the timeline is gone", () -> timeline("orders") == null);
-    DetachTimelineRequest detach = second.detached.getLast();
+    DetachTimelineRequest detach = third.detached.getLast();
     assertTrue(detach.getDropSlot() && detach.getDeleteObjects());
     assertNull(STORE.get("shop.acme/orders"));
     await(
