@@ -428,7 +428,11 @@ public final class IndexWorkloads {
       sql.add("select sum(id) from busy where k = " + key);
       sql.add("update busy set k = 2 where id % 97 = " + round + own);
       if (key == 0) {
+        // Its records would bring images of pages that it has pinned and not locked: a scan that
+        // sets hints in them meanwhile makes the record's checksum wrong, for PostgreSQL too.
+        sql.add("set wal_consistency_checking = ''");
         sql.add("vacuum busy");
+        sql.add("reset wal_consistency_checking");
       }
     }
     return sql;
