@@ -88,11 +88,13 @@ final class LayerFlusher {
     Duration retry = FIRST_RETRY;
     while (!closed && writer.failure() == null) {
       try {
-        if (round.run()) {
-          if (!retry.equals(FIRST_RETRY)) {
-            log.info("{}: {} works again", name, what);
-            retry = FIRST_RETRY;
-          }
+        boolean done = round.run();
+        if (!retry.equals(FIRST_RETRY)) {
+          log.info("{}: {} works again", name, what);
+          retry = FIRST_RETRY;
+          layers.trouble().over(what);
+        }
+        if (done) {
           signal();
           writer.signalRoom();
         } else {
@@ -102,7 +104,7 @@ final class LayerFlusher {
         if (retry.equals(FIRST_RETRY) && !closed) {
           log.warn("{}: {} failed and is tried again: {}", name, what, e.toString());
         }
-        layers.countError();
+        layers.trouble().failed(what, e);
         await(retry);
         retry = retry.multipliedBy(2);
         if (retry.compareTo(LONGEST_RETRY) > 0) {

@@ -219,6 +219,24 @@ public final class Timeline implements AutoCloseable {
     return current == null ? null : current.writer.failure();
   }
 
+  /**
+   * What cannot be done just now because disk or object store fail; empty while all can. It is
+   * tried again until it is over.
+   */
+  public String storageTrouble() {
+    return layers.trouble().text();
+  }
+
+  /** How often disk or object store failed. */
+  public long storageErrors() {
+    return layers.trouble().errors();
+  }
+
+  /** Bytes of layer files that the object store has not got. */
+  public long unpublishedBytes() {
+    return layers.unpublishedBytes();
+  }
+
   /** How many layer files there are, and their bytes. */
   public int layerCount() {
     return layers.map().files().size();

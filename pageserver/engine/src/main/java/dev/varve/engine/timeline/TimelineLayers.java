@@ -19,7 +19,6 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,6 +31,7 @@ import org.slf4j.LoggerFactory;
 public final class TimelineLayers implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(TimelineLayers.class);
   private static final String LAYERS = "layers/";
+  private static final String COMMITTING = "committing a manifest";
   private static final Duration FIRST_COMMIT_PAUSE = Duration.ofMillis(200);
   private static final Duration LONGEST_COMMIT_PAUSE = Duration.ofSeconds(10);
 
@@ -42,7 +42,7 @@ public final class TimelineLayers implements AutoCloseable {
   private final ManifestStore manifests;
   private final EngineOptions options;
   private final AtomicInteger nextSequence;
-  private final LongAdder errors = new LongAdder();
+  private final StorageTrouble trouble = new StorageTrouble();
   private final CountDownLatch closing = new CountDownLatch(1);
   private volatile LayerMap map;
   private volatile Manifest manifest;
@@ -107,13 +107,14 @@ public final class TimelineLayers implements AutoCloseable {
     return consistentLsn;
   }
 
-  /** How often disk or object store failed. */
-  long errors() {
-    return errors.sum();
+  /** What disk and object store refuse. */
+  StorageTrouble trouble() {
+    return trouble;
   }
 
-  void countError() {
-    errors.increment();
+  /** Bytes of layer files that the object store has not got. */
+  long unpublishedBytes() {
+    return unpublishedBytes;
   }
 
   // The writer's side
@@ -265,9 +266,10 @@ public final class TimelineLayers implements AutoCloseable {
       try {
         manifests.commit(next);
         manifest = next;
+        trouble.over(COMMITTING);
         return;
       } catch (IOException e) {
-        errors.increment();
+        trouble.failed(COMMITTING, e);
         if (pause.equals(FIRST_COMMIT_PAUSE)) {
           log.warn("{}manifest {} is tried again: {}", prefix, next.number(), e.toString());
         }

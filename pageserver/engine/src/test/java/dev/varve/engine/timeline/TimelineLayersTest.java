@@ -49,7 +49,7 @@ final class TimelineLayersTest {
       layers.commitImport(IDENTITY, 0x1000, List.of());
       assertEquals(2, layers.manifest().number());
       assertEquals(layers.manifest(), new ManifestStore(memory, PREFIX, 9).load());
-      assertEquals(1, layers.errors());
+      assertEquals(1, layers.trouble().errors());
     }
   }
 

@@ -234,7 +234,7 @@ public final class Attachment implements AutoCloseable {
         record.id(),
         loaded == null ? 0 : loaded.generation(),
         failure != null ? AttachmentState.BROKEN : state(loaded, status),
-        failure != null ? text(failure) : status != null ? status.problem() : problem,
+        failure != null ? text(failure) : trouble(loaded, status),
         identity == null ? 0 : identity.systemIdentifier(),
         identity == null ? 0 : identity.major().number(),
         imported == null ? 0 : imported.readableFromLsn(),
@@ -245,7 +245,15 @@ public final class Attachment implements AutoCloseable {
         status == null ? 0 : status.lagSeconds(),
         copiedBytes.get(),
         imported == null ? 0 : imported.layerCount(),
-        imported == null ? 0 : imported.layerBytes());
+        imported == null ? 0 : imported.layerBytes(),
+        imported == null ? 0 : imported.unpublishedBytes(),
+        loaded == null ? 0 : loaded.storageErrors());
+  }
+
+  /** The source's trouble, else the storage's, which leaves WAL coming in as long as it fits. */
+  private String trouble(@Nullable Timeline loaded, @Nullable ReceiverStatus status) {
+    String current = status != null ? status.problem() : problem;
+    return current.isEmpty() && loaded != null ? loaded.storageTrouble() : current;
   }
 
   private AttachmentState state(@Nullable Timeline loaded, @Nullable ReceiverStatus status) {

@@ -13,6 +13,8 @@ import dev.varve.engine.tenant.TimelineId;
  * @param lagBytes of WAL that the primary has and we have not
  * @param lagSeconds since we had all of it
  * @param copiedBytes of the base backup, so far
+ * @param unpublishedBytes of layer files that the object store has not got
+ * @param storageErrors how often disk or object store failed
  */
 public record TimelineReport(
     TimelineId id,
@@ -29,4 +31,6 @@ public record TimelineReport(
     double lagSeconds,
     long copiedBytes,
     int layerCount,
-    long layerBytes) {}
+    long layerBytes,
+    long unpublishedBytes,
+    long storageErrors) {}

@@ -12,8 +12,10 @@ import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Ready: the object store answers, and each attached timeline was loaded or is known to be in
- * trouble. A timeline in trouble does not make the pageserver unready: the others are served.
+ * Ready: the object store has answered, and each attached timeline was loaded or is known to be in
+ * trouble. Neither a timeline nor an object store that gets into trouble later makes the pageserver
+ * unready: what is in memory and on the local disk is served, and taking all pageservers out of
+ * service would make a small outage a large one. The answer names the trouble all the same.
  */
 @org.eclipse.microprofile.health.Readiness
 @ApplicationScoped
@@ -23,6 +25,7 @@ public class Readiness implements HealthCheck {
 
   private final ObjectStore store;
   private final Attachments attachments;
+  private volatile boolean storeAnswered;
 
   public Readiness(ObjectStore store, Attachments attachments) {
     this.store = store;
@@ -46,12 +49,13 @@ public class Readiness implements HealthCheck {
     if (trouble != null) {
       answer.withData("objectStore", trouble);
     }
-    return answer.status(loading.isEmpty() && trouble == null).build();
+    return answer.status(loading.isEmpty() && storeAnswered).build();
   }
 
   private @Nullable String storeTrouble() {
     try {
       store.list(EMPTY_PREFIX);
+      storeAnswered = true;
       return null;
     } catch (IOException e) {
       return e.toString();

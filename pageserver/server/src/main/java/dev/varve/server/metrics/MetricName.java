@@ -1,44 +1,137 @@
 package dev.varve.server.metrics;
 
-/**
- * Every metric of the pageserver by its Micrometer name: Prometheus shows dots as underscores and
- * adds the unit.
- */
+import java.util.List;
+
+/** Every metric of the pageserver. */
 enum MetricName {
-  LAG_BYTES("varve.ingest.lag.bytes", "WAL bytes that the primary has and the pageserver has not"),
-  LAG_SECONDS("varve.ingest.lag.seconds", "Since everything that the primary had was received"),
-  RECEIVED_LSN("varve.received.lsn", "End of the newest record that can be read"),
-  PUBLISHED_LSN("varve.published.lsn", "Everything up to here is durable in the object store"),
-  PRIMARY_LSN("varve.primary.lsn", "Where the primary's WAL ended when it was last heard of"),
-  COPIED_BYTES("varve.copied.bytes", "Bytes of the base backup so far"),
-  LAYERS("varve.layers", "Layer files of the timeline"),
-  LAYER_BYTES("varve.layer.bytes", "Bytes of the layer files of the timeline"),
   STATE(
       "varve.timeline.state",
-      "1 for the state that the timeline is in (label state), 0 for the others"),
-  GENERATION("varve.timeline.generation", "Generation of the attachment"),
-  PAGE_READ("varve.page.read", "Time to answer one GetPages request, a histogram in seconds"),
-  PAGES_READ("varve.pages.read", "Pages answered"),
+      Kind.GAUGE,
+      "1 for the state that the timeline is in, 0 for the others",
+      "tenant",
+      "timeline",
+      "state"),
+  GENERATION(
+      "varve.timeline.generation",
+      Kind.GAUGE,
+      "Generation of the attachment",
+      "tenant",
+      "timeline"),
+  LAG_BYTES(
+      "varve.ingest.lag.bytes",
+      Kind.GAUGE,
+      "WAL bytes that the primary has and the pageserver has not",
+      "tenant",
+      "timeline"),
+  LAG_SECONDS(
+      "varve.ingest.lag.seconds",
+      Kind.GAUGE,
+      "Time since everything that the primary had was received; 0 while it is",
+      "tenant",
+      "timeline"),
+  PRIMARY_LSN(
+      "varve.primary.lsn",
+      Kind.GAUGE,
+      "Where the primary's WAL ended when it was last heard of",
+      "tenant",
+      "timeline"),
+  RECEIVED_LSN(
+      "varve.received.lsn",
+      Kind.GAUGE,
+      "End of the newest record that can be read",
+      "tenant",
+      "timeline"),
+  PUBLISHED_LSN(
+      "varve.published.lsn",
+      Kind.GAUGE,
+      "Everything up to here is durable in the object store",
+      "tenant",
+      "timeline"),
+  UNPUBLISHED_BYTES(
+      "varve.unpublished.bytes",
+      Kind.GAUGE,
+      "Bytes of layer files that wait for the object store",
+      "tenant",
+      "timeline"),
+  STORAGE_ERRORS(
+      "varve.storage.errors",
+      Kind.COUNTER,
+      "How often local disk or object store failed what a timeline wrote; each is tried again",
+      "tenant",
+      "timeline"),
+  COPIED_BYTES(
+      "varve.copied.bytes", Kind.GAUGE, "Bytes of the base backup so far", "tenant", "timeline"),
+  LAYERS("varve.layers", Kind.GAUGE, "Layer files of the timeline", "tenant", "timeline"),
+  LAYER_BYTES(
+      "varve.layer.bytes",
+      Kind.GAUGE,
+      "Bytes of the layer files of the timeline",
+      "tenant",
+      "timeline"),
+  PAGE_READ(
+      "varve.page.read", Kind.TIMER, "Time to answer one GetPages request", "tenant", "timeline"),
+  PAGES_READ("varve.pages.read", Kind.COUNTER, "Pages answered", "tenant", "timeline"),
   PAGE_READ_ERRORS(
-      "varve.page.read.errors", "GetPages requests answered with an error (label status)"),
-  PAGE_CACHE_HITS("varve.page.cache.hits", "Pages found materialised in memory"),
-  PAGE_CACHE_MISSES("varve.page.cache.misses", "Pages that had to be put together"),
-  OBJECT_STORE("varve.object.store", "Time of object store requests (labels operation, outcome)"),
+      "varve.page.read.errors",
+      Kind.COUNTER,
+      "GetPages requests answered with an error, by gRPC status",
+      "tenant",
+      "timeline",
+      "status"),
+  PAGE_CACHE_HITS("varve.page.cache.hits", Kind.COUNTER, "Pages found materialised in memory"),
+  PAGE_CACHE_MISSES("varve.page.cache.misses", Kind.COUNTER, "Pages that had to be put together"),
+  OBJECT_STORE(
+      "varve.object.store",
+      Kind.TIMER,
+      "Time of object store requests; outcomes are ok, exists, missing and error",
+      "operation",
+      "outcome"),
   ;
 
-  private final String id;
-  private final String description;
-
-  MetricName(String id, String description) {
-    this.id = id;
-    this.description = description;
+  /** How Prometheus sees it. */
+  enum Kind {
+    GAUGE,
+    COUNTER,
+    /** A histogram or summary in seconds. */
+    TIMER
   }
 
+  private final String id;
+  private final Kind kind;
+  private final String description;
+  private final List<String> labels;
+
+  MetricName(String id, Kind kind, String description, String... labels) {
+    this.id = id;
+    this.kind = kind;
+    this.description = description;
+    this.labels = List.of(labels);
+  }
+
+  /** Micrometer's name. */
   String id() {
     return id;
   }
 
+  Kind kind() {
+    return kind;
+  }
+
   String description() {
     return description;
+  }
+
+  List<String> labels() {
+    return labels;
+  }
+
+  /** The name of the family at {@code /q/metrics}. */
+  String exportedName() {
+    String name = id.replace('.', '_');
+    return switch (kind) {
+      case GAUGE -> name;
+      case COUNTER -> name + "_total";
+      case TIMER -> name + "_seconds";
+    };
   }
 }

@@ -57,6 +57,12 @@ public final class TimelineMeters implements AttachmentWatcher {
     gauge(attachment, MetricName.COPIED_BYTES, TimelineReport::copiedBytes);
     gauge(attachment, MetricName.LAYERS, TimelineReport::layerCount);
     gauge(attachment, MetricName.LAYER_BYTES, TimelineReport::layerBytes);
+    gauge(attachment, MetricName.UNPUBLISHED_BYTES, TimelineReport::unpublishedBytes);
+    FunctionCounter.builder(
+            MetricName.STORAGE_ERRORS.id(), attachment, a -> a.report().storageErrors())
+        .description(MetricName.STORAGE_ERRORS.description())
+        .tags(tags(attachment.id()))
+        .register(registry);
     gauge(attachment, MetricName.GENERATION, TimelineReport::generation);
     for (AttachmentState state : AttachmentState.values()) {
       Gauge.builder(MetricName.STATE.id(), attachment, a -> a.report().state() == state ? 1 : 0)

@@ -215,6 +215,9 @@ public final class WalReceiver implements Runnable, AutoCloseable {
   }
 
   private void trouble(State kind, Exception e) {
+    if (isClosed()) {
+      return;
+    }
     String message = e.getMessage() == null ? e.toString() : e.getMessage();
     if (!message.equals(problem)) {
       LOG.warn("{}: {}; trying again", name, message);

@@ -1,0 +1,233 @@
+package dev.varve.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.varve.api.v1.TimelineState;
+import dev.varve.api.v1.TimelineStatus;
+import dev.varve.engine.store.FaultyObjectStore;
+import dev.varve.engine.store.LocalObjectStore;
+import dev.varve.engine.store.MemoryObjectStore;
+import dev.varve.engine.timeline.EngineOptions;
+import dev.varve.testkit.ExpectedLog;
+import dev.varve.testkit.PostgresServer;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The object store does not answer, the local disk is full: WAL is taken in up to the bounds and
+ * then waits at the primary; reads go on; what is wrong shows; and when it is over everything is
+ * there.
+ */
+final class OutageIT {
+  private static final int TRANSACTIONS = 6;
+  private static final long BUDGET_BYTES = 1 << 20;
+  private static final String TIMELINE = "main";
+
+  private static PostgresServer primary;
+
+  @TempDir Path directory;
+
+  @BeforeAll
+  static void startPrimary() {
+    primary = PostgresServer.builder(17).checksums(true).setting("autovacuum", "off").start();
+  }
+
+  @AfterAll
+  static void stopPrimary() {
+    primary.close();
+  }
+
+  /** Layers of 1 MB, of which 1 MB may be unpublished. */
+  private static EngineOptions options() {
+    EngineOptions defaults = EngineOptions.defaults();
+    return new EngineOptions(
+        1 << 20,
+        Duration.ofMillis(200),
+        defaults.frozenLayers(),
+        BUDGET_BYTES,
+        defaults.localCacheBytes(),
+        defaults.pageCacheBytes(),
+        defaults.blockCacheBytes(),
+        defaults.imageAfterRecords(),
+        defaults.compactAfterLayers(),
+        defaults.targetLayerBytes());
+  }
+
+  private static long lsn() throws SQLException {
+    return Long.parseLong(primary.query("postgres", "select pg_current_wal_flush_lsn() - '0/0'"));
+  }
+
+  /** About 10 MB of WAL that does not compress well. */
+  private static void load(String table) throws SQLException {
+    primary.execute("postgres", "create table " + table + "(a int primary key, b text)");
+    for (int i = 0; i < TRANSACTIONS; i++) {
+      primary.execute(
+          "postgres",
+          "insert into "
+              + table
+              + " select i, md5(random()::text) || md5(random()::text) || md5(random()::text)"
+              + " from generate_series("
+              + (i * 6000 + 1)
+              + ", "
+              + (i + 1) * 6000
+              + ") i");
+    }
+  }
+
+  private static TestPageserver attach(TestPageserver pageserver) throws InterruptedException {
+    pageserver.attach(TIMELINE, TestPageserver.primary(primary.port()));
+    pageserver.await(
+        TIMELINE,
+        "active and published",
+        s ->
+            s.getState() == TimelineState.TIMELINE_STATE_ACTIVE
+                && s.getReadableFromLsn() != 0
+                && s.getPublishedLsn() >= s.getReadableFromLsn());
+    return pageserver;
+  }
+
+  /** WAL came in, stopped coming in, and the status says why. */
+  private static TimelineStatus awaitFull(TestPageserver pageserver, String problem)
+      throws Exception {
+    long end = lsn();
+    TimelineStatus waiting =
+        pageserver.await(TIMELINE, "in trouble", s -> s.getProblem().contains(problem));
+    while (true) {
+      TimeUnit.MILLISECONDS.sleep(500);
+      TimelineStatus now = pageserver.status(TIMELINE);
+      if (now.getReceivedLsn() == waiting.getReceivedLsn()) {
+        break;
+      }
+      waiting = now;
+    }
+    assertEquals(TimelineState.TIMELINE_STATE_ACTIVE, waiting.getState());
+    assertTrue(waiting.getReceivedLsn() < end, "nothing bounds what is taken in");
+    assertTrue(waiting.getReceivedLsn() > waiting.getPublishedLsn(), "stopped at once");
+    String kept =
+        primary.query("postgres", "select restart_lsn - '0/0' from pg_replication_slots limit 1");
+    assertTrue(Long.parseLong(kept) <= waiting.getPublishedLsn(), "the slot let go of WAL");
+    return waiting;
+  }
+
+  /** Everything that the primary has is there, and equal. */
+  private static void assertNothingLost(TestPageserver pageserver, String... tables)
+      throws Exception {
+    for (String table : tables) {
+      primary.execute("postgres", "vacuum (freeze) " + table);
+    }
+    primary.execute("postgres", "checkpoint");
+    long lsn = lsn();
+    pageserver.await(
+        TIMELINE,
+        "published",
+        s -> s.getPublishedLsn() >= lsn && s.getProblem().isEmpty() && s.getLagBytes() == 0);
+    ServedPages pages =
+        new ServedPages(pageserver.channel(), TestPageserver.TENANT + "/" + TIMELINE);
+    for (String table : tables) {
+      assertTrue(pages.assertSame(primary, table, 0, lsn) > 300);
+      assertTrue(pages.assertSame(primary, table, 2, lsn) > 0);
+      assertTrue(pages.assertSame(primary, table + "_pkey", 0, lsn) > 80);
+    }
+  }
+
+  @Test
+  void objectStoreIsDown() throws Exception {
+    MemoryObjectStore objects = new MemoryObjectStore();
+    FaultyObjectStore store = new FaultyObjectStore(objects, 1, 0);
+    ExpectedLog.containing("the store does not answer");
+    try (TestPageserver pageserver = TestPageserver.start(directory, store, options())) {
+      attach(pageserver);
+      load("before");
+      assertNothingLost(pageserver, "before");
+      store.setDown(true);
+      load("during");
+      TimelineStatus full = awaitFull(pageserver, "the store does not answer");
+      new ServedPages(pageserver.channel(), TestPageserver.TENANT + "/" + TIMELINE)
+          .assertSame(primary, "before", 0, full.getReceivedLsn());
+      store.setDown(false);
+      load("later");
+      assertNothingLost(pageserver, "before", "during", "later");
+      store.setDown(true);
+      load("lost");
+      awaitFull(pageserver, "the store does not answer");
+    }
+    // What was not published is gone with the process, and comes again.
+    store.setDown(false);
+    PostgresServer.deleteTree(directory.resolve("layers"));
+    try (TestPageserver pageserver = TestPageserver.start(directory, store, options())) {
+      assertNothingLost(pageserver, "before", "during", "later", "lost");
+      pageserver.detach(TIMELINE, true);
+    }
+    primary.execute("postgres", "drop table before, during, later, lost");
+  }
+
+  @Test
+  void localDiskIsFull() throws Exception {
+    Path layers = Files.createDirectories(directory.resolve("layers"));
+    assumeTrue(
+        run("mount", "-t", "tmpfs", "-o", "size=96m", "varve-test", layers.toString()),
+        "a tmpfs cannot be mounted here: a full disk is not tested");
+    try {
+      ExpectedLog.containing("No space left on device");
+      LocalObjectStore store =
+          new LocalObjectStore(Files.createDirectories(directory.resolve("objects")));
+      try (TestPageserver pageserver = TestPageserver.start(directory, store, options())) {
+        attach(pageserver);
+        load("roomy");
+        Path ballast = layers.resolve("ballast");
+        fill(ballast);
+        load("tight");
+        awaitFull(pageserver, "No space left on device");
+        Files.delete(ballast);
+        assertNothingLost(pageserver, "roomy", "tight");
+        pageserver.detach(TIMELINE, true);
+      }
+      assertEquals(0, unfinished(layers), "files of failed attempts are left");
+    } finally {
+      run("umount", layers.toString());
+    }
+    primary.execute("postgres", "drop table roomy, tight");
+  }
+
+  private static long unfinished(Path layers) throws IOException {
+    try (var files = Files.walk(layers)) {
+      return files.filter(f -> f.getFileName().toString().startsWith("writing-")).count();
+    }
+  }
+
+  /** Writes until there is no room left. */
+  private static void fill(Path file) throws IOException {
+    byte[] zeros = new byte[4096];
+    try (OutputStream out = Files.newOutputStream(file)) {
+      while (true) {
+        out.write(zeros);
+      }
+    } catch (IOException e) {
+      assertTrue(String.valueOf(e.getMessage()).contains("No space left"), e.toString());
+    }
+  }
+
+  private static boolean run(String... command) throws IOException, InterruptedException {
+    try {
+      return new ProcessBuilder(command)
+              .redirectErrorStream(true)
+              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+              .start()
+              .waitFor()
+          == 0;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+}

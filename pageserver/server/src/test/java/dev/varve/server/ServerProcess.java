@@ -1,0 +1,152 @@
+package dev.varve.server;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** The packaged pageserver as a program of its own, and a client of its HTTP port. */
+final class ServerProcess implements AutoCloseable {
+  private static final Path APPLICATION = Path.of("target/quarkus-app/quarkus-run.jar");
+  private static final Pattern GRPC = Pattern.compile("gRPC on port (\\d+)");
+  private static final Pattern HTTP = Pattern.compile("Listening on: http://[^:]+:(\\d+)");
+  private static final long TIMEOUT_SECONDS = 60;
+
+  private final Process process;
+  private final Path log;
+  private final HttpClient http = HttpClient.newHttpClient();
+  private final ObjectMapper json = new ObjectMapper();
+  private int grpcPort;
+  private int httpPort;
+
+  private ServerProcess(Process process, Path log) {
+    this.process = process;
+    this.log = log;
+  }
+
+  /** Starts one with its files below {@code directory} and waits until it listens. */
+  static ServerProcess start(Path directory, Map<String, String> settings)
+      throws IOException, InterruptedException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                ProcessHandle.current().info().command().orElse("java"),
+                "-Xmx512m",
+                "--enable-native-access=ALL-UNNAMED",
+                "--sun-misc-unsafe-memory-access=allow",
+                "-Dvarve.store=directory:" + directory.resolve("objects"),
+                "-Dvarve.data-directory=" + directory.resolve("local"),
+                "-Dvarve.grpc.port=0",
+                "-Dquarkus.http.port=0"));
+    settings.forEach((name, value) -> command.add("-D" + name + "=" + value));
+    command.addAll(List.of("-jar", APPLICATION.toAbsolutePath().toString()));
+    Path log = Files.createTempFile(directory, "server", ".log");
+    Process process =
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+    Runtime.getRuntime().addShutdownHook(new Thread(process::destroyForcibly));
+    ServerProcess server = new ServerProcess(process, log);
+    server.grpcPort = server.awaitPort(GRPC);
+    server.httpPort = server.awaitPort(HTTP);
+    return server;
+  }
+
+  private int awaitPort(Pattern line) throws IOException, InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_SECONDS);
+    while (true) {
+      Matcher found = line.matcher(log());
+      if (found.find()) {
+        return Integer.parseInt(found.group(1));
+      }
+      if (!process.isAlive() || System.nanoTime() > deadline) {
+        throw new IOException("the pageserver did not start:\n" + log());
+      }
+      TimeUnit.MILLISECONDS.sleep(20);
+    }
+  }
+
+  int grpcPort() {
+    return grpcPort;
+  }
+
+  /** What it wrote so far. */
+  String log() throws IOException {
+    return Files.readString(log);
+  }
+
+  /** The lines of its log at WARN and ERROR. */
+  List<String> warnings() throws IOException {
+    return log().lines().filter(line -> line.matches("\\S+ \\S+ (WARN|ERROR) .*")).toList();
+  }
+
+  HttpResponse<String> get(String path) throws IOException, InterruptedException {
+    return send(HttpRequest.newBuilder(uri(path)).GET());
+  }
+
+  HttpResponse<String> put(String path, String body) throws IOException, InterruptedException {
+    return send(
+        HttpRequest.newBuilder(uri(path))
+            .header("Content-Type", "application/json")
+            .PUT(HttpRequest.BodyPublishers.ofString(body)));
+  }
+
+  HttpResponse<String> delete(String path) throws IOException, InterruptedException {
+    return send(HttpRequest.newBuilder(uri(path)).DELETE());
+  }
+
+  private URI uri(String path) {
+    return URI.create("http://127.0.0.1:" + httpPort + path);
+  }
+
+  private HttpResponse<String> send(HttpRequest.Builder request)
+      throws IOException, InterruptedException {
+    return http.send(request.build(), HttpResponse.BodyHandlers.ofString());
+  }
+
+  /** Waits until the JSON at {@code path} is as wanted. */
+  JsonNode await(String path, Predicate<JsonNode> wanted) throws IOException, InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_SECONDS);
+    while (true) {
+      String body = get(path).body();
+      JsonNode answer = json.readTree(body);
+      if (wanted.test(answer)) {
+        return answer;
+      }
+      if (System.nanoTime() > deadline) {
+        throw new AssertionError(path + " did not get there:\n" + body + "\n" + log());
+      }
+      TimeUnit.MILLISECONDS.sleep(20);
+    }
+  }
+
+  /** Kills it, as if the machine had died. */
+  void kill() throws InterruptedException {
+    process.destroyForcibly().waitFor();
+  }
+
+  /** Ends it as an operator would; returns its exit code. */
+  int stop() throws InterruptedException {
+    process.destroy();
+    if (!process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)) {
+      process.destroyForcibly();
+    }
+    return process.waitFor();
+  }
+
+  @Override
+  public void close() {
+    process.destroyForcibly();
+    http.close();
+  }
+}
