@@ -26,7 +26,9 @@ import org.junit.jupiter.api.io.TempDir;
 final class ServerIT {
   private static final String PATH = "/api/v1/timelines/acme/main";
 
-  /** Updated by the first command of its transactions: redo does not know the number of a command. */
+  /**
+   * Updated by the first command of its transactions: redo does not know the number of a command.
+   */
   private static final String TABLE = "pgbench_accounts";
 
   @TempDir Path directory;

@@ -13,7 +13,8 @@ import java.util.regex.Pattern;
 public final class MetricsDocument {
   private static final Path DOCUMENT = Path.of("../../docs/operations/metrics.md");
 
-  private static final Pattern ROW = Pattern.compile("\\| `varve_\\w+` \\| (gauge|counter|timer) .*");
+  private static final Pattern ROW =
+      Pattern.compile("\\| `varve_\\w+` \\| (gauge|counter|timer) .*");
 
   private MetricsDocument() {}
 
