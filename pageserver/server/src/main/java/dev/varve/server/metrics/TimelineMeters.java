@@ -10,6 +10,7 @@ import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tag;
 import io.micrometer.core.instrument.Tags;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
@@ -85,11 +86,9 @@ public final class TimelineMeters implements AttachmentWatcher {
   @Override
   public void detached(TimelineId id) {
     pageMeters.remove(id);
+    List<Tag> tags = tags(id).stream().toList();
     List<Meter> own =
-        registry.getMeters().stream()
-            .filter(m -> id.timeline().equals(m.getId().getTag("timeline")))
-            .filter(m -> id.tenant().equals(m.getId().getTag("tenant")))
-            .toList();
+        registry.getMeters().stream().filter(m -> m.getId().getTags().containsAll(tags)).toList();
     own.forEach(registry::remove);
   }
 }
