@@ -120,7 +120,11 @@ enum MetricName {
   private final String id;
   private final Kind kind;
   private final String description;
+
+  // List.of is immutable; its type does not say so.
+  @SuppressWarnings("ImmutableEnumChecker")
   private final List<String> labels;
+
 
   MetricName(String id, Kind kind, String description, String... labels) {
     this.id = id;
