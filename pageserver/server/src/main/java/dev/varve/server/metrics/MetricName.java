@@ -125,7 +125,6 @@ enum MetricName {
   @SuppressWarnings("ImmutableEnumChecker")
   private final List<String> labels;
 
-
   MetricName(String id, Kind kind, String description, String... labels) {
     this.id = id;
     this.kind = kind;
