@@ -23,9 +23,9 @@ import java.util.TreeMap;
  * compares each page with the image behind its change.
  *
  * <p>Compared is what PostgreSQL compares ({@link PageMask}) and more: pages of the visibility map
- * as they are, a heap page's all-visible flag, the LSN that the primary's page had before the change, and the pages of {@code
- * FPI_FOR_HINT}. Pages of relations that are older than the workload start from the first image
- * that is seen of them; all others from nothing.
+ * as they are, a heap page's all-visible flag, the LSN that the primary's page had before the
+ * change, and the pages of {@code FPI_FOR_HINT}. Pages of relations that are older than the
+ * workload start from the first image that is seen of them; all others from nothing.
  */
 final class PageReplay {
   private record Key(int database, int relation, int fork, int block) {}
