@@ -3,6 +3,7 @@ package dev.varve.crd;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 
+import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.JSONSchemaProps;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -11,19 +12,34 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
 
-/** The shipped definitions are those that the types make, and explain every field. */
+/**
+ * The shipped definitions and their reference are what the types make, and every field is
+ * explained.
+ */
 final class CrdFilesTest {
-  /** {@code -Dvarve.golden=renew} writes the shipped files anew. */
   @ParameterizedTest
   @FieldSource("dev.varve.crd.CrdFiles#PLURALS")
   void shippedFileIsTheGeneratedOne(String plural) throws IOException {
-    String generated = CrdFiles.yaml(CrdFiles.generated(plural));
-    Path shipped = CrdFiles.shipped(plural);
+    same(CrdFiles.shipped(plural), CrdFiles.yaml(CrdFiles.generated(plural)));
+  }
+
+  @ParameterizedTest
+  @FieldSource("dev.varve.crd.CrdFiles#PLURALS")
+  void referenceSaysWhatTheDefinitionSays(String plural) throws IOException {
+    CustomResourceDefinition crd = CrdFiles.generated(plural);
+    same(CrdReference.document(crd), CrdReference.markdown(crd));
+  }
+
+  /** {@code -Dvarve.golden=renew} writes the files anew. */
+  private static void same(Path file, String generated) throws IOException {
     if ("renew".equals(System.getProperty("varve.golden"))) {
-      Files.createDirectories(shipped.getParent());
-      Files.writeString(shipped, generated);
+      Files.createDirectories(file.getParent());
+      Files.writeString(file, generated);
     }
-    assertEquals(Files.readString(shipped), generated, "renew it with -Dvarve.golden=renew");
+    assertEquals(
+        generated,
+        Files.exists(file) ? Files.readString(file) : "",
+        () -> "renew " + file + ": ./mvnw -Dfast -pl crds test -Dvarve.golden=renew");
   }
 
   @ParameterizedTest
