@@ -185,17 +185,19 @@ final class OutageIT {
       try (TestPageserver pageserver = TestPageserver.start(directory, store, options())) {
         attach(pageserver);
         load("roomy");
-        Path ballast = layers.resolve("ballast");
-        fill(ballast);
-        load("tight");
-        awaitFull(pageserver, "No space left on device");
-        Files.delete(ballast);
+        try (Ballast _ = new Ballast(layers.resolve("ballast"))) {
+          load("tight");
+          awaitFull(pageserver, "No space left on device");
+        }
         assertNothingLost(pageserver, "roomy", "tight");
         pageserver.detach(TIMELINE, true);
       }
       assertEquals(0, unfinished(layers), "files of failed attempts are left");
     } finally {
-      run("umount", layers.toString());
+      run(
+          "umount",
+          "--lazy",
+          layers.toString()); // mapped files keep it busy until they are collected
     }
     primary.execute("postgres", "drop table roomy, tight");
   }
@@ -206,15 +208,54 @@ final class OutageIT {
     }
   }
 
-  /** Writes until there is no room left. */
-  private static void fill(Path file) throws IOException {
-    byte[] zeros = new byte[4096];
-    try (OutputStream out = Files.newOutputStream(file)) {
-      while (true) {
-        out.write(zeros);
+  /** Takes all the room that there is, and what becomes free as layers are merged, until closed. */
+  private static final class Ballast implements AutoCloseable {
+    private final Path file;
+    private final OutputStream out;
+    private final Thread thread;
+    private volatile boolean closed;
+
+    Ballast(Path file) throws IOException {
+      this.file = file;
+      out = Files.newOutputStream(file);
+      fill();
+      thread = Thread.ofPlatform().name("ballast").start(this::keepFull);
+    }
+
+    private void keepFull() {
+      try {
+        while (!closed) {
+          fill();
+          TimeUnit.MILLISECONDS.sleep(5);
+        }
+      } catch (IOException | InterruptedException e) {
+        throw new AssertionError(e);
       }
-    } catch (IOException e) {
-      assertTrue(String.valueOf(e.getMessage()).contains("No space left"), e.toString());
+    }
+
+    private void fill() throws IOException {
+      byte[] zeros = new byte[4096];
+      try {
+        while (!closed) {
+          out.write(zeros);
+        }
+      } catch (IOException e) {
+        if (!String.valueOf(e.getMessage()).contains("No space left")) {
+          throw e;
+        }
+      }
+    }
+
+    @Override
+    public void close() throws IOException {
+      closed = true;
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+      out.close();
+      Files.delete(file);
     }
   }
 
