@@ -86,7 +86,8 @@ public final class PageserverClient implements AutoCloseable {
       case TIMELINE_STATE_LOADING, TIMELINE_STATE_UNSPECIFIED, UNRECOGNIZED -> Report.State.Loading;
       case TIMELINE_STATE_COPYING -> Report.State.Copying;
       case TIMELINE_STATE_CATCHING_UP -> Report.State.CatchingUp;
-      case TIMELINE_STATE_ACTIVE -> Report.State.Active;
+      // Readable as before.
+      case TIMELINE_STATE_ACTIVE, TIMELINE_STATE_HANDED_OVER -> Report.State.Active;
       case TIMELINE_STATE_SOURCE_TROUBLE -> Report.State.SourceTrouble;
       case TIMELINE_STATE_BROKEN -> Report.State.Broken;
     };

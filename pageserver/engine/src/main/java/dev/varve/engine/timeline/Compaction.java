@@ -19,6 +19,7 @@ final class Compaction {
   private final TimelineLayers layers;
   private final ChainBounder bounder;
   private final EngineOptions options;
+  private volatile boolean paused;
 
   Compaction(TimelineLayers layers, ChainBounder bounder, EngineOptions options) {
     this.layers = layers;
@@ -33,8 +34,16 @@ final class Compaction {
     }
   }
 
+  /** Begins no merge, and gives up the one that is under way, until told otherwise. Any thread. */
+  void pause(boolean wanted) {
+    paused = wanted;
+  }
+
   /** Merges once when there is enough to merge; false when there is not. */
   boolean runOnce() throws IOException {
+    if (paused) {
+      return false;
+    }
     List<Run> runs = runs();
     int from = runs.size();
     while (from > 0) {
@@ -97,6 +106,10 @@ final class Compaction {
         if (lowest == null) {
           break;
         }
+        if (paused) {
+          out.discard();
+          return;
+        }
         mergeKey(lowest.key(), startLsn, sources, out);
       }
       for (Run run : runs) {
@@ -105,6 +118,13 @@ final class Compaction {
         }
       }
       added = out.finish();
+      for (LayerFile file : added) {
+        if (paused) {
+          out.discard();
+          return;
+        }
+        file.upload();
+      }
     }
     layers.replace(removed, added);
   }

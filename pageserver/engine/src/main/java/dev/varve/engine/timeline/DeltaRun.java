@@ -67,6 +67,14 @@ final class DeltaRun implements AutoCloseable {
     return files;
   }
 
+  /** Removes the files that are finished from the local disk: they are not wanted after all. */
+  void discard() throws IOException {
+    for (LayerFile file : files) {
+      file.discardLocal();
+      file.close();
+    }
+  }
+
   @Override
   public void close() throws IOException {
     if (writer != null) {

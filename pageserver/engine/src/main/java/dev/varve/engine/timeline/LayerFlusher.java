@@ -21,6 +21,7 @@ import org.slf4j.LoggerFactory;
 final class LayerFlusher {
   private static final Logger log = LoggerFactory.getLogger(LayerFlusher.class);
   private static final Duration IDLE = Duration.ofMillis(200);
+  private static final long POLL_MILLIS = 5;
   private static final Duration FIRST_RETRY = Duration.ofMillis(200);
   private static final Duration LONGEST_RETRY = Duration.ofSeconds(10);
 
@@ -75,6 +76,50 @@ final class LayerFlusher {
     signal();
   }
 
+  /**
+   * Publishes everything that was received; merges wait meanwhile. Nothing may be received until it
+   * returns.
+   *
+   * @throws PageserverException.Unavailable when it took longer than {@code timeout}
+   */
+  void publishAll(Duration timeout) {
+    long deadline = System.nanoTime() + timeout.toNanos();
+    compaction.pause(true);
+    boolean done = false;
+    try {
+      while (Long.compareUnsigned(layers.manifest().publishedLsn(), writer.receivedLsn()) < 0) {
+        PageserverException failure = writer.failure();
+        if (failure != null) {
+          throw failure;
+        }
+        if (closed || System.nanoTime() - deadline > 0) {
+          String trouble = layers.trouble().text();
+          throw new PageserverException.Unavailable(
+              name
+                  + ": cannot publish what was received"
+                  + (trouble.isEmpty() ? " in " + timeout.toSeconds() + " s" : ": " + trouble),
+              null);
+        }
+        flushNow();
+        poll();
+      }
+      done = true;
+    } finally {
+      if (!done) {
+        compaction.pause(false);
+      }
+    }
+  }
+
+  private static void poll() {
+    try {
+      TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new PageserverException.Unavailable("interrupted", e);
+    }
+  }
+
   private void signal() {
     lock.lock();
     try {
@@ -110,6 +155,9 @@ final class LayerFlusher {
         if (retry.compareTo(LONGEST_RETRY) > 0) {
           retry = LONGEST_RETRY;
         }
+      } catch (PageserverException.Fenced e) {
+        log.info("{}: stopped {}: {}", name, what, e.getMessage());
+        writer.fail(e);
       } catch (PageserverException e) {
         if (!closed) {
           log.error("{}: stopped while {}: {}", name, what, e.getMessage(), e);

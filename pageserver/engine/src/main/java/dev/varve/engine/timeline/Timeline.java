@@ -190,6 +190,37 @@ public final class Timeline implements AutoCloseable {
     running().flusher.flushNow();
   }
 
+  /**
+   * Publishes everything that was received and never writes again; reads go on. No {@link #receive}
+   * may be under way; afterwards it fails with {@link PageserverException.NotHere}, and so does a
+   * reader that waits for more. May be repeated.
+   *
+   * @return the published LSN, which is the received one
+   * @throws PageserverException.Unavailable when it took longer than {@code timeout}; nothing has
+   *     changed then
+   * @throws PageserverException when the timeline stopped before
+   */
+  public long handOver(Duration timeout) {
+    Running current = running();
+    if (!isTakenOver()) {
+      current.flusher.publishAll(timeout);
+      current.writer.fail(
+          new PageserverException.NotHere(
+              name + " was handed over: what comes after is received by another pageserver"));
+      current.flusher.close();
+    }
+    return publishedLsn();
+  }
+
+  /**
+   * Whether its WAL is received elsewhere: it was handed over, or another owner has fenced it. What
+   * was received until then can be read.
+   */
+  public boolean isTakenOver() {
+    return failure() instanceof PageserverException.NotHere
+        || failure() instanceof PageserverException.Fenced;
+  }
+
   /** The end of the newest record that can be read. */
   public long receivedLsn() {
     Running current = running;

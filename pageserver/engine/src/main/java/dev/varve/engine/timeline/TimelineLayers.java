@@ -217,11 +217,8 @@ public final class TimelineLayers implements AutoCloseable {
     return true;
   }
 
-  /** Uploads merged files and commits them in the place of those they were merged from. */
+  /** Commits merged files, which are uploaded, in the place of those they were merged from. */
   void replace(Collection<LayerFile> removed, Collection<LayerFile> added) throws IOException {
-    for (LayerFile file : added) {
-      file.upload();
-    }
     commit(
         manifest.replaced(
             removed.stream().map(LayerFile::descriptor).toList(),

@@ -16,8 +16,12 @@ import dev.varve.server.source.ReceiverStatus;
 import dev.varve.server.source.SourceException;
 import dev.varve.server.source.WalReceiver;
 import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -31,6 +35,7 @@ import org.slf4j.LoggerFactory;
 public final class Attachment implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Attachment.class);
   private static final long RETRY_MILLIS = 2_000;
+  private static final Duration HAND_OVER_TIMEOUT = Duration.ofSeconds(4);
   private static final long END_TIMEOUT_MILLIS = 10_000;
 
   private final AttachmentRecord record;
@@ -42,6 +47,7 @@ public final class Attachment implements AutoCloseable {
 
   private volatile @Nullable Timeline timeline;
   private volatile @Nullable WalReceiver receiver;
+  private volatile @Nullable CompletableFuture<Long> handOverAsked;
   private volatile AttachmentState phase = AttachmentState.LOADING;
   private volatile String problem = "";
   private volatile @Nullable Token token;
@@ -138,17 +144,7 @@ public final class Attachment implements AutoCloseable {
       }
       problem = "";
       phase = AttachmentState.CATCHING_UP;
-      try (WalReceiver feed =
-          new WalReceiver(
-              record.id().toString(),
-              primary,
-              expected(loaded, record.tli()),
-              new TimelineWalSink(loaded))) {
-        receiver = feed;
-        if (!isClosed()) {
-          feed.run();
-        }
-      }
+      receive(loaded, primary);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (RuntimeException e) {
@@ -196,6 +192,81 @@ public final class Attachment implements AutoCloseable {
     }
   }
 
+  /** Receives WAL until this is closed, the timeline can take no more, or it is handed over. */
+  private void receive(Timeline target, PrimarySource primary) {
+    boolean ended = false;
+    while (!ended && !isClosed() && !target.isTakenOver()) {
+      try (WalReceiver feed =
+          new WalReceiver(
+              record.id().toString(),
+              primary,
+              expected(target, record.tli()),
+              new TimelineWalSink(target))) {
+        receiver = feed;
+        if (!isClosed() && !isHandOverAsked()) {
+          feed.run();
+          ended = feed.status().state() != ReceiverStatus.State.STOPPED;
+        }
+      }
+      CompletableFuture<Long> asked = handOverAsked;
+      if (asked != null && !asked.isDone()) {
+        answerHandOver(asked, target);
+      }
+    }
+  }
+
+  private boolean isHandOverAsked() {
+    CompletableFuture<Long> asked = handOverAsked;
+    return asked != null && !asked.isDone();
+  }
+
+  private static void answerHandOver(CompletableFuture<Long> asked, Timeline target) {
+    try {
+      asked.complete(target.handOver(HAND_OVER_TIMEOUT));
+    } catch (PageserverException e) {
+      asked.completeExceptionally(e);
+    }
+  }
+
+  /**
+   * Publishes everything that was received and receives no more; reads go on. May be repeated.
+   *
+   * @return the published LSN
+   * @throws PageserverException.Unavailable when it cannot be published now; it is received on then
+   */
+  synchronized long handOver() {
+    Timeline loaded = timeline();
+    if (loaded.readableFromLsn() == 0) {
+      throw new PageserverException.Unavailable(
+          record.id() + " holds nothing that can be read yet", null);
+    }
+    CompletableFuture<Long> asked = new CompletableFuture<>();
+    handOverAsked = asked;
+    try {
+      WalReceiver feed = receiver;
+      if (feed != null) {
+        feed.close();
+      }
+      if (!thread.isAlive()) {
+        answerHandOver(asked, loaded);
+      }
+      return asked.get(2 * HAND_OVER_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof PageserverException known
+          ? known
+          : new PageserverException.Unavailable(record.id() + " was not handed over", e);
+    } catch (TimeoutException e) {
+      throw new PageserverException.Unavailable(
+          record.id() + " still takes in what it received: " + loaded.storageTrouble(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new PageserverException.Unavailable("interrupted", e);
+    } finally {
+      asked.cancel(false);
+      handOverAsked = null;
+    }
+  }
+
   private void pause(Exception e) throws InterruptedException {
     if (!text(e).equals(problem)) {
       LOG.warn("{}: {}; trying again", record.id(), text(e));
@@ -225,7 +296,8 @@ public final class Attachment implements AutoCloseable {
   /** What it is about now. */
   public TimelineReport report() {
     Timeline loaded = timeline;
-    WalReceiver feed = receiver;
+    boolean takenOver = loaded != null && loaded.isTakenOver();
+    WalReceiver feed = takenOver ? null : receiver;
     ReceiverStatus status = feed == null ? null : feed.status();
     Timeline imported = loaded == null || loaded.isEmpty() ? null : loaded;
     ClusterIdentity identity = imported == null ? null : imported.identity();
@@ -233,8 +305,8 @@ public final class Attachment implements AutoCloseable {
     return new TimelineReport(
         record.id(),
         loaded == null ? 0 : loaded.generation(),
-        failure != null ? AttachmentState.BROKEN : state(loaded, status),
-        failure != null ? text(failure) : trouble(loaded, status),
+        failure != null ? stopped(takenOver) : state(loaded, status),
+        failure != null ? stoppedBecause(failure) : trouble(loaded, status),
         identity == null ? 0 : identity.systemIdentifier(),
         identity == null ? 0 : identity.major().number(),
         imported == null ? 0 : imported.readableFromLsn(),
@@ -248,6 +320,15 @@ public final class Attachment implements AutoCloseable {
         imported == null ? 0 : imported.layerBytes(),
         imported == null ? 0 : imported.unpublishedBytes(),
         loaded == null ? 0 : loaded.storageErrors());
+  }
+
+  private static AttachmentState stopped(boolean takenOver) {
+    return takenOver ? AttachmentState.HANDED_OVER : AttachmentState.BROKEN;
+  }
+
+  /** Nothing is wrong with a timeline that was handed over. */
+  private static String stoppedBecause(PageserverException failure) {
+    return failure instanceof PageserverException.NotHere ? "" : text(failure);
   }
 
   /** The source's trouble, else the storage's, which leaves WAL coming in as long as it fits. */

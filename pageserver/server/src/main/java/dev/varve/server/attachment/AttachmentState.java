@@ -6,7 +6,7 @@ package dev.varve.server.attachment;
  * <pre>
  *   LOADING ---> COPYING ---> CATCHING_UP ---> ACTIVE <---> SOURCE_TROUBLE
  *      |                           ^
- *      +---------------------------+           any ---> BROKEN
+ *      +---------------------------+           any ---> BROKEN, HANDED_OVER
  * </pre>
  *
  * A base backup that fails for its source's sake shows as SOURCE_TROUBLE too and starts over.
@@ -25,9 +25,11 @@ public enum AttachmentState {
    * they were.
    */
   SOURCE_TROUBLE,
+  /** Stopped by an error that a person must look at. */
+  BROKEN,
   /**
-   * Stopped by an error that a person must look at, or by another pageserver that owns the timeline
-   * now.
+   * Reads of what was received are served; another pageserver is about to receive what follows, or
+   * does so already.
    */
-  BROKEN
+  HANDED_OVER
 }

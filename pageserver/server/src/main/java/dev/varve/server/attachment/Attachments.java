@@ -1,6 +1,7 @@
 package dev.varve.server.attachment;
 
 import dev.varve.engine.PageserverException;
+import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.timeline.Timeline;
@@ -225,6 +226,26 @@ public final class Attachments implements AutoCloseable {
   /** The generation that attached this timeline last, here or elsewhere; 0 for none. */
   public int storedGeneration(TimelineId id) {
     return tenants.storedGeneration(id);
+  }
+
+  /**
+   * Lets another pageserver go on with a timeline: everything received is published, nothing more
+   * is received or written, reads go on until it is detached. The record of it is forgotten. May be
+   * repeated.
+   *
+   * @return the published LSN
+   * @throws PageserverException.Unavailable when it cannot be published now; it is received on then
+   */
+  public long handOver(TimelineId id) {
+    Attachment attachment = get(id);
+    long publishedLsn = attachment.handOver();
+    synchronized (this) {
+      if (byId.get(id) == attachment) {
+        files.delete(attachment.record());
+      }
+    }
+    LOG.info("{}: handed over at {}", id, Lsn.format(publishedLsn));
+    return publishedLsn;
   }
 
   private void remove(Attachment attachment) {

@@ -7,6 +7,8 @@ import dev.varve.api.v1.DetachTimelineResponse;
 import dev.varve.api.v1.GetStoredGenerationRequest;
 import dev.varve.api.v1.GetStoredGenerationResponse;
 import dev.varve.api.v1.GetTimelineRequest;
+import dev.varve.api.v1.HandOverTimelineRequest;
+import dev.varve.api.v1.HandOverTimelineResponse;
 import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesResponse;
 import dev.varve.api.v1.ManagementServiceGrpc;
@@ -68,6 +70,20 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
             attachments.detach(id, request.getDropSlot(), Requests.source(id, request));
           }
           return DetachTimelineResponse.getDefaultInstance();
+        });
+  }
+
+  @Override
+  public void handOverTimeline(
+      HandOverTimelineRequest request, StreamObserver<HandOverTimelineResponse> answers) {
+    answer(
+        answers,
+        () -> {
+          TimelineId id =
+              Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
+          return HandOverTimelineResponse.newBuilder()
+              .setPublishedLsn(attachments.handOver(id))
+              .build();
         });
   }
 
@@ -152,6 +168,7 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
       case ACTIVE -> TimelineState.TIMELINE_STATE_ACTIVE;
       case SOURCE_TROUBLE -> TimelineState.TIMELINE_STATE_SOURCE_TROUBLE;
       case BROKEN -> TimelineState.TIMELINE_STATE_BROKEN;
+      case HANDED_OVER -> TimelineState.TIMELINE_STATE_HANDED_OVER;
     };
   }
 }

@@ -12,6 +12,7 @@ import dev.varve.api.v1.GetPagesResponse;
 import dev.varve.api.v1.GetStoredGenerationRequest;
 import dev.varve.api.v1.GetThinImageRequest;
 import dev.varve.api.v1.GetTimelineRequest;
+import dev.varve.api.v1.HandOverTimelineRequest;
 import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.PageServiceGrpc;
@@ -213,6 +214,19 @@ final class ManagementTest {
         GetStoredGenerationRequest.newBuilder().setTenant(TENANT).setTimeline(TIMELINE).build();
     assertEquals(3, b.management(MANAGEMENT).getStoredGeneration(stored).getGeneration());
     assertEquals(4, b.management(MANAGEMENT).attachTimeline(attach(4, "t")).getGeneration());
+  }
+
+  @Test
+  void handsOverOnlyWhatCanBeRead() throws Exception {
+    HandOverTimelineRequest request =
+        HandOverTimelineRequest.newBuilder().setTenant(TENANT).setTimeline(TIMELINE).build();
+    assertEquals(
+        Status.Code.NOT_FOUND, code(() -> a.management(MANAGEMENT).handOverTimeline(request)));
+    a.management(MANAGEMENT).attachTimeline(attach(1, "t"));
+    assertEquals(
+        Status.Code.UNAVAILABLE, code(() -> a.management(MANAGEMENT).handOverTimeline(request)));
+    assertEquals(
+        Status.Code.UNAUTHENTICATED, code(() -> a.management("other").handOverTimeline(request)));
   }
 
   @Test
