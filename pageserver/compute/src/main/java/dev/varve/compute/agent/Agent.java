@@ -28,7 +28,7 @@ import java.util.logging.Logger;
  */
 public final class Agent {
   private static final Duration IMAGE_LIMIT = Duration.ofMinutes(2);
-  private static final Duration PAGE_LIMIT = Duration.ofSeconds(30);
+  private static final Duration PAGE_LIMIT = Duration.ofMinutes(3);
   private static final long READY_SECONDS = 300;
   private static final int EXIT_USAGE = 64;
 

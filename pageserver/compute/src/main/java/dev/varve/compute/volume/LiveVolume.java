@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class LiveVolume {
   private static final Duration IMAGE_LIMIT = Duration.ofSeconds(60);
-  private static final Duration PAGE_LIMIT = Duration.ofSeconds(30);
+  private static final Duration PAGE_LIMIT = Duration.ofMinutes(3);
   private static final int PORT = 5432;
 
   /** Where the official image keeps its Unix socket. */
