@@ -92,6 +92,11 @@ final class Kubectl {
   private static Result call(@Nullable String input, String... arguments) {
     List<String> command = new ArrayList<>(List.of("kubectl"));
     command.addAll(List.of(arguments));
+    return call(input, command);
+  }
+
+  /** Any program, with its standard output and error together. */
+  static Result call(@Nullable String input, List<String> command) {
     try {
       Path output = Files.createTempFile("kubectl", ".out");
       try {

@@ -1,6 +1,7 @@
 package dev.varve.e2e;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
@@ -12,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Shop {
   static final String SYSTEM = "varve";
+  static final String AGENTS = "varve-agent";
 
   /** The official image, by the name under which this cluster has it. */
   static final String POSTGRES =
@@ -33,98 +35,137 @@ final class Shop {
   /** Installs Varve unless it is there, waits for it, and makes a namespace anew. */
   static Shop open(String namespace) {
     Kubectl.run("apply", "-k", "../deploy/overlays/laptop");
-    Kubectl.run("-n", SYSTEM, "rollout", "status", "deployment/varve-operator", "--timeout=180s");
-    Kubectl.run(
-        "-n", SYSTEM, "rollout", "status", "statefulset/varve-pageserver", "--timeout=180s");
-    Kubectl.run(
-        "-n",
-        "varve-agent",
-        "wait",
-        "--for=condition=Ready",
-        "pod",
-        "-l",
-        "app.kubernetes.io/name=varve-agent",
-        "--timeout=180s");
+    installed();
     Kubectl.attempt("delete", "namespace", namespace, "--ignore-not-found", "--timeout=180s");
     Kubectl.run("create", "namespace", namespace);
     Kubectl.run("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted");
     return new Shop(namespace);
   }
 
-  void close() {
-    Kubectl.run("delete", "namespace", namespace, "--timeout=300s");
+  /** Waits until all of Varve is there. */
+  static void installed() {
+    Kubectl.run("-n", SYSTEM, "rollout", "status", "deployment/varve-operator", "--timeout=180s");
+    Kubectl.run(
+        "-n", SYSTEM, "rollout", "status", "statefulset/varve-pageserver", "--timeout=180s");
+    Kubectl.run(
+        "-n",
+        AGENTS,
+        "wait",
+        "--for=condition=Ready",
+        "pod",
+        "-l",
+        "app.kubernetes.io/name=varve-agent",
+        "--timeout=180s");
   }
 
-  /** A stock primary with a role for replication, and its password's Secret. */
-  void source(String name) {
+  /** Timelines go while their sources are there, then everything else, which nobody waits for. */
+  void close() {
+    kubectl("delete", "timelines,tenants", "--all", "--timeout=180s");
+    Kubectl.run("delete", "namespace", namespace, "--wait=false");
+  }
+
+  /** In this namespace. */
+  String kubectl(String... arguments) {
+    List<String> all = new ArrayList<>(List.of("-n", namespace));
+    all.addAll(List.of(arguments));
+    return Kubectl.run(all.toArray(String[]::new));
+  }
+
+  /** Deletes and waits until it is gone. */
+  void delete(String kind, String... names) {
+    List<String> all = new ArrayList<>(List.of("delete", kind));
+    all.addAll(List.of(names));
+    all.add("--timeout=150s");
+    kubectl(all.toArray(String[]::new));
+  }
+
+  String query(String pod, String sql) {
+    return Kubectl.query(namespace, pod, sql);
+  }
+
+  /** Stock primaries, each with a role for replication, its password's Secret, and data. */
+  void sources(String... names) {
+    for (String name : names) {
+      Kubectl.apply(
+          namespace,
+          """
+          apiVersion: v1
+          kind: Secret
+          metadata: {name: NAME-replication}
+          stringData: {password: correct-horse}
+          ---
+          apiVersion: v1
+          kind: Pod
+          metadata:
+            name: NAME
+            labels: {app: NAME}
+          spec:
+            terminationGracePeriodSeconds: 1
+            securityContext: {runAsNonRoot: true, runAsUser: 999, runAsGroup: 999, fsGroup: 999, seccompProfile: {type: RuntimeDefault}}
+            containers:
+              - name: postgres
+                image: IMAGE
+                args: [postgres, -c, wal_level=replica, -c, autovacuum=off, -c, fsync=off]
+                env:
+                  - {name: POSTGRES_PASSWORD, value: secret}
+                  - {name: POSTGRES_INITDB_ARGS, value: --no-sync}
+                  - {name: PGHOST, value: 127.0.0.1}
+                  - {name: PGPASSWORD, value: secret}
+                  - {name: PGDATA, value: /var/lib/postgresql/data/pgdata}
+                securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+                readinessProbe:
+                  exec: {command: [pg_isready, -U, postgres, -h, 127.0.0.1]}
+                  periodSeconds: 1
+                volumeMounts: [{name: data, mountPath: /var/lib/postgresql/data}]
+            volumes: [{name: data, emptyDir: {}}]
+          """
+              .replace("NAME", name)
+              .replace("IMAGE", POSTGRES));
+      service(name, name);
+    }
+    for (String name : names) {
+      ready("pod/" + name, Duration.ofMinutes(2));
+      allowReplication(name);
+      query(
+          name,
+          "select pg_reload_conf();"
+              + "create role varve replication login password 'correct-horse';"
+              + "create table pgbench_accounts as select i as aid, 1 as bid, 0 as abalance, repeat(' ', 84)::char(84) as filler"
+              + " from generate_series(1, 100000) i;"
+              + "alter table pgbench_accounts add primary key (aid);"
+              + "create table pgbench_branches as select 1 as bid, 0 as bbalance;"
+              + "create table pgbench_tellers as select i as tid, 1 as bid, 0 as tbalance from generate_series(1, 10) i;"
+              + "create table pgbench_history(tid int, aid int, delta int);"
+              + "checkpoint");
+      load(name, 200);
+    }
+  }
+
+  /** A Service that leads to pods by their label {@code app}. */
+  void service(String name, String app) {
     Kubectl.apply(
         namespace,
         """
         apiVersion: v1
-        kind: Secret
-        metadata: {name: NAME-replication}
-        stringData: {password: correct-horse}
-        ---
-        apiVersion: v1
         kind: Service
         metadata: {name: NAME}
         spec:
-          selector: {app: NAME}
+          selector: {app: APP}
           ports: [{port: 5432}]
-        ---
-        apiVersion: v1
-        kind: Pod
-        metadata:
-          name: NAME
-          labels: {app: NAME}
-        spec:
-          securityContext: {runAsNonRoot: true, runAsUser: 999, runAsGroup: 999, fsGroup: 999, seccompProfile: {type: RuntimeDefault}}
-          containers:
-            - name: postgres
-              image: IMAGE
-              args: [postgres, -c, wal_level=replica, -c, autovacuum=off]
-              env:
-                - {name: POSTGRES_PASSWORD, value: secret}
-                - {name: PGHOST, value: 127.0.0.1}
-                - {name: PGPASSWORD, value: secret}
-                - {name: PGDATA, value: /var/lib/postgresql/data/pgdata}
-              securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-              readinessProbe:
-                exec: {command: [pg_isready, -U, postgres, -h, 127.0.0.1]}
-                periodSeconds: 1
-              volumeMounts: [{name: data, mountPath: /var/lib/postgresql/data}]
-          volumes: [{name: data, emptyDir: {}}]
         """
             .replace("NAME", name)
-            .replace("IMAGE", POSTGRES));
-    ready("pod/" + name, Duration.ofMinutes(2));
-    Kubectl.query(
-        namespace,
-        name,
-        "create role varve replication login password 'correct-horse';"
-            + "create table pgbench_accounts as select i as aid, 1 as bid, 0 as abalance, repeat(' ', 84)::char(84) as filler"
-            + " from generate_series(1, 100000) i;"
-            + "alter table pgbench_accounts add primary key (aid);"
-            + "create table pgbench_branches as select 1 as bid, 0 as bbalance;"
-            + "create table pgbench_tellers as select i as tid, 1 as bid, 0 as tbalance from generate_series(1, 10) i;"
-            + "create table pgbench_history(tid int, aid int, delta int);"
-            + "checkpoint");
-    allowReplication(name);
-    load(name, 200);
+            .replace("APP", app));
   }
 
   /** The official image's pg_hba.conf has no line for replication from elsewhere. */
   private void allowReplication(String name) {
-    Kubectl.run(
-        "-n",
-        namespace,
+    kubectl(
         "exec",
         name,
         "--",
         "bash",
         "-c",
         "echo 'host replication all all scram-sha-256' >> $PGDATA/pg_hba.conf");
-    Kubectl.query(namespace, name, "select pg_reload_conf()");
   }
 
   /** So many transactions, each on one row of each table. */
@@ -154,7 +195,15 @@ final class Shop {
             .replace("SPEC", spec));
   }
 
-  void timeline(String name, String tenant, String source, String more) {
+  void timeline(String name, String tenant, String source, String policy) {
+    timeline(name, tenant, source, source + "-replication", policy);
+  }
+
+  /**
+   * @param secret has the password of the source
+   * @param policy Delete or Retain
+   */
+  void timeline(String name, String tenant, String host, String secret, String policy) {
     Kubectl.apply(
         namespace,
         """
@@ -163,31 +212,48 @@ final class Shop {
         metadata: {name: NAME}
         spec:
           tenant: TENANT
-          MORE
+          deletionPolicy: POLICY
           source:
             primary:
-              host: SOURCE.NAMESPACE.svc
+              host: HOST
               user: varve
-              passwordSecret: {name: SOURCE-replication, key: password}
+              passwordSecret: {name: SECRET, key: password}
               sslMode: disable
         """
-            .replace("NAMESPACE", namespace)
             .replace("NAME", name)
             .replace("TENANT", tenant)
-            .replace("SOURCE", source)
-            .replace("MORE", more));
+            .replace("HOST", host)
+            .replace("SECRET", secret)
+            .replace("POLICY", policy));
   }
 
-  /** A pod of the official image on a Varve volume. */
+  /** A pod of the official image on a Varve volume at the newest LSN. */
   void compute(String name, String timeline, String tenant) {
+    pod(name, timeline, "varve-" + tenant + "-token", "", "");
+  }
+
+  /** At an LSN; the volume waits until it was received. */
+  void computeAt(String name, String timeline, String tenant, String lsn) {
+    pod(name, timeline, "varve-" + tenant + "-token", ", lsn: " + lsn, "");
+  }
+
+  /**
+   * A pod of the official image on a Varve volume.
+   *
+   * @param secret has the token
+   * @param attributes more of the volume's
+   * @param node where it runs; empty: anywhere
+   */
+  void pod(String name, String timeline, String secret, String attributes, String node) {
     Kubectl.apply(
         namespace,
         """
         apiVersion: v1
         kind: Pod
-        metadata: {name: NAME}
+        metadata: {name: NAME, labels: {app: NAME}}
         spec:
           terminationGracePeriodSeconds: 5
+          nodeSelector: {SPEC}
           securityContext: {runAsNonRoot: true, runAsUser: 999, runAsGroup: 999, seccompProfile: {type: RuntimeDefault}}
           containers:
             - name: postgres
@@ -201,13 +267,32 @@ final class Shop {
             - name: data
               csi:
                 driver: varve.dev
-                volumeAttributes: {timeline: TIMELINE}
-                nodePublishSecretRef: {name: varve-TENANT-token}
+                volumeAttributes: {timeline: TIMELINEATTRIBUTES}
+                nodePublishSecretRef: {name: SECRET}
         """
             .replace("NAME", name)
             .replace("IMAGE", POSTGRES)
+            .replace("ATTRIBUTES", attributes)
             .replace("TIMELINE", timeline)
-            .replace("TENANT", tenant));
+            .replace("SECRET", secret)
+            .replace("SPEC", node.isEmpty() ? "" : "kubernetes.io/hostname: " + node));
+  }
+
+  /** A node that a pod is not on. */
+  String nodeWithout(String pod) {
+    String node = kubectl("get", "pod", pod, "-o", "jsonpath={.spec.nodeName}");
+    return Nodes.names().stream().filter(name -> !name.equals(node)).findFirst().orElse(node);
+  }
+
+  /** Whether a node has the official image; it tells with a delay of some seconds. */
+  static boolean hasImage(String node) {
+    return Kubectl.run("get", "node", node, "-o", "jsonpath={.status.images[*].names}")
+        .contains(POSTGRES);
+  }
+
+  /** Where the source's WAL ends now. */
+  String lsn(String source) {
+    return query(source, "select pg_current_wal_flush_lsn()");
   }
 
   void ready(String resource, Duration limit) {
@@ -228,42 +313,27 @@ final class Shop {
     }
   }
 
-  /** Waits until a timeline's lag is nothing and all the source has is received. */
-  void caughtUp(String timeline, String source) {
-    String lsn = Kubectl.query(namespace, source, "select pg_current_wal_flush_lsn()");
+  /** Waits until the object store has all of a source's WAL, which is when its slots let it go. */
+  void published(String source) {
+    String lsn = lsn(source);
     until(
-        timeline + " to receive " + lsn,
+        lsn + " to be published",
         Duration.ofMinutes(1),
-        () -> lsn(timeline, "receivedLsn").compareTo(padded(lsn)) >= 0,
-        () -> Kubectl.run("-n", namespace, "get", "timeline", timeline, "-o", "yaml"));
+        () ->
+            query(
+                    source,
+                    "select count(*) > 0 and bool_and(restart_lsn >= '"
+                        + lsn
+                        + "') from pg_replication_slots")
+                .equals("t"),
+        () -> kubectl("get", "timelines", "-o", "yaml"));
   }
 
-  /** Whether the object store has a timeline up to an LSN. */
-  boolean published(String timeline, String lsn) {
-    return lsn(timeline, "publishedLsn").compareTo(padded(lsn)) >= 0;
-  }
-
-  private String lsn(String timeline, String which) {
-    return padded(
-        Kubectl.run(
-            "-n",
-            namespace,
-            "get",
-            "timeline",
-            timeline,
-            "-o",
-            "jsonpath={.status." + which + "}"));
-  }
-
-  /** An LSN in a form that sorts as text. */
-  private static String padded(String lsn) {
-    int slash = lsn.indexOf('/');
-    return slash < 0
-        ? ""
-        : "0".repeat(8 - slash)
-            + lsn.substring(0, slash)
-            + "0".repeat(9 + slash - lsn.length())
-            + lsn.substring(slash + 1);
+  /** The replication slots of a source, in order. */
+  String slots(String source) {
+    return query(
+        source,
+        "select coalesce(string_agg(slot_name, ' ' order by slot_name), '') from pg_replication_slots");
   }
 
   /** A hash of all rows of each table. */
@@ -296,6 +366,25 @@ final class Shop {
         "jsonpath={range .status.conditions[?(@.type==\""
             + type
             + "\")]}{.status} {.reason} {.message}{end}");
+  }
+
+  /** Waits for a condition that matches, and for what it says to be of use. */
+  void awaitCondition(String kind, String name, String type, String regex) {
+    until(
+        kind + "/" + name + " to say " + type + " " + regex,
+        Duration.ofMinutes(1),
+        () -> condition(kind, name, type).matches("(?s)" + regex),
+        () -> kubectl("get", kind, name, "-o", "yaml"));
+  }
+
+  /** Events of an object, a line each: reason and message. */
+  String events(String name) {
+    return kubectl(
+        "get",
+        "events",
+        "--field-selector=involvedObject.name=" + name,
+        "-o",
+        "jsonpath={range .items[*]}{.reason} {.message}{\"\\n\"}{end}");
   }
 
   static void until(

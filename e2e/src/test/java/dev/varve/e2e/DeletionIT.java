@@ -1,0 +1,150 @@
+package dev.varve.e2e;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.time.Duration;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.condition.EnabledIf;
+
+/** Timelines that go, and what comes back from the bucket. */
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+@EnabledIf(
+    value = "dev.varve.e2e.Kubectl#hasCluster",
+    disabledReason = "KUBECONFIG names no cluster")
+final class DeletionIT {
+  private static final Duration START = Duration.ofMinutes(2);
+
+  private static Shop shop;
+
+  @BeforeAll
+  static void attach() {
+    shop = Shop.open("e2e-deletion");
+    shop.sources("main-db", "lost-db");
+    shop.tenant("acme", "");
+    shop.timeline("lost", "acme", "lost-db", "Delete");
+    shop.timeline("brief", "acme", "main-db", "Delete");
+    shop.timeline("kept", "acme", "main-db", "Retain");
+    shop.timeline("rescued", "acme", "main-db", "Retain");
+    for (String timeline : new String[] {"lost", "brief", "kept", "rescued"}) {
+      shop.ready("timeline/" + timeline, START);
+    }
+    // Its deletion takes the operator's whole patience, so that it begins here and is looked at in
+    // the end.
+    shop.delete("pod", "lost-db");
+    shop.kubectl("delete", "timeline", "lost", "--wait=false");
+  }
+
+  @AfterAll
+  static void detach() {
+    shop.close();
+  }
+
+  /** How many objects of a timeline the bundled S3 server keeps. */
+  private static int objects(String timeline) {
+    return Integer.parseInt(
+        Kubectl.run(
+            "-n",
+            Shop.SYSTEM,
+            "exec",
+            "deployment/varve-s3",
+            "--",
+            "bash",
+            "-c",
+            "find /data -type f -path '*"
+                + shop.namespace()
+                + ".acme*/"
+                + timeline
+                + "/*' | wc -l"));
+  }
+
+  @Test
+  @Order(1)
+  void deleteDropsTheSlotAndRemovesTheObjects() {
+    shop.published("main-db");
+    assertNotEquals(0, objects("brief"));
+    shop.delete("timeline", "brief");
+    assertEquals(0, objects("brief"));
+    assertEquals("varve_e2e_deletion_kept varve_e2e_deletion_rescued", shop.slots("main-db"));
+  }
+
+  @Test
+  @Order(2)
+  void whatWasRetainedIsServedAgainWithoutItsSource() {
+    shop.load("main-db", 50);
+    shop.published("main-db");
+    String expected = shop.hashes("main-db");
+    shop.delete("timeline", "kept");
+    assertEquals("varve_e2e_deletion_rescued", shop.slots("main-db"));
+    shop.load("main-db", 10);
+    Kubectl.apply(
+        shop.namespace(),
+        """
+        apiVersion: varve.dev/v1alpha1
+        kind: Timeline
+        metadata: {name: kept}
+        spec: {tenant: acme, deletionPolicy: Delete}
+        """);
+    shop.ready("timeline/kept", START);
+    shop.compute("again", "kept", "acme");
+    shop.ready("pod/again", START);
+    assertEquals(expected, shop.hashes("again"));
+    shop.delete("pod", "again");
+    shop.delete("timeline", "kept");
+    assertEquals(0, objects("kept"));
+  }
+
+  @Test
+  @Order(3)
+  void aSourceThatIsGoneDoesNotBlockADeletionForEver() {
+    shop.kubectl("wait", "--for=delete", "timeline/lost", "--timeout=120s");
+    assertEquals(0, objects("lost"));
+    String events = shop.events("lost");
+    assertTrue(
+        events.contains("SlotLeft")
+            && events.contains("pg_drop_replication_slot('varve_e2e_deletion_lost')"),
+        events);
+  }
+
+  @Test
+  @Order(4)
+  void everythingButTheBucketIsLostAndComesBack() {
+    shop.published("main-db");
+    Kubectl.run("-n", Shop.SYSTEM, "scale", "deployment/varve-operator", "--replicas=0");
+    Kubectl.run("-n", Shop.SYSTEM, "scale", "statefulset/varve-pageserver", "--replicas=0");
+    Kubectl.run(
+        "-n",
+        Shop.SYSTEM,
+        "wait",
+        "--for=delete",
+        "pod",
+        "-l",
+        "app.kubernetes.io/component in (operator,pageserver)",
+        "--timeout=120s");
+    for (String resource : new String[] {"timeline/rescued", "tenant/acme"}) {
+      shop.kubectl("patch", resource, "--type=merge", "-p", "{\"metadata\":{\"finalizers\":null}}");
+      Kubectl.attempt("-n", shop.namespace(), "delete", resource, "--ignore-not-found");
+    }
+    shop.load("main-db", 100);
+    String expected = shop.hashes("main-db");
+    String lsn = shop.lsn("main-db");
+    Kubectl.run("-n", Shop.SYSTEM, "scale", "statefulset/varve-pageserver", "--replicas=2");
+    Kubectl.run("-n", Shop.SYSTEM, "scale", "deployment/varve-operator", "--replicas=2");
+    long start = System.nanoTime();
+    shop.tenant("acme", "");
+    shop.timeline("rescued", "acme", "main-db", "Retain");
+    shop.ready("timeline/rescued", START);
+    Figure.print("all-but-the-bucket-lost-to-ready", Figure.since(start));
+    shop.computeAt("after", "rescued", "acme", lsn);
+    shop.ready("pod/after", START);
+    assertEquals(expected, shop.hashes("after"));
+    shop.delete("pod", "after");
+    Shop.installed();
+  }
+}
