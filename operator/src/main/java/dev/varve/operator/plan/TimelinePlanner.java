@@ -157,6 +157,7 @@ public final class TimelinePlanner {
     } else if (report.state() == Report.State.SourceTrouble) {
       conditions.put(SOURCE, false, "SourceTrouble", report.problem());
       noticeOf(SOURCE, "SourceTrouble", report.problem());
+      again = again == null ? TROUBLE : again; // for a Secret, of whose change nothing tells
     } else if (report.state() == Report.State.Broken) {
       conditions.put(SOURCE, false, "Stopped", "the timeline stopped, see the condition Ready");
     } else {

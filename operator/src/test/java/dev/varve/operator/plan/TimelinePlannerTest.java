@@ -15,6 +15,7 @@ import dev.varve.crd.Tenant;
 import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineSpec;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -227,6 +228,14 @@ final class TimelinePlannerTest {
     assertEquals(1, plan.notices().size());
     timeline.setStatus(plan.status());
     assertTrue(plan().notices().isEmpty());
+  }
+
+  @Test
+  void sourceTroubleIsLookedAtAgainForItsSecretMayChange() {
+    attached();
+    report = report(5, Report.State.SourceTrouble, "db:5432 refuses the password of varve");
+    timeline.setStatus(plan().status());
+    assertEquals(Duration.ofSeconds(5), plan().again());
   }
 
   @Test
