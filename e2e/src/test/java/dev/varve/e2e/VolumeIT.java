@@ -1,0 +1,187 @@
+package dev.varve.e2e;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
+
+/**
+ * Volumes that come and go. {@code -Dvarve.e2e.pods=N} sets how many, {@code -Dvarve.e2e.seed=S}
+ * repeats a run's choices.
+ */
+@EnabledIf(
+    value = "dev.varve.e2e.Kubectl#hasCluster",
+    disabledReason = "KUBECONFIG names no cluster")
+final class VolumeIT {
+  private static final Duration START = Duration.ofMinutes(2);
+  private static final int PODS = Integer.getInteger("varve.e2e.pods", 50);
+  private static final int MOST_AT_ONCE = 10;
+
+  private static Shop shop;
+
+  @BeforeAll
+  static void attach() {
+    shop = Shop.open("e2e-volumes");
+    shop.sources("main-db");
+    shop.tenant("acme", "");
+    shop.timeline("main", "acme", "main-db", "Delete");
+    shop.ready("timeline/main", START);
+  }
+
+  @AfterAll
+  static void detach() {
+    shop.close();
+  }
+
+  @Test
+  void theNamespaceRefusesWhatIsNotRestricted() {
+    Kubectl.Result refused =
+        Kubectl.attempt(
+            "-n", shop.namespace(), "run", "root", "--image=" + Shop.POSTGRES, "--privileged");
+    assertFalse(refused.ok());
+    assertTrue(refused.output().contains("violates PodSecurity \"restricted"), refused.output());
+  }
+
+  @Test
+  void podsComeAndGoWithKubeletAndAgentRestartedAndLeaveNothing() {
+    long seed = Long.getLong("varve.e2e.seed", System.nanoTime());
+    Random random = new Random(seed);
+    boolean control = Nodes.canControl();
+    System.out.println(
+        PODS
+            + " pods, seed "
+            + seed
+            + ", agents are restarted, kubelets are "
+            + (control ? "" : "not, for VARVE_NODE_COMMAND is not set"));
+    List<String> nodes = Nodes.names();
+    List<String> there = new ArrayList<>();
+    long start = System.nanoTime();
+    for (int i = 1; i <= PODS; i++) {
+      String name = "churn-" + i;
+      shop.compute(name, "main", "acme");
+      there.add(name);
+      while (there.size() >= MOST_AT_ONCE || random.nextInt(3) == 0) {
+        if (there.isEmpty()) {
+          break;
+        }
+        String gone = there.remove(random.nextInt(there.size()));
+        shop.kubectl(
+            "delete", "pod", gone, "--ignore-not-found", "--wait=false", "--grace-period=1");
+      }
+      if (i % 10 == 0) {
+        waitForSome(name);
+        String node = nodes.get(random.nextInt(nodes.size()));
+        if (control && i % 20 == 0) {
+          Nodes.exec(node, "bash", "-c", RESTART_KUBELET.replace("NODE", node));
+        } else {
+          restartAgent(node, random.nextBoolean());
+        }
+      }
+    }
+    shop.kubectl("delete", "pod", "-l", "app!=main-db", "--timeout=120s", "--grace-period=1");
+    Figure.print("churn-of-" + PODS + "-pods", Figure.since(start));
+    for (String node : nodes) {
+      Shop.until(
+          "nothing to be left on " + node,
+          Duration.ofMinutes(1),
+          () -> left(node).isEmpty(),
+          () -> left(node));
+      shop.pod("fresh-" + node, "main", "varve-acme-token", "", node);
+    }
+    for (String node : nodes) {
+      shop.ready("pod/fresh-" + node, START);
+      assertEquals(shop.hashes("main-db"), shop.hashes("fresh-" + node));
+    }
+  }
+
+  /** Until a pod runs, or is gone since its volume was lost. */
+  private static void waitForSome(String pod) {
+    Shop.until(
+        pod + " to run",
+        START,
+        () -> {
+          Kubectl.Result result =
+              Kubectl.attempt(
+                  "-n", shop.namespace(), "get", "pod", pod, "-o", "jsonpath={.status.phase}");
+          return !result.ok() || result.output().equals("Running");
+        },
+        () -> shop.kubectl("describe", "pod", pod));
+  }
+
+  private static void restartAgent(String node, boolean killed) {
+    List<String> delete =
+        new ArrayList<>(List.of("-n", Shop.AGENTS, "delete", "pod", agent(node), "--wait=false"));
+    if (killed) {
+      delete.addAll(List.of("--grace-period=0", "--force"));
+    }
+    Kubectl.run(delete.toArray(String[]::new));
+  }
+
+  private static String agent(String node) {
+    return Kubectl.run(
+        "-n",
+        Shop.AGENTS,
+        "get",
+        "pods",
+        "--field-selector=spec.nodeName=" + node,
+        "--sort-by=.metadata.creationTimestamp",
+        "-o",
+        "jsonpath={.items[-1:].metadata.name}");
+  }
+
+  /**
+   * What volumes have left on a node, as its agent sees it: mounts, the agent's files, the
+   * kubelet's directories, threads of mounts and connections of page sources.
+   */
+  private static String left(String node) {
+    Kubectl.Result result =
+        Kubectl.attempt(
+            "-n",
+            Shop.AGENTS,
+            "exec",
+            agent(node),
+            "--",
+            "bash",
+            "-c",
+            """
+            grep ' fuse' /proc/self/mounts
+            ls -d /var/lib/kubelet/plugins/varve.dev/volumes/* 2>/dev/null
+            ls -d /var/lib/kubelet/pods/*/volumes/kubernetes.io~csi/* 2>/dev/null
+            cat /proc/1/task/*/comm | grep -iE 'fuse|varve|grpc'
+            ls -l /proc/1/fd | grep /dev/fuse
+            true
+            """);
+    return result.ok() ? result.output().strip() : "the agent cannot be asked: " + result.output();
+  }
+
+  /**
+   * The node's kubelet dies at once, and another one with the same arguments takes its place, in
+   * its cgroups, so that the node's power still has it.
+   */
+  private static final String RESTART_KUBELET =
+      """
+      for each in /proc/[0-9]*; do
+        if tr '\\0' ' ' < $each/cmdline 2>/dev/null | grep -q '^kubelet .*--hostname-override NODE '; then old=${each#/proc/}; fi
+      done
+      mapfile -d '' -t arguments < /proc/$old/cmdline
+      mapfile -t groups < <(cut -d: -f2,3 /proc/$old/cgroup)
+      exec >> "$(readlink /proc/$old/fd/1)" 2>&1 < /dev/null
+      config=$(printf '%s\\n' "${arguments[@]}" | grep -A1 -x -- --config | tail -1)
+      kill -KILL $old
+      setsid bash -c '
+        directory=$1; shift
+        for group in "${@:1:$1+1}"; do [ -w "/sys/fs/cgroup/${group%%:*}/${group#*:}/cgroup.procs" ] && echo $$ > "/sys/fs/cgroup/${group%%:*}/${group#*:}/cgroup.procs"; done
+        shift $(($1 + 1))
+        echo $$ > "$directory/init.pid"; echo $$ > "$directory.pid"
+        sleep 1
+        exec "$@"' restart "$(dirname "$(dirname "$config")")" ${#groups[@]} "${groups[@]}" "${arguments[@]}" &
+      """;
+}
