@@ -84,6 +84,43 @@ final class ServedPages {
     return blocks;
   }
 
+  /** The answer for the first page of a table. */
+  GetPagesResponse firstPage(PostgresServer primary, String name, long lsn) throws Exception {
+    CompletableFuture<GetPagesResponse> first = new CompletableFuture<>();
+    StreamObserver<GetPagesRequest> requests =
+        PageServiceGrpc.newStub(channel)
+            .getPages(
+                new StreamObserver<>() {
+                  @Override
+                  public void onNext(GetPagesResponse answer) {
+                    first.complete(answer);
+                  }
+
+                  @Override
+                  public void onError(Throwable error) {
+                    first.completeExceptionally(error);
+                  }
+
+                  @Override
+                  public void onCompleted() {}
+                });
+    requests.onNext(request(relation(primary, name, 0), 0, 1, lsn));
+    requests.onCompleted();
+    return first.get(30, TimeUnit.SECONDS);
+  }
+
+  private GetPagesRequest request(RelationFork relation, int first, int count, long lsn) {
+    // A request's id is its first block.
+    return GetPagesRequest.newBuilder()
+        .setRequestId(first)
+        .setTimeline(timeline)
+        .setLsn(lsn)
+        .setRelation(relation)
+        .setFirstBlock(first)
+        .setBlockCount(count)
+        .build();
+  }
+
   /**
    * Gives a page what PostgreSQL changes without logging it, redo included: whether pruning is
    * worth while ({@code PD_PAGE_FULL}, {@code pd_prune_xid}), what old tuples left in the free
@@ -135,7 +172,6 @@ final class ServedPages {
                     if (answer.getStatusCode() != 0) {
                       whole.completeExceptionally(new AssertionError(answer.getStatusMessage()));
                     } else {
-                      // A request's id is its first block.
                       answer
                           .getPages()
                           .copyTo(pages, Math.toIntExact(answer.getRequestId() * PAGE_BYTES));
@@ -153,15 +189,7 @@ final class ServedPages {
                   }
                 });
     for (int first = 0; first < blocks; first += RUN_BLOCKS) {
-      requests.onNext(
-          GetPagesRequest.newBuilder()
-              .setRequestId(first)
-              .setTimeline(timeline)
-              .setLsn(lsn)
-              .setRelation(relation)
-              .setFirstBlock(first)
-              .setBlockCount(Math.min(RUN_BLOCKS, blocks - first))
-              .build());
+      requests.onNext(request(relation, first, Math.min(RUN_BLOCKS, blocks - first), lsn));
     }
     requests.onCompleted();
     return whole.get(30, TimeUnit.SECONDS);

@@ -3,6 +3,7 @@ package dev.varve.server;
 import dev.varve.api.v1.AttachTimelineRequest;
 import dev.varve.api.v1.DetachTimelineRequest;
 import dev.varve.api.v1.GetTimelineRequest;
+import dev.varve.api.v1.HandOverTimelineRequest;
 import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.PrimarySource;
 import dev.varve.api.v1.TimelineStatus;
@@ -79,12 +80,26 @@ public final class TestPageserver implements AutoCloseable {
 
   /** Attaches, or throws the call's {@link io.grpc.StatusRuntimeException}. */
   public void attach(String timeline, PrimarySource.Builder primary) {
+    attach(timeline, primary, 0);
+  }
+
+  /** Likewise, with a counted generation. */
+  public void attach(String timeline, PrimarySource.Builder primary, int generation) {
     management.attachTimeline(
         AttachTimelineRequest.newBuilder()
             .setTenant(TENANT)
             .setTimeline(timeline)
             .setPrimary(primary)
+            .setGeneration(generation)
             .build());
+  }
+
+  /** Hands over; returns the published LSN. */
+  public long handOver(String timeline) {
+    return management
+        .handOverTimeline(
+            HandOverTimelineRequest.newBuilder().setTenant(TENANT).setTimeline(timeline).build())
+        .getPublishedLsn();
   }
 
   public void detach(String timeline, boolean dropSlot) {

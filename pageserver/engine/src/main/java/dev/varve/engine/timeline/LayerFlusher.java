@@ -77,37 +77,37 @@ final class LayerFlusher {
   }
 
   /**
-   * Publishes everything that was received; merges wait meanwhile. Nothing may be received until it
-   * returns.
+   * Publishes what was received until now, and waits for it; merges wait meanwhile.
    *
    * @throws PageserverException.Unavailable when it took longer than {@code timeout}
    */
-  void publishAll(Duration timeout) {
+  void publishNow(Duration timeout) {
     long deadline = System.nanoTime() + timeout.toNanos();
+    long lsn = writer.receivedLsn();
     compaction.pause(true);
-    boolean done = false;
     try {
-      while (Long.compareUnsigned(layers.manifest().publishedLsn(), writer.receivedLsn()) < 0) {
-        PageserverException failure = writer.failure();
-        if (failure != null) {
-          throw failure;
-        }
-        if (closed || System.nanoTime() - deadline > 0) {
-          String trouble = layers.trouble().text();
-          throw new PageserverException.Unavailable(
-              name
-                  + ": cannot publish what was received"
-                  + (trouble.isEmpty() ? " in " + timeout.toSeconds() + " s" : ": " + trouble),
-              null);
-        }
-        flushNow();
+      flushNow();
+      while (Long.compareUnsigned(layers.manifest().publishedLsn(), lsn) < 0) {
+        requireWorking(deadline, timeout);
         poll();
       }
-      done = true;
     } finally {
-      if (!done) {
-        compaction.pause(false);
-      }
+      compaction.pause(false);
+    }
+  }
+
+  private void requireWorking(long deadlineNanos, Duration timeout) {
+    PageserverException failure = writer.failure();
+    if (failure != null) {
+      throw failure;
+    }
+    if (closed || System.nanoTime() - deadlineNanos > 0) {
+      String trouble = layers.trouble().text();
+      throw new PageserverException.Unavailable(
+          name
+              + ": cannot publish what was received"
+              + (trouble.isEmpty() ? " in " + timeout.toSeconds() + " s" : ": " + trouble),
+          null);
     }
   }
 
@@ -189,12 +189,11 @@ final class LayerFlusher {
   /** Makes a file of the oldest frozen layer. */
   private boolean writeOne() throws IOException {
     boolean now = flushNow;
-    writer.freezeIfOld(now);
+    if (writer.freezeIfOld(now) && now) {
+      flushNow = false;
+    }
     List<OpenLayer> frozen = layers.map().frozen();
     if (frozen.isEmpty()) {
-      if (now) {
-        flushNow = false;
-      }
       return false;
     }
     OpenLayer oldest = frozen.getLast();
@@ -232,6 +231,7 @@ final class LayerFlusher {
 
   void close() {
     closed = true;
+    compaction.pause(true);
     layers.stopCommitting();
     signal();
     for (Thread thread : List.of(fileThread, publishThread)) {

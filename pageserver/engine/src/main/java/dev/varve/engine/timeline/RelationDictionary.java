@@ -155,4 +155,14 @@ final class RelationDictionary {
         LittleEndian.i32(entry, 8),
         LittleEndian.i32(entry, 12));
   }
+
+  /** Loads every entry that there is at {@code lsn}, unless that was done before. */
+  void loadAll(PageReader reader, long lsn) {
+    for (int id = end(); id == end(); id++) {
+      byte[] entry = reader.value(KeySpace.key(KeySpace.DICTIONARY, id), lsn);
+      if (entry != null) {
+        load(entry);
+      }
+    }
+  }
 }

@@ -111,7 +111,7 @@ public final class Timeline implements AutoCloseable {
         new ClusterIdentity(
             manifest.systemIdentifier(), manifest.major(), manifest.walSegmentBytes());
     long publishedLsn = manifest.publishedLsn();
-    loadDictionary(publishedLsn);
+    dictionary.loadAll(reader, publishedLsn);
     ClusterView view = new ClusterView(reader, dictionary, publishedLsn);
     byte[] controlFile = view.controlFile();
     boolean checksums = ControlFile.hasChecksums(controlFile);
@@ -136,19 +136,6 @@ public final class Timeline implements AutoCloseable {
     LayerFlusher flusher = new LayerFlusher(name, layers, reader, dictionary, writer, options);
     running = new Running(identity, context, checksums, writer, flusher);
     flusher.start();
-  }
-
-  private void loadDictionary(long lsn) {
-    if (dictionary.end() > KeySpace.FIRST_RELATION) {
-      return;
-    }
-    for (int id = KeySpace.FIRST_RELATION; ; id++) {
-      byte[] entry = reader.value(KeySpace.key(KeySpace.DICTIONARY, id), lsn);
-      if (entry == null) {
-        return;
-      }
-      dictionary.load(entry);
-    }
   }
 
   private RedoContext redoContext() {
@@ -191,6 +178,16 @@ public final class Timeline implements AutoCloseable {
   }
 
   /**
+   * Publishes what was received until now, and waits for it; receiving may go on meanwhile.
+   *
+   * @throws PageserverException.Unavailable when it took longer than {@code timeout}
+   * @throws PageserverException when the timeline stopped
+   */
+  public void publishNow(Duration timeout) {
+    running().flusher.publishNow(timeout);
+  }
+
+  /**
    * Publishes everything that was received and never writes again; reads go on. No {@link #receive}
    * may be under way; afterwards it fails with {@link PageserverException.NotHere}, and so does a
    * reader that waits for more. May be repeated.
@@ -201,15 +198,31 @@ public final class Timeline implements AutoCloseable {
    * @throws PageserverException when the timeline stopped before
    */
   public long handOver(Duration timeout) {
-    Running current = running();
     if (!isTakenOver()) {
-      current.flusher.publishAll(timeout);
-      current.writer.fail(
-          new PageserverException.NotHere(
-              name + " was handed over: what comes after is received by another pageserver"));
-      current.flusher.close();
+      publishNow(timeout);
+      running()
+          .writer
+          .fail(
+              new PageserverException.NotHere(
+                  name + " was handed over: what comes after is received by another pageserver"));
+      running().flusher.close();
     }
     return publishedLsn();
+  }
+
+  /**
+   * Asks the object store whether this is still the newest attachment, and stops if it is not.
+   *
+   * @throws PageserverException.Fenced when another owner has taken over
+   * @throws PageserverException.Unavailable when the object store does not answer
+   */
+  public void requireOwner() {
+    try {
+      layers.requireOwner();
+    } catch (PageserverException.Fenced e) {
+      running().writer.fail(e);
+      throw e;
+    }
   }
 
   /**
@@ -407,15 +420,13 @@ public final class Timeline implements AutoCloseable {
     byte[] page = new byte[Page.SIZE];
     if (!reader.page(key, lsn, page, chain)) {
       throw new PageserverException.Corrupt(
-          name
-              + ": no layer knows block "
-              + Integer.toUnsignedString(KeySpace.block(key))
-              + " of fork "
-              + fork
-              + " of "
-              + relation
-              + " at "
-              + Lsn.format(lsn));
+          "%s: no layer knows block %s of fork %d of %s at %s"
+              .formatted(
+                  name,
+                  Integer.toUnsignedString(KeySpace.block(key)),
+                  fork,
+                  relation,
+                  Lsn.format(lsn)));
     }
     if (running().checksums) {
       PageChecksum.set(page, KeySpace.block(key));
@@ -427,16 +438,13 @@ public final class Timeline implements AutoCloseable {
   private void requireOwned(RelFileLocator relation, int fork, int block) {
     if (!shard.owns(relation.databaseOid(), relation.relationNumber(), fork, block)) {
       throw new PageserverException.NotHere(
-          name
-              + " does not keep block "
-              + Integer.toUnsignedString(block)
-              + " of fork "
-              + fork
-              + " of "
-              + relation
-              + "; shard "
-              + shard.indexOf(relation.databaseOid(), relation.relationNumber(), fork, block)
-              + " does");
+          "%s does not keep block %s of fork %d of %s; shard %d does"
+              .formatted(
+                  name,
+                  Integer.toUnsignedString(block),
+                  fork,
+                  relation,
+                  shard.indexOf(relation.databaseOid(), relation.relationNumber(), fork, block)));
     }
   }
 
@@ -448,17 +456,14 @@ public final class Timeline implements AutoCloseable {
     }
     if (end > Integer.toUnsignedLong(blocks)) {
       throw new PageserverException.NotFound(
-          name
-              + ": fork "
-              + fork
-              + " of "
-              + relation
-              + " has "
-              + Integer.toUnsignedString(blocks)
-              + " blocks at "
-              + Lsn.format(lsn)
-              + "; asked for up to block "
-              + (end - 1));
+          "%s: fork %d of %s has %s blocks at %s; asked for up to block %d"
+              .formatted(
+                  name,
+                  fork,
+                  relation,
+                  Integer.toUnsignedString(blocks),
+                  Lsn.format(lsn),
+                  end - 1));
     }
   }
 
@@ -471,20 +476,13 @@ public final class Timeline implements AutoCloseable {
     }
     if (Long.compareUnsigned(lsn, from) < 0) {
       throw new PageserverException.LsnCollected(
-          name
-              + ": "
-              + Lsn.format(lsn)
-              + " lies before "
-              + Lsn.format(from)
-              + ", the lowest LSN that can be read");
+          "%s: %s lies before %s, the lowest LSN that can be read"
+              .formatted(name, Lsn.format(lsn), Lsn.format(from)));
     }
     if (Long.compareUnsigned(lsn, current.writer.receivedLsn()) > 0) {
       throw new PageserverException.LsnNotReceived(
-          name
-              + ": "
-              + Lsn.format(lsn)
-              + " has not been received; WAL ends at "
-              + Lsn.format(current.writer.receivedLsn()));
+          "%s: %s has not been received; WAL ends at %s"
+              .formatted(name, Lsn.format(lsn), Lsn.format(current.writer.receivedLsn())));
     }
   }
 

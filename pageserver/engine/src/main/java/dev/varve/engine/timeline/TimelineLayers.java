@@ -103,6 +103,25 @@ public final class TimelineLayers implements AutoCloseable {
     return manifest;
   }
 
+  /** See {@link Timeline#requireOwner}. */
+  void requireOwner() {
+    try {
+      int newest = manifests.load().generation();
+      if (newest > manifest.generation()) {
+        throw new PageserverException.Fenced(
+            prefix
+                + ": generation "
+                + newest
+                + " has attached; generation "
+                + manifest.generation()
+                + " stops");
+      }
+    } catch (IOException e) {
+      throw new PageserverException.Unavailable(
+          prefix + ": its newest manifest cannot be read: " + e.getMessage(), e);
+    }
+  }
+
   long consistentLsn() {
     return consistentLsn;
   }

@@ -142,8 +142,10 @@ final class TimelineWriter {
   /**
    * Freezes the open layer when it holds anything and is older than allowed, or when {@code now} is
    * asked for.
+   *
+   * @return whether it is empty now
    */
-  void freezeIfOld(boolean now) {
+  boolean freezeIfOld(boolean now) {
     lock.lock();
     try {
       if (failure == null
@@ -152,6 +154,7 @@ final class TimelineWriter {
           && (now || nanos.getAsLong() - open.createdNanos() >= options.openLayerAge().toNanos())) {
         freeze();
       }
+      return open.isEmpty();
     } finally {
       lock.unlock();
     }

@@ -240,6 +240,10 @@ public final class Attachment implements AutoCloseable {
       throw new PageserverException.Unavailable(
           record.id() + " holds nothing that can be read yet", null);
     }
+    if (!loaded.isTakenOver()) {
+      // The bulk of it while WAL still comes in, so that it stops for a moment only.
+      loaded.publishNow(HAND_OVER_TIMEOUT);
+    }
     CompletableFuture<Long> asked = new CompletableFuture<>();
     handOverAsked = asked;
     try {

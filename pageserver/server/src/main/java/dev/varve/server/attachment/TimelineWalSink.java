@@ -26,6 +26,11 @@ record TimelineWalSink(Timeline timeline) implements WalSink {
   }
 
   @Override
+  public void requireOwner() {
+    timeline.requireOwner();
+  }
+
+  @Override
   public void publishSoon() {
     timeline.flush();
   }

@@ -48,9 +48,10 @@ final class PostgresConnection implements Closeable {
 
   /**
    * Connects and logs in; {@code timeout} bounds the dialling and, until {@link #readTimeout}, each
-   * answer.
+   * answer. {@code applicationName} is what the server's views show.
    */
-  static PostgresConnection open(SourceSettings settings, Role role, Tls tls, Duration timeout)
+  static PostgresConnection open(
+      SourceSettings settings, Role role, String applicationName, Tls tls, Duration timeout)
       throws IOException {
     Socket socket = new Socket();
     try {
@@ -62,7 +63,7 @@ final class PostgresConnection implements Closeable {
           new InetSocketAddress(settings.host(), settings.port()), (int) timeout.toMillis());
       socket = encrypt(socket, settings, tls);
       PostgresConnection connection = new PostgresConnection(socket);
-      connection.logIn(settings, role);
+      connection.logIn(settings, role, applicationName);
       return connection;
     } catch (IOException | RuntimeException e) {
       socket.close();
@@ -94,9 +95,10 @@ final class PostgresConnection implements Closeable {
     };
   }
 
-  private void logIn(SourceSettings settings, Role role) throws IOException {
+  private void logIn(SourceSettings settings, Role role, String applicationName)
+      throws IOException {
     List<String> startup =
-        new ArrayList<>(List.of("user", settings.user(), "application_name", "varve"));
+        new ArrayList<>(List.of("user", settings.user(), "application_name", applicationName));
     startup.addAll(List.of("client_encoding", "UTF8"));
     switch (role) {
       case SESSION -> startup.addAll(List.of("database", settings.database()));

@@ -20,6 +20,11 @@ import org.jspecify.annotations.Nullable;
  * and thread-safe.
  */
 public final class PrimarySource {
+  private static final String APPLICATION_NAME = "varve";
+
+  /** {@code NAMEDATALEN} without its end. */
+  private static final int MAX_NAME_CHARS = 63;
+
   private static final Duration ANSWER_TIMEOUT = Duration.ofSeconds(20);
 
   private final SourceSettings settings;
@@ -73,11 +78,42 @@ public final class PrimarySource {
     }
   }
 
+  /** A WAL sender connection that shows which timeline it is for. */
+  PostgresConnection connect(String timeline) throws SourceException {
+    return connectAs(applicationName(timeline));
+  }
+
+  /** What {@code pg_stat_replication} shows: PostgreSQL cuts names off there. */
+  private static String applicationName(String timeline) {
+    String name = APPLICATION_NAME + ' ' + timeline;
+    return name.length() <= MAX_NAME_CHARS ? name : name.substring(0, MAX_NAME_CHARS);
+  }
+
+  /**
+   * Ends the connection through which another pageserver receives for this timeline, if PostgreSQL
+   * lets us: one whose machine died keeps the slot until {@code wal_sender_timeout}. Anything else
+   * that uses the slot is left alone.
+   */
+  void endOtherReceiver(String timeline) {
+    asSession(
+        "SELECT pg_terminate_backend(s.active_pid, 1000) FROM pg_replication_slots s"
+            + " JOIN pg_stat_replication r ON r.pid = s.active_pid"
+            + " WHERE s.slot_name = '"
+            + settings.slot()
+            + "' AND r.application_name = '"
+            + applicationName(timeline)
+            + "'");
+  }
+
   /** A WAL sender connection. */
   PostgresConnection connect() throws SourceException {
+    return connectAs(APPLICATION_NAME);
+  }
+
+  private PostgresConnection connectAs(String applicationName) throws SourceException {
     try {
       return PostgresConnection.open(
-          settings, PostgresConnection.Role.WAL_SENDER, tls, ANSWER_TIMEOUT);
+          settings, PostgresConnection.Role.WAL_SENDER, applicationName, tls, ANSWER_TIMEOUT);
     } catch (IOException e) {
       SourceException trouble = trouble(e);
       if (e instanceof ServerError error && error.sqlState().equals("53300")) {
@@ -186,8 +222,9 @@ public final class PrimarySource {
                   + Lsn.format(resumeLsn)
                   + " on ("
                   + error.getMessage()
-                  + "): what was received stays readable, but cannot be continued; restore the segment to pg_wal, or"
-                  + " attach the primary under another name, which copies it anew",
+                  + "): what was received stays readable, but cannot be continued; restore the"
+                  + " segment to pg_wal, or attach the primary under another name, which copies it"
+                  + " anew",
               e);
         }
         case "55000", "42704" -> {
@@ -195,7 +232,7 @@ public final class PrimarySource {
         }
         case "55006" -> {
           return new SourceException(
-              Kind.UNREACHABLE,
+              Kind.SLOT_IN_USE,
               at()
                   + ": "
                   + error.getMessage()
@@ -258,8 +295,8 @@ public final class PrimarySource {
             + what
             + "; drop it if it is there and SELECT pg_create_physical_replication_slot('"
             + settings.slot()
-            + "', true): receiving goes on if the WAL is still there, else attach the primary under another name;"
-            + " max_slot_wal_keep_size decides how soon a slot is given up",
+            + "', true): receiving goes on if the WAL is still there, else attach the primary under"
+            + " another name; max_slot_wal_keep_size decides how soon a slot is given up",
         cause);
   }
 
@@ -273,8 +310,8 @@ public final class PrimarySource {
 
   private SourceException walLevelMinimal() {
     return unfit(
-        "has wal_level = minimal, which leaves out what a copy needs; set wal_level = replica and max_wal_senders to 2 or"
-            + " more, and restart it");
+        "has wal_level = minimal, which leaves out what a copy needs; set wal_level = replica and"
+            + " max_wal_senders to 2 or more, and restart it");
   }
 
   /** No walsender was free: says whether that is for now or for ever. */
@@ -307,7 +344,8 @@ public final class PrimarySource {
   /** One value from an ordinary session, or null: only for better messages. */
   private @Nullable String asSession(String query) {
     try (PostgresConnection session =
-        PostgresConnection.open(settings, PostgresConnection.Role.SESSION, tls, ANSWER_TIMEOUT)) {
+        PostgresConnection.open(
+            settings, PostgresConnection.Role.SESSION, APPLICATION_NAME, tls, ANSWER_TIMEOUT)) {
       List<ResultRow> rows = session.query(query);
       return rows.isEmpty() ? null : rows.getFirst().get(0);
     } catch (IOException e) {

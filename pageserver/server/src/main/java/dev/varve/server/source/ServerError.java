@@ -17,4 +17,11 @@ public final class ServerError extends IOException {
   public String sqlState() {
     return sqlState;
   }
+
+  /**
+   * Whether the connection was ended on purpose: by an administrator, or since the server stops.
+   */
+  public boolean isTermination() {
+    return sqlState.equals("57P01");
+  }
 }

@@ -21,6 +21,8 @@ public final class SourceException extends Exception {
     UNFIT,
     /** Not the cluster, or not the PostgreSQL timeline (TLI), that this timeline is a copy of. */
     OTHER_CLUSTER,
+    /** Somebody else receives from the replication slot. */
+    SLOT_IN_USE,
     /** The replication slot is missing or was invalidated. */
     SLOT_LOST,
     /** The WAL that is wanted next was removed. */
@@ -45,7 +47,7 @@ public final class SourceException extends Exception {
   /** What a caller that named this primary is answered. */
   public PageserverException toPageserverException() {
     return switch (kind) {
-      case UNREACHABLE -> new PageserverException.Unavailable(messageText(), this);
+      case UNREACHABLE, SLOT_IN_USE -> new PageserverException.Unavailable(messageText(), this);
       case REFUSED, UNFIT, OTHER_CLUSTER, SLOT_LOST, WAL_GONE ->
           new PageserverException.InvalidRequest(messageText());
     };

@@ -27,6 +27,11 @@ public final class WalReceiver implements Runnable, AutoCloseable {
   private static final long SHORTEST_PAUSE_MILLIS = 100;
   private static final long LONGEST_PAUSE_MILLIS = 5_000;
 
+  /** How often the slot may be in use before that is trouble, and before it is taken over. */
+  private static final int SLOT_PATIENCE = 20;
+
+  private static final int SLOT_POLITENESS = 5;
+
   /** {@code w}, start, end of WAL, time. */
   private static final int WAL_HEADER_BYTES = 25;
 
@@ -43,6 +48,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
   private volatile long caughtUpNanos = System.nanoTime();
   private volatile @Nullable PostgresConnection current;
   private boolean streamed;
+  private int timesInUse;
   private long publishAskedNanos = System.nanoTime() - PUBLISH_PAUSE.toNanos();
 
   /**
@@ -73,12 +79,24 @@ public final class WalReceiver implements Runnable, AutoCloseable {
         try {
           stream();
         } catch (SourceException e) {
-          trouble(State.SOURCE_TROUBLE, e);
+          if (e.kind() == Kind.SLOT_IN_USE && ++timesInUse <= SLOT_PATIENCE) {
+            pauseMillis = 0;
+            if (takeSlotOver()) {
+              continue;
+            }
+          } else {
+            if (e.getCause() instanceof ServerError error && error.isTermination()) {
+              stopUnlessOwner();
+            }
+            trouble(State.SOURCE_TROUBLE, e);
+          }
         } catch (PageserverException.Unavailable | PageserverException.LsnNotReceived e) {
           trouble(State.SINK_TROUBLE, e);
         }
         pauseMillis =
-            streamed ? SHORTEST_PAUSE_MILLIS : Math.min(pauseMillis * 2, LONGEST_PAUSE_MILLIS);
+            streamed
+                ? SHORTEST_PAUSE_MILLIS
+                : Math.clamp(pauseMillis * 2, SHORTEST_PAUSE_MILLIS, LONGEST_PAUSE_MILLIS);
         if (closed.await(pauseMillis, TimeUnit.MILLISECONDS)) {
           break;
         }
@@ -102,9 +120,33 @@ public final class WalReceiver implements Runnable, AutoCloseable {
     }
   }
 
+  /**
+   * The pageserver that had the timeline before may not have let go of its slot yet. When it does
+   * not do so by itself, and this one is the owner, it is made to: true when the slot may be free
+   * now.
+   */
+  private boolean takeSlotOver() {
+    if (timesInUse % SLOT_POLITENESS != 0 || !stopUnlessOwner()) {
+      return false;
+    }
+    source.endOtherReceiver(name);
+    return true;
+  }
+
+  /** Ends receiving if somebody else owns the timeline now; false when that cannot be told. */
+  private boolean stopUnlessOwner() {
+    try {
+      sink.requireOwner();
+      return true;
+    } catch (PageserverException.Unavailable e) {
+      LOG.info("{}: cannot tell who owns it: {}", name, e.getMessage());
+      return false;
+    }
+  }
+
   /** One connection: returns when the owner closed this, else throws why it ended. */
   private void stream() throws SourceException {
-    try (PostgresConnection connection = source.connect()) {
+    try (PostgresConnection connection = source.connect(name)) {
       current = connection;
       if (isClosed()) {
         return;
@@ -150,7 +192,8 @@ public final class WalReceiver implements Runnable, AutoCloseable {
     }
     throw new SourceException(
         Kind.OTHER_CLUSTER,
-        "the primary's PostgreSQL timeline ended: a promotion cannot be followed; attach the new primary under another name");
+        "the primary's PostgreSQL timeline ended: a promotion cannot be followed; attach the new"
+            + " primary under another name");
   }
 
   private void message(ByteBuffer data, StandbyStatus status) throws IOException {
@@ -210,6 +253,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
         LOG.info("{}: receiving WAL again, at {}", name, Lsn.format(streamedLsn));
       }
       problem = "";
+      timesInUse = 0;
       state = State.STREAMING;
     }
   }

@@ -21,6 +21,14 @@ public interface WalSink {
   long publishedLsn();
 
   /**
+   * Asks the object store whether this pageserver still has the timeline.
+   *
+   * @throws dev.varve.engine.PageserverException.Fenced when another one has taken it over
+   * @throws dev.varve.engine.PageserverException.Unavailable when the object store does not answer
+   */
+  void requireOwner();
+
+  /**
    * The primary waits for its last record to be published, as it does before it shuts down: publish
    * what there is without waiting for it to grow. Does not block.
    */
