@@ -23,6 +23,9 @@ import java.util.concurrent.TimeUnit;
  * times. Exit code 1 when anything is not as it must be.
  */
 public final class LocalRun {
+  private static final String FIRST_ROW = "4711";
+  private static final String FIRST_ROW_QUERY =
+      "select aid from pgbench_accounts where aid = " + FIRST_ROW;
   private static final int CLIENTS = 2;
 
   private final Options options;
@@ -159,6 +162,13 @@ public final class LocalRun {
         second.stop();
       }
 
+      step("beside it: stock PostgreSQL, here the primary, starts on its whole data directory");
+      primary.stop();
+      long stockStart = System.nanoTime();
+      primary.start();
+      require(FIRST_ROW.equals(primary.query("postgres", FIRST_ROW_QUERY)), "the first row");
+      note("stock PostgreSQL, warm: start to first row", milliseconds(stockStart));
+
       step("kill the pageserver and wipe its disk; load goes on meanwhile");
       pageserver.kill();
       PostgresServer.deleteTree(local);
@@ -218,9 +228,9 @@ public final class LocalRun {
         ComputeProcess.start(
             root, options, pageserver.address(), lsn, home.resolve(directory), freePort());
     computes.add(compute);
-    String row = compute.awaitQuery("select aid from pgbench_accounts where aid = 4711");
+    String row = compute.awaitQuery(FIRST_ROW_QUERY);
     long firstRow = System.nanoTime() - start;
-    require("4711".equals(row), "the first row");
+    require(FIRST_ROW.equals(row), "the first row");
     note(name + ": start to first row", String.format(Locale.ROOT, "%.0f ms", firstRow / 1e6));
     for (String line : compute.report()) {
       summary.add(new String[] {"  " + name, line});

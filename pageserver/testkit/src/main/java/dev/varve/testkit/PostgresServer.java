@@ -287,7 +287,7 @@ public final class PostgresServer implements AutoCloseable {
           throw new IOException("PostgreSQL did not start: " + e.getMessage() + "\n" + log(), e);
         }
         try {
-          Thread.sleep(20);
+          Thread.sleep(5);
         } catch (InterruptedException interrupted) {
           Thread.currentThread().interrupt();
           throw new IOException(interrupted);
