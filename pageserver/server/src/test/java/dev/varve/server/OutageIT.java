@@ -30,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
  * there.
  */
 final class OutageIT {
-  private static final int TRANSACTIONS = 6;
+  private static final int TRANSACTIONS = 10;
   private static final long BUDGET_BYTES = 1 << 20;
   private static final String TIMELINE = "main";
 
@@ -48,7 +48,7 @@ final class OutageIT {
     primary.close();
   }
 
-  /** Layers of 1 MB, of which 1 MB may be unpublished. */
+  /** Layers of 1 MB, of which two may be unwritten, and 1 MB unpublished. */
   private static EngineOptions options() {
     EngineOptions defaults = EngineOptions.defaults();
     return new EngineOptions(
@@ -68,7 +68,7 @@ final class OutageIT {
     return Long.parseLong(primary.query("postgres", "select pg_current_wal_flush_lsn() - '0/0'"));
   }
 
-  /** About 10 MB of WAL that does not compress well. */
+  /** About 16 MB of WAL that does not compress well. */
   private static void load(String table) throws SQLException {
     primary.execute("postgres", "create table " + table + "(a int primary key, b text)");
     for (int i = 0; i < TRANSACTIONS; i++) {

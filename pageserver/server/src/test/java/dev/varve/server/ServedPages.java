@@ -33,7 +33,10 @@ final class ServedPages {
   private static final int RUN_BLOCKS = 128;
   private static final int PG_DEFAULT = 1663;
   private static final int PD_FLAGS = 10;
-  private static final int PD_PAGE_FULL = 2;
+
+  /** {@code PD_HAS_FREE_LINES} and {@code PD_PAGE_FULL}. */
+  private static final int PD_HINTS = 0x0003;
+
   private static final int PD_LOWER = 12;
   private static final int PD_UPPER = 14;
   private static final int PD_PRUNE_XID = 20;
@@ -122,13 +125,13 @@ final class ServedPages {
   }
 
   /**
-   * Gives a page what PostgreSQL changes without logging it, redo included: whether pruning is
-   * worth while ({@code PD_PAGE_FULL}, {@code pd_prune_xid}), what old tuples left in the free
-   * space, and the checksum of all that.
+   * Gives a page what PostgreSQL changes without logging it, redo included: whether pruning and
+   * looking for a free line pointer are worth while ({@code PD_PAGE_FULL}, {@code
+   * PD_HAS_FREE_LINES}, {@code pd_prune_xid}), what old tuples left in the free space, and the
+   * checksum of all that.
    */
   private static void takeHints(byte[] page, byte[] served, int from, int block) {
-    page[PD_FLAGS] =
-        (byte) (page[PD_FLAGS] & ~PD_PAGE_FULL | served[from + PD_FLAGS] & PD_PAGE_FULL);
+    page[PD_FLAGS] = (byte) (page[PD_FLAGS] & ~PD_HINTS | served[from + PD_FLAGS] & PD_HINTS);
     System.arraycopy(served, from + PD_PRUNE_XID, page, PD_PRUNE_XID, Integer.BYTES);
     ByteBuffer header = ByteBuffer.wrap(page).order(ByteOrder.LITTLE_ENDIAN);
     int lower = header.getShort(PD_LOWER);
