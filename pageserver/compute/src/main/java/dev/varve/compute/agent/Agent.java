@@ -1,7 +1,9 @@
 package dev.varve.compute.agent;
 
+import com.github.luben.zstd.util.Native;
 import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.fuse.Libc;
+import dev.varve.compute.fuse.ProcessOwner;
 import dev.varve.compute.image.ComputeDirectory;
 import dev.varve.compute.image.GrpcImage;
 import dev.varve.compute.image.ServerSettings;
@@ -45,6 +47,14 @@ public final class Agent {
       System.exit(EXIT_USAGE);
       return;
     }
+    // Beside the connection to the pageserver, which takes as long.
+    Thread.ofPlatform()
+        .daemon()
+        .name("link")
+        .start(() -> {
+          Libc.link();
+          Native.load();
+        });
     int code;
     try {
       code = run(options);
@@ -59,7 +69,7 @@ public final class Agent {
 
   private static int run(AgentOptions options) throws IOException, InterruptedException {
     long start = System.nanoTime();
-    boolean root = Libc.effectiveUser() == 0;
+    boolean root = ProcessOwner.user() == 0;
     FuseOptions fuse =
         new FuseOptions(
             options.workers(),

@@ -1,6 +1,6 @@
 package dev.varve.compute.agent;
 
-import dev.varve.compute.fuse.Libc;
+import dev.varve.compute.fuse.ProcessOwner;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -82,14 +82,14 @@ record AgentOptions(
       throw new AgentException(
           "--prepare-only wants --eager: a mount ends with the agent that made it");
     }
-    boolean root = Libc.effectiveUser() == 0;
+    boolean root = ProcessOwner.user() == 0;
     String[] user = given.getOrDefault("--user", root ? "999" : "").split(":", 2);
     int uid =
-        user[0].isEmpty() ? Libc.effectiveUser() : number("--user", user[0], 1, Integer.MAX_VALUE);
+        user[0].isEmpty() ? ProcessOwner.user() : number("--user", user[0], 1, Integer.MAX_VALUE);
     int gid =
         user.length > 1
             ? number("--user", user[1], 0, Integer.MAX_VALUE)
-            : user[0].isEmpty() ? Libc.effectiveGroup() : uid;
+            : user[0].isEmpty() ? ProcessOwner.group() : uid;
     return new AgentOptions(
         required(given, "--server"),
         required(given, "--timeline"),

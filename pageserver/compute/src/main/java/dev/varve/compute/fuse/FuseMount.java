@@ -38,8 +38,8 @@ public final class FuseMount {
    * @throws FuseMountException saying which privilege is missing
    */
   public static FuseMount open(Path directory, String source) throws IOException {
-    int user = Libc.effectiveUser();
-    int group = Libc.effectiveGroup();
+    int user = ProcessOwner.user();
+    int group = ProcessOwner.group();
     int fd = Libc.open(DEVICE, Libc.O_RDWR | Libc.O_CLOEXEC);
     int mountError = Errno.EACCES;
     if (fd == -Errno.ENOENT || fd == -Errno.ENODEV) {

@@ -53,10 +53,11 @@ public final class Libc {
       handle("umount2", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
   private static final MethodHandle KILL =
       handle("kill", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
-  private static final MethodHandle GETEUID = handle("geteuid", FunctionDescriptor.of(JAVA_INT));
-  private static final MethodHandle GETEGID = handle("getegid", FunctionDescriptor.of(JAVA_INT));
 
   private Libc() {}
+
+  /** Links all of them, which takes a tenth of a second; else the first call does. */
+  public static void link() {}
 
   static MethodHandle handle(String name, FunctionDescriptor type) {
     return LINKER.downcallHandle(
@@ -165,24 +166,6 @@ public final class Libc {
     MemorySegment errno = ERRNO.get();
     try {
       return (int) result((int) KILL.invokeExact(errno, Math.toIntExact(pid), signal), errno);
-    } catch (Throwable t) {
-      throw unexpected(t);
-    }
-  }
-
-  /** The effective user of this process. */
-  public static int effectiveUser() {
-    try {
-      return (int) GETEUID.invokeExact(ERRNO.get());
-    } catch (Throwable t) {
-      throw unexpected(t);
-    }
-  }
-
-  /** The effective group of this process. */
-  public static int effectiveGroup() {
-    try {
-      return (int) GETEGID.invokeExact(ERRNO.get());
     } catch (Throwable t) {
       throw unexpected(t);
     }

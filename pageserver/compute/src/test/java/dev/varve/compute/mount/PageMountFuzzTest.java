@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.compute.fuse.FuseMountException;
 import dev.varve.compute.fuse.FuseOptions;
-import dev.varve.compute.fuse.Libc;
+import dev.varve.compute.fuse.ProcessOwner;
 import dev.varve.compute.page.PageSource;
 import dev.varve.compute.page.RelationFork;
 import dev.varve.testkit.ExpectedLog;
@@ -69,8 +69,8 @@ class PageMountFuzzTest {
             temp.resolve("overlay"),
             temp.resolve("1663.tree"),
             List.of(new DatabaseDirectory("5", DATABASE), new DatabaseDirectory("1", 1)),
-            Libc.effectiveUser(),
-            Libc.effectiveGroup(),
+            ProcessOwner.user(),
+            ProcessOwner.group(),
             new FuseOptions(4, 1 << 20, writeback, 1024));
     try {
       mount = PageMount.open(plan, source, counters, resume);
