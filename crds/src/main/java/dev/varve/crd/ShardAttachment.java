@@ -2,6 +2,7 @@ package dev.varve.crd;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import org.jspecify.annotations.Nullable;
 
 /** How one shard of a timeline is attached: written before the pageserver is told. */
 public record ShardAttachment(
@@ -20,5 +21,10 @@ public record ShardAttachment(
     @JsonProperty
         @JsonPropertyDescription(
             "What the pageserver says of it: Attaching, Loading, Copying, CatchingUp, Active,"
-                + " SourceTrouble or Broken.")
-        String state) {}
+                + " SourceTrouble, HandedOver or Broken.")
+        String state,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "Since when the Service leads to this attachment, RFC 3339 in UTC. Absent: it does not"
+                + " yet, another pageserver may serve the shard until then.")
+        @Nullable String servingSince) {}

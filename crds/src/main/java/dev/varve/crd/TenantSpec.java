@@ -3,20 +3,42 @@ package dev.varve.crd;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
+import io.fabric8.generator.annotation.Max;
+import io.fabric8.generator.annotation.Min;
 import io.fabric8.generator.annotation.ValidationRule;
 import org.jspecify.annotations.Nullable;
 
 /** What a person wants of a tenant. */
 @ValidationRule(
-    value = "!has(self.shards) || self.shards == 1",
-    message = "this version keeps a tenant on one pageserver: set shards to 1 or leave it out")
+    value =
+        "(has(self.shards) ? self.shards : 1)" + " == (has(oldSelf.shards) ? oldSelf.shards : 1)",
+    message =
+        "shards is fixed once set, and 1 where it was left out: create another Tenant and move the"
+            + " sources to Timelines of it")
+@ValidationRule(
+    value =
+        "(has(self.stripe) ? self.stripe : 2048)"
+            + " == (has(oldSelf.stripe) ? oldSelf.stripe : 2048)",
+    message =
+        "stripe is fixed once set, and 2048 where it was left out: create another Tenant and move"
+            + " the sources to Timelines of it")
 public record TenantSpec(
     @JsonProperty
         @JsonPropertyDescription(
-            "How many shards the tenant's pages are striped over. This version keeps a tenant whole"
-                + " on one pageserver: 1 is the only value. Fixed once set.")
+            "How many shards the tenant's pages are striped over. Each shard is on a pageserver,"
+                + " receives the whole WAL and keeps its stripes. Fixed once set.")
         @Default("1")
+        @Min(1)
+        @Max(64)
         Integer shards,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "How many consecutive blocks of a relation stay together on one shard. Of no effect with"
+                + " one shard. Fixed once set.")
+        @Default("2048")
+        @Min(1)
+        @Max(131072)
+        Integer stripe,
     @JsonProperty
         @JsonPropertyDescription(
             "What happens to the data of a Timeline that is deleted and does not say so itself."
@@ -27,5 +49,5 @@ public record TenantSpec(
         DeletionPolicy deletionPolicy,
     @JsonProperty @JsonPropertyDescription("Which pageservers may keep the tenant. Left out: any.")
         @Nullable Placement placement) {
-  static final TenantSpec DEFAULT = new TenantSpec(1, DeletionPolicy.Retain, null);
+  static final TenantSpec DEFAULT = new TenantSpec(1, 2048, DeletionPolicy.Retain, null);
 }

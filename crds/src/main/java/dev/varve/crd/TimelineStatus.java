@@ -19,7 +19,10 @@ public record TimelineStatus(
             "The timeline's name on the pageservers and in the object store:"
                 + " NAMESPACE.TENANT/NAME.")
         @Nullable String timelineId,
-    @JsonProperty @JsonPropertyDescription("Where computes connect: HOST:PORT of the Service.")
+    @JsonProperty
+        @JsonPropertyDescription(
+            "Where computes connect: HOST:PORT of the Service. With several shards"
+                + " HOST:{6400+shard}: the port of each is 6400 and its number.")
         @Nullable String address,
     @JsonProperty @JsonPropertyDescription("The PostgreSQL major version as found.")
         @Nullable Integer postgresMajor,
@@ -28,9 +31,12 @@ public record TimelineStatus(
         @Nullable String systemIdentifier,
     @JsonProperty @JsonPropertyDescription("The lowest LSN that can be read.")
         @Nullable String readableFromLsn,
-    @JsonProperty @JsonPropertyDescription("The end of the newest record that can be read.")
+    @JsonProperty
+        @JsonPropertyDescription("The end of the newest record that can be read, on all shards.")
         @Nullable String receivedLsn,
-    @JsonProperty @JsonPropertyDescription("Everything up to here is durable in the object store.")
+    @JsonProperty
+        @JsonPropertyDescription(
+            "Everything up to here is durable in the object store, on all shards.")
         @Nullable String publishedLsn,
     @JsonProperty
         @JsonPropertyDescription("How much WAL of the primary has not been received, in bytes.")

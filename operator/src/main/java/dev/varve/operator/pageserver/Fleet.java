@@ -1,7 +1,9 @@
 package dev.varve.operator.pageserver;
 
+import dev.varve.operator.plan.Holder;
 import dev.varve.operator.plan.PageserverPod;
 import dev.varve.operator.plan.Report;
+import dev.varve.operator.plan.ShardId;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodCondition;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -20,8 +22,10 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -44,6 +48,7 @@ public final class Fleet implements AutoCloseable {
   }
 
   private static final long MEASURE_NANOS = TimeUnit.SECONDS.toNanos(10);
+  private static final long SOON_MILLIS = 300;
 
   private final SharedIndexInformer<Pod> informer;
   private final Map<String, Pageserver> byUid = new ConcurrentHashMap<>();
@@ -63,6 +68,8 @@ public final class Fleet implements AutoCloseable {
     final String address;
     final PageserverClient client;
     volatile @Nullable Map<String, Report> reports;
+    final AtomicBoolean asked = new AtomicBoolean();
+    final AtomicBoolean soon = new AtomicBoolean();
 
     /** What listeners were told last of each timeline; of the polling thread, under this lock. */
     final Map<String, Told> told = new HashMap<>();
@@ -161,15 +168,17 @@ public final class Fleet implements AutoCloseable {
     return pageserver == null ? null : pageserver.reports;
   }
 
-  /** Uids of the pods that hold a timeline, but for one. */
-  public List<String> holders(String timelineId, @Nullable String butUid) {
-    List<String> holders = new ArrayList<>();
-    byUid.forEach((uid, pageserver) -> {
-      Map<String, Report> reports = pageserver.reports;
-      if (reports != null && reports.containsKey(timelineId) && !uid.equals(butUid)) {
-        holders.add(uid);
+  /** The pods that answered and hold a shard. */
+  public List<Holder> holders(ShardId shard) {
+    String id = shard.toString();
+    List<Holder> holders = new ArrayList<>();
+    for (PageserverPod pod : pods()) {
+      Map<String, Report> reports = reports(pod.uid());
+      Report report = reports == null ? null : reports.get(id);
+      if (report != null) {
+        holders.add(new Holder(pod, report));
       }
-    });
+    }
     return holders;
   }
 
@@ -204,12 +213,42 @@ public final class Fleet implements AutoCloseable {
   private void pollAll() {
     try {
       for (PageserverPod pod : pods()) {
-        if (!pod.address().isEmpty()) {
-          threads.execute(() -> poll(pod));
+        if (!pod.address().isEmpty() && pageserver(pod).asked.compareAndSet(false, true)) {
+          threads.execute(() -> pollInTurn(pod));
         }
       }
     } catch (RuntimeException e) {
       LOG.error("the pageservers cannot be asked", e);
+    }
+  }
+
+  /** A pod that takes long to answer is not asked again meanwhile. */
+  private void pollInTurn(PageserverPod pod) {
+    Pageserver pageserver = pageserver(pod);
+    try {
+      poll(pod);
+    } finally {
+      pageserver.asked.set(false);
+    }
+  }
+
+  /** Asks a pod again soon: something is about to be ready. */
+  private void pollSoon(Pageserver pageserver, String uid) {
+    if (!pageserver.soon.compareAndSet(false, true)) {
+      return;
+    }
+    try {
+      var _ =
+          clock.schedule(
+              () ->
+                  threads.execute(() -> {
+                    pageserver.soon.set(false);
+                    pods().stream().filter(p -> p.uid().equals(uid)).forEach(this::poll);
+                  }),
+              SOON_MILLIS,
+              TimeUnit.MILLISECONDS);
+    } catch (RejectedExecutionException e) {
+      LOG.debug("closed", e);
     }
   }
 
@@ -233,6 +272,9 @@ public final class Fleet implements AutoCloseable {
     tellDifferences(before, after);
     if (after != null) {
       tellMeasures(pageserver, after);
+      if (after.values().stream().anyMatch(r -> r.state() == Report.State.Loading)) {
+        pollSoon(pageserver, pod.uid());
+      }
     }
   }
 
@@ -284,10 +326,10 @@ public final class Fleet implements AutoCloseable {
         && before.isReadable() == after.isReadable();
   }
 
-  private void tell(String timelineId) {
-    int slash = timelineId.indexOf('/');
-    String tenantId = timelineId.substring(0, slash);
-    String timeline = timelineId.substring(slash + 1);
+  private void tell(String shardId) {
+    String[] parts = shardId.split("/", -1);
+    String tenantId = parts[0];
+    String timeline = parts[1];
     for (Listener listener : listeners) {
       listener.timelineChanged(tenantId, timeline);
     }

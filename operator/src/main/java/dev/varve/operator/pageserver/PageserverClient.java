@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import dev.varve.api.v1.AttachTimelineRequest;
 import dev.varve.api.v1.DetachTimelineRequest;
 import dev.varve.api.v1.GetStoredGenerationRequest;
+import dev.varve.api.v1.HandOverTimelineRequest;
 import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.ManagementServiceGrpc.ManagementServiceBlockingStub;
@@ -11,6 +12,7 @@ import dev.varve.api.v1.PrimarySource;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.operator.plan.Report;
+import dev.varve.operator.plan.ShardId;
 import dev.varve.operator.plan.SourceAccess;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
@@ -33,6 +35,7 @@ import org.jspecify.annotations.Nullable;
 public final class PageserverClient implements AutoCloseable {
   private static final long LIST_SECONDS = 3;
   private static final long CHANGE_SECONDS = 30;
+  private static final long HAND_OVER_SECONDS = 10;
   private static final int MAX_MESSAGE_BYTES = 64 << 20;
 
   private final ManagedChannel channel;
@@ -53,14 +56,15 @@ public final class PageserverClient implements AutoCloseable {
             .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers));
   }
 
-  /** Every timeline that is attached, by {@code tenant/timeline}. */
+  /** Everything that is attached, by {@code tenant/timeline} or {@code tenant/timeline/shard}. */
   public Map<String, Report> list() {
     Map<String, Report> reports = new HashMap<>();
     for (TimelineStatus status :
         stub.withDeadlineAfter(LIST_SECONDS, TimeUnit.SECONDS)
             .listTimelines(ListTimelinesRequest.getDefaultInstance())
             .getTimelinesList()) {
-      reports.put(status.getTenant() + "/" + status.getTimeline(), report(status));
+      String id = status.getTenant() + "/" + status.getTimeline();
+      reports.put(status.getShard().isEmpty() ? id : id + "/" + status.getShard(), report(status));
     }
     return reports;
   }
@@ -86,34 +90,42 @@ public final class PageserverClient implements AutoCloseable {
       case TIMELINE_STATE_LOADING, TIMELINE_STATE_UNSPECIFIED, UNRECOGNIZED -> Report.State.Loading;
       case TIMELINE_STATE_COPYING -> Report.State.Copying;
       case TIMELINE_STATE_CATCHING_UP -> Report.State.CatchingUp;
-      // Readable as before.
-      case TIMELINE_STATE_ACTIVE, TIMELINE_STATE_HANDED_OVER -> Report.State.Active;
+      case TIMELINE_STATE_ACTIVE -> Report.State.Active;
       case TIMELINE_STATE_SOURCE_TROUBLE -> Report.State.SourceTrouble;
+      case TIMELINE_STATE_HANDED_OVER -> Report.State.HandedOver;
       case TIMELINE_STATE_BROKEN -> Report.State.Broken;
     };
   }
 
-  /** The generation that attached the timeline last, wherever that was; 0 for none. */
-  public int storedGeneration(String tenantId, String timeline) {
+  /** The generation that attached the shard last, wherever that was; 0 for none. */
+  public int storedGeneration(ShardId id) {
     return stub.withDeadlineAfter(CHANGE_SECONDS, TimeUnit.SECONDS)
         .getStoredGeneration(
             GetStoredGenerationRequest.newBuilder()
-                .setTenant(tenantId)
-                .setTimeline(timeline)
+                .setTenant(id.tenantId())
+                .setTimeline(id.timeline())
+                .setShard(id.shard())
                 .build())
         .getGeneration();
   }
 
-  public void attach(
-      String tenantId,
-      String timeline,
-      int generation,
-      String token,
-      @Nullable SourceAccess access) {
+  /** Publishes everything and receives no more; reads are served until the shard is detached. */
+  public void handOver(ShardId id) {
+    stub.withDeadlineAfter(HAND_OVER_SECONDS, TimeUnit.SECONDS)
+        .handOverTimeline(
+            HandOverTimelineRequest.newBuilder()
+                .setTenant(id.tenantId())
+                .setTimeline(id.timeline())
+                .setShard(id.shard())
+                .build());
+  }
+
+  public void attach(ShardId id, int generation, String token, @Nullable SourceAccess access) {
     AttachTimelineRequest.Builder request =
         AttachTimelineRequest.newBuilder()
-            .setTenant(tenantId)
-            .setTimeline(timeline)
+            .setTenant(id.tenantId())
+            .setTimeline(id.timeline())
+            .setShard(id.shard())
             .setGeneration(generation)
             .setTokenSha256(ByteString.copyFrom(sha256(token)));
     if (access != null) {
@@ -124,14 +136,14 @@ public final class PageserverClient implements AutoCloseable {
 
   /**
    * @param access whose slot is dropped; null: none is
-   * @param delete also removes the timeline's objects
+   * @param delete also removes the shard's objects
    */
-  public void detach(
-      String tenantId, String timeline, @Nullable SourceAccess access, boolean delete) {
+  public void detach(ShardId id, @Nullable SourceAccess access, boolean delete) {
     DetachTimelineRequest.Builder request =
         DetachTimelineRequest.newBuilder()
-            .setTenant(tenantId)
-            .setTimeline(timeline)
+            .setTenant(id.tenantId())
+            .setTimeline(id.timeline())
+            .setShard(id.shard())
             .setDropSlot(access != null)
             .setDeleteObjects(delete);
     if (access != null) {

@@ -25,6 +25,7 @@ public record Report(
     CatchingUp,
     Active,
     SourceTrouble,
+    HandedOver,
     Broken
   }
 

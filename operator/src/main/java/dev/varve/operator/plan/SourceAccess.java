@@ -17,7 +17,8 @@ public record SourceAccess(
     String database,
     SslMode sslMode,
     String slot) {
-  private static final int MAX_SLOT_CHARACTERS = 63;
+  /** PostgreSQL takes 63; a shard's slot has {@code _63} behind at the longest. */
+  private static final int MAX_SLOT_CHARACTERS = 60;
 
   /** Of a Timeline's source. */
   public static SourceAccess of(

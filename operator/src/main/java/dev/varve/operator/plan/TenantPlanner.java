@@ -1,33 +1,45 @@
 package dev.varve.operator.plan;
 
-import dev.varve.crd.Placement;
+import dev.varve.crd.ShardAttachment;
 import dev.varve.crd.ShardPlacement;
+import dev.varve.crd.ShardPlacement.State;
 import dev.varve.crd.Tenant;
 import dev.varve.crd.TenantStatus;
-import dev.varve.operator.plan.TenantWorld.Load;
+import dev.varve.crd.Timeline;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Places a tenant's shard. It stays where it is for as long as its pod is there, matches, and is
- * ready or was within the grace; else it goes to the usable pod with the fewest shards, on the node
- * with the fewest, with the fewest bytes.
+ * Places a tenant's shards. One stays where it is for as long as its pod is there, matches, is not
+ * leaving, and is ready or was within the grace; else it goes to the best pod there is, see {@link
+ * Balance}. When all are where they are to be and served there, one at a time is moved for the sake
+ * of the balance.
  */
 public final class TenantPlanner {
+  /** When to see whether there is another one to move, if nothing tells before. */
+  private static final Duration NEXT_MOVE = Duration.ofSeconds(3);
+
+  private static final Set<String> SERVED =
+      Set.of(Report.State.Active.name(), Report.State.SourceTrouble.name());
+
   private final TenantWorld world;
   private final Tenant tenant;
   private final @Nullable TenantStatus before;
+  private final int count;
+  private final Balance balance;
   private final List<Notice> notices = new ArrayList<>();
+  private @Nullable Duration again;
 
   private TenantPlanner(TenantWorld world) {
     this.world = world;
     this.tenant = world.tenant();
     this.before = tenant.getStatus();
+    this.count = ShardLayout.of(tenant).count();
+    this.balance = new Balance(world.pods(), world.loads(), tenant.getSpec().placement());
   }
 
   public static TenantPlan plan(TenantWorld world) {
@@ -39,31 +51,36 @@ public final class TenantPlanner {
     return namespace + "." + tenant;
   }
 
-  private TenantPlan plan() {
-    ShardPlacement old = placement(before);
-    PageserverPod pod = old == null ? null : pod(old.podUid());
-    ShardPlacement next;
-    Duration again = null;
-    if (old != null && pod != null && mayStay(pod)) {
-      next = with(old, pod.ready() ? ShardPlacement.State.Serving : ShardPlacement.State.Waiting);
-      if (!pod.ready()) {
-        again = Duration.between(world.now(), pod.readySince().plus(world.grace()));
-      }
-    } else {
-      PageserverPod best = best();
-      next = best == null ? waiting(old) : place(best, old, pod);
+  /** The pod that a shard of a tenant is placed on; null: none, or it is gone. */
+  public static @Nullable PageserverPod placedOn(
+      @Nullable Tenant tenant, int shard, List<PageserverPod> pods) {
+    ShardPlacement placement = tenant == null ? null : placement(tenant.getStatus(), shard);
+    return placement == null ? null : pod(pods, placement.podUid());
+  }
+
+  /** Whether every shard that is attached is served where it is attached. */
+  public static boolean isServed(Timeline timeline) {
+    if (timeline.getStatus() == null || timeline.getStatus().shards() == null) {
+      return true;
     }
-    return new TenantPlan(status(next), !world.hasToken(), List.copyOf(notices), again);
+    return timeline.getStatus().shards().stream()
+        .allMatch(a -> a.servingSince() != null && SERVED.contains(a.state()));
   }
 
-  static @Nullable ShardPlacement placement(@Nullable TenantStatus status) {
-    return status == null || status.shards() == null || status.shards().isEmpty()
-        ? null
-        : status.shards().getFirst();
+  private static @Nullable ShardPlacement placement(@Nullable TenantStatus status, int shard) {
+    if (status == null || status.shards() == null) {
+      return null;
+    }
+    for (ShardPlacement placement : status.shards()) {
+      if (placement.shard() == shard) {
+        return placement;
+      }
+    }
+    return null;
   }
 
-  private @Nullable PageserverPod pod(String uid) {
-    for (PageserverPod pod : world.pods()) {
+  private static @Nullable PageserverPod pod(List<PageserverPod> pods, String uid) {
+    for (PageserverPod pod : pods) {
       if (pod.uid().equals(uid)) {
         return pod;
       }
@@ -71,55 +88,76 @@ public final class TenantPlanner {
     return null;
   }
 
-  private boolean mayStay(PageserverPod pod) {
-    return !pod.leaving()
-        && matches(pod)
-        && (pod.ready() || pod.readySince().plus(world.grace()).isAfter(world.now()));
-  }
-
-  private boolean matches(PageserverPod pod) {
-    Placement placement = tenant.getSpec().placement();
-    return placement == null
-        || placement.pageserverLabels() == null
-        || pod.labels().entrySet().containsAll(placement.pageserverLabels().entrySet());
-  }
-
-  private @Nullable PageserverPod best() {
-    Map<String, Integer> shardsOfNode = new HashMap<>();
-    for (PageserverPod pod : world.pods()) {
-      shardsOfNode.merge(pod.node(), load(pod).shards(), Integer::sum);
+  private TenantPlan plan() {
+    List<@Nullable ShardPlacement> shards = new ArrayList<>();
+    for (int shard = 0; shard < count; shard++) {
+      ShardPlacement stays = stay(placement(before, shard));
+      shards.add(stays);
+      if (stays != null) {
+        balance.count(stays.podUid());
+      }
     }
-    return world.pods().stream()
-        .filter(p -> p.isUsable() && matches(p))
-        .min(
-            Comparator.comparingInt((PageserverPod p) -> load(p).shards())
-                .thenComparingInt(p -> shardsOfNode.getOrDefault(p.node(), 0))
-                .thenComparingLong(p -> load(p).bytes())
-                .thenComparing(PageserverPod::name))
-        .orElse(null);
+    boolean allStay = !shards.contains(null);
+    for (int shard = 0; shard < count; shard++) {
+      if (shards.get(shard) == null) {
+        shards.set(shard, place(shard));
+      }
+    }
+    if (allStay && isCalm(shards)) {
+      spread(shards);
+    }
+    return new TenantPlan(status(shards), !world.hasToken(), List.copyOf(notices), again);
   }
 
-  private Load load(PageserverPod pod) {
-    return world.loads().getOrDefault(pod.uid(), Load.NONE);
+  /** Null when it cannot stay. */
+  private @Nullable ShardPlacement stay(@Nullable ShardPlacement old) {
+    PageserverPod pod = old == null ? null : pod(world.pods(), old.podUid());
+    if (old == null || pod == null || pod.leaving() || !balance.matches(pod)) {
+      return null;
+    }
+    if (pod.ready()) {
+      return with(old, State.Serving);
+    }
+    Duration left = Duration.between(world.now(), pod.readySince().plus(world.grace()));
+    if (left.isNegative() || left.isZero()) {
+      return null;
+    }
+    again = again == null || left.compareTo(again) < 0 ? left : again;
+    return with(old, State.Waiting);
   }
 
-  private ShardPlacement place(
-      PageserverPod best, @Nullable ShardPlacement old, @Nullable PageserverPod oldPod) {
+  private @Nullable ShardPlacement place(int shard) {
+    ShardPlacement old = placement(before, shard);
+    PageserverPod best = balance.best();
+    if (best == null) {
+      return old == null ? null : with(old, State.Waiting);
+    }
+    balance.count(best.uid());
     if (old == null) {
-      notices.add(Notice.normal("Placed", "shard 0 is on " + best.name()));
-    } else {
-      notices.add(
-          Notice.normal(
-              "Moved",
-              "shard 0 moved from " + old.pod() + ", " + whyLeft(oldPod) + ", to " + best.name()));
+      notices.add(Notice.normal("Placed", "shard " + shard + " is on " + best.name()));
+      return on(best, shard, 1);
     }
-    return new ShardPlacement(
-        0,
-        best.name(),
-        best.uid(),
-        best.node(),
-        old == null ? 1 : old.placements() + 1,
-        ShardPlacement.State.Serving);
+    PageserverPod left = pod(world.pods(), old.podUid());
+    return moved(old, best, whyLeft(left));
+  }
+
+  private ShardPlacement moved(ShardPlacement old, PageserverPod to, String why) {
+    notices.add(
+        Notice.normal(
+            "Moved",
+            "shard "
+                + old.shard()
+                + " moved from "
+                + old.pod()
+                + ", "
+                + why
+                + ", to "
+                + to.name()));
+    return on(to, old.shard(), old.placements() + 1);
+  }
+
+  private static ShardPlacement on(PageserverPod pod, int shard, int placements) {
+    return new ShardPlacement(shard, pod.name(), pod.uid(), pod.node(), placements, State.Serving);
   }
 
   private String whyLeft(@Nullable PageserverPod pod) {
@@ -129,19 +167,64 @@ public final class TenantPlanner {
     if (pod.leaving()) {
       return "which is being deleted";
     }
-    return matches(pod) ? "which is not ready" : "which does not match spec.placement";
+    return balance.matches(pod) ? "which is not ready" : "which does not match spec.placement";
   }
 
-  private @Nullable ShardPlacement waiting(@Nullable ShardPlacement old) {
-    return old == null ? null : with(old, ShardPlacement.State.Waiting);
+  /** Whether nothing of the tenant is on its way: only then is something moved without need. */
+  private boolean isCalm(List<@Nullable ShardPlacement> shards) {
+    if (tenant.isMarkedForDeletion()) {
+      return false;
+    }
+    for (ShardPlacement shard : shards) {
+      if (shard == null || shard.state() != State.Serving) {
+        return false;
+      }
+    }
+    return world.timelines().stream().allMatch(t -> isServed(t) && isWherePlaced(t));
   }
 
-  private static ShardPlacement with(ShardPlacement old, ShardPlacement.State state) {
+  private boolean isWherePlaced(Timeline timeline) {
+    if (timeline.getStatus() == null || timeline.getStatus().shards() == null) {
+      return true;
+    }
+    for (ShardAttachment attachment : timeline.getStatus().shards()) {
+      ShardPlacement placement = placement(before, attachment.shard());
+      if (placement == null || !placement.podUid().equals(attachment.podUid())) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** The last shard on the fullest pod goes to the emptiest one, if that makes for a balance. */
+  private void spread(List<@Nullable ShardPlacement> shards) {
+    PageserverPod to = balance.best();
+    ShardPlacement from = null;
+    for (ShardPlacement shard : shards) {
+      if (shard != null && (from == null || !balance.isFuller(from.podUid(), shard.podUid()))) {
+        from = shard;
+      }
+    }
+    if (to != null && from != null && balance.isBetter(from.podUid(), to.uid())) {
+      shards.set(from.shard(), moved(from, to, "which has more"));
+      again = NEXT_MOVE;
+    }
+  }
+
+  private static ShardPlacement with(ShardPlacement old, State state) {
     return new ShardPlacement(
         old.shard(), old.pod(), old.podUid(), old.node(), old.placements(), state);
   }
 
-  private TenantStatus status(@Nullable ShardPlacement shard) {
+  private TenantStatus status(List<@Nullable ShardPlacement> all) {
+    List<ShardPlacement> shards = new ArrayList<>();
+    ShardPlacement waiting = null;
+    for (ShardPlacement shard : all) {
+      if (shard != null) {
+        shards.add(shard);
+        waiting = waiting == null && shard.state() == State.Waiting ? shard : waiting;
+      }
+    }
     Conditions conditions =
         new Conditions(
             before == null ? null : before.conditions(),
@@ -149,17 +232,17 @@ public final class TenantPlanner {
             world.now());
     if (tenant.isMarkedForDeletion()) {
       conditions.put("Ready", false, "Deleting", deleting());
-    } else if (shard == null) {
+    } else if (shards.size() < count) {
       conditions.put("Ready", false, "NoPageserver", noPageserver());
-    } else if (shard.state() == ShardPlacement.State.Waiting) {
+    } else if (waiting != null) {
       conditions.put(
           "Ready",
           false,
           "PageserverNotReady",
-          shard.pod()
+          waiting.pod()
               + " is not ready; the shard moves when it stays so and another pageserver is ready");
     } else {
-      conditions.put("Ready", true, "Placed", "shard 0 is on " + shard.pod());
+      conditions.put("Ready", true, "Placed", placed(shards));
     }
     return new TenantStatus(
         tenant.getMetadata().getGeneration(),
@@ -167,14 +250,29 @@ public final class TenantPlanner {
         tenantId(tenant.getMetadata().getNamespace(), tenant.getMetadata().getName()),
         "varve-" + tenant.getMetadata().getName() + "-token",
         world.timelines().size(),
-        shard == null ? List.of() : List.of(shard));
+        shards);
+  }
+
+  private static String placed(List<ShardPlacement> shards) {
+    if (shards.size() == 1) {
+      return "shard 0 is on " + shards.getFirst().pod();
+    }
+    return shards.size()
+        + " shards are on "
+        + shards.stream()
+            .map(ShardPlacement::pod)
+            .distinct()
+            .sorted()
+            .collect(Collectors.joining(", "));
   }
 
   private String deleting() {
     return world.timelines().isEmpty()
         ? "it is being deleted"
         : "it is being deleted, but Timelines still name it: delete "
-            + String.join(", ", world.timelines());
+            + world.timelines().stream()
+                .map(t -> t.getMetadata().getName())
+                .collect(Collectors.joining(", "));
   }
 
   private String noPageserver() {

@@ -1,6 +1,7 @@
 package dev.varve.operator.plan;
 
 import dev.varve.crd.Tenant;
+import dev.varve.crd.Timeline;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -12,7 +13,7 @@ import java.util.Map;
  * @param pods every pageserver, usable or not
  * @param loads by pod uid; of other tenants only
  * @param hasToken whether its token Secret is there
- * @param timelines the names of the Timelines that name it
+ * @param timelines those that name it, by name
  * @param grace how long a pod that is not ready may keep its shards
  */
 public record TenantWorld(
@@ -20,7 +21,7 @@ public record TenantWorld(
     List<PageserverPod> pods,
     Map<String, Load> loads,
     boolean hasToken,
-    List<String> timelines,
+    List<Timeline> timelines,
     Instant now,
     Duration grace) {
   /**

@@ -3,24 +3,28 @@ package dev.varve.operator.plan;
 import dev.varve.crd.TimelineStatus;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is to be done about a timeline.
+ * What is to be done about a timeline: hand over, then attach, then see again; then the rest.
  *
- * @param attach null: nothing to attach
- * @param status as far as the conditions and measures go; the shards are as they were
- * @param endpoint the pod that the Service leads to; null: none
- * @param detachFrom uids of pods that hold the timeline and should not
+ * @param status the shards are as they were, but for their states
+ * @param endpoints by shard: the pod that the Service leads to
+ * @param detaches from pods that hold a shard and should not
  * @param again when to look again at the latest; null: when something changes
  */
 public record TimelinePlan(
-    @Nullable Attach attach,
+    List<HandOver> handOvers,
+    List<Attach> attaches,
     TimelineStatus status,
-    @Nullable PageserverPod endpoint,
-    List<String> detachFrom,
+    List<Optional<PageserverPod>> endpoints,
+    List<Detach> detaches,
     List<Notice> notices,
     @Nullable Duration again) {
+  /** A pod that is to publish all of a shard and receive no more of it, but go on serving it. */
+  public record HandOver(int shard, PageserverPod pod) {}
+
   /**
    * An attachment to be made.
    *
@@ -29,5 +33,8 @@ public record TimelinePlan(
    * @param settings the digest of what the pageserver is told
    * @param why for the event
    */
-  public record Attach(PageserverPod pod, boolean raise, String settings, String why) {}
+  public record Attach(int shard, PageserverPod pod, boolean raise, String settings, String why) {}
+
+  /** A shard that a pod is to forget. */
+  public record Detach(int shard, String podUid) {}
 }

@@ -13,11 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param token the tenant's; null: not made yet
  * @param access null: the spec has no source, or {@code accessTrouble} says why there is none
  * @param accessTrouble what keeps the source's password from being known; empty for nothing
- * @param pod the one that the tenant's status names; null: none, or it is gone
- * @param heard whether that pod was asked and answered
- * @param report what it said of this timeline; null: nothing
- * @param elsewhere uids of other pods that hold this timeline too
- * @param attachTrouble why the attachment that was just tried was refused; empty for nothing
+ * @param shards one for each, in order
  */
 public record TimelineWorld(
     Timeline timeline,
@@ -25,9 +21,5 @@ public record TimelineWorld(
     @Nullable String token,
     @Nullable SourceAccess access,
     String accessTrouble,
-    @Nullable PageserverPod pod,
-    boolean heard,
-    @Nullable Report report,
-    List<String> elsewhere,
-    String attachTrouble,
+    List<ShardWorld> shards,
     Instant now) {}

@@ -31,6 +31,7 @@ import jakarta.inject.Singleton;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -62,7 +63,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
    * Pods of the tenants as they were decided last: the cache is behind, and of many tenants made at
    * once each would go to the same pod. Guarded by this.
    */
-  private final Map<ResourceID, String> decided = new ConcurrentHashMap<>();
+  private final Map<ResourceID, List<String>> decided = new ConcurrentHashMap<>();
 
   public TenantReconciler(
       KubernetesClient client, Fleet fleet, OperatorConfig config, InstantSource clock) {
@@ -95,8 +96,9 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
                 .withNamespacesInheritedFromController()
                 .withSecondaryToPrimaryMapper((Timeline t) ->
                     Set.of(new ResourceID(t.getSpec().tenant(), t.getMetadata().getNamespace())))
-                .withOnUpdateFilter(
-                    (after, before) -> after.isMarkedForDeletion() != before.isMarkedForDeletion())
+                .withOnUpdateFilter((after, before) ->
+                    after.isMarkedForDeletion() != before.isMarkedForDeletion()
+                        || TenantPlanner.isServed(after) != TenantPlanner.isServed(before))
                 .build(),
             context);
     return List.of(pods, timelines);
@@ -126,11 +128,10 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
 
   private synchronized TenantPlan planAndWrite(Tenant tenant, Context<Tenant> context) {
     ResourceID id = ResourceID.fromResource(tenant);
-    List<String> timelines =
+    List<Timeline> timelines =
         context
             .getSecondaryResourcesAsStream(Timeline.class)
-            .map(t -> t.getMetadata().getName())
-            .sorted()
+            .sorted(Comparator.comparing(t -> t.getMetadata().getName()))
             .toList();
     TenantPlan plan =
         TenantPlanner.plan(
@@ -147,10 +148,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
       client.resource(tenant).updateStatus();
       events.write(tenant, plan.notices());
     }
-    String pod = podUid(plan.status());
-    if (pod != null) {
-      decided.put(id, pod);
-    }
+    decided.put(id, podUids(plan.status()));
     return plan;
   }
 
@@ -161,9 +159,10 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
         .list()
         .forEach(tenant -> {
           ResourceID id = ResourceID.fromResource(tenant);
-          String pod = decided.getOrDefault(id, podUid(tenant.getStatus()));
-          if (pod != null && !id.equals(but)) {
-            shards.merge(pod, 1, Integer::sum);
+          if (!id.equals(but)) {
+            for (String pod : decided.getOrDefault(id, podUids(tenant.getStatus()))) {
+              shards.merge(pod, 1, Integer::sum);
+            }
           }
         });
     Map<String, Load> loads = new HashMap<>();
@@ -171,9 +170,10 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
     return loads;
   }
 
-  private static @Nullable String podUid(@Nullable TenantStatus status) {
-    List<ShardPlacement> shards = status == null ? null : status.shards();
-    return shards == null || shards.isEmpty() ? null : shards.getFirst().podUid();
+  private static List<String> podUids(@Nullable TenantStatus status) {
+    return status == null || status.shards() == null
+        ? List.of()
+        : status.shards().stream().map(ShardPlacement::podUid).toList();
   }
 
   private @Nullable String token(Tenant tenant) {

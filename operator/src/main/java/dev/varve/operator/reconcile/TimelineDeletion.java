@@ -6,9 +6,13 @@ import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineStatus;
 import dev.varve.operator.pageserver.Fleet;
 import dev.varve.operator.pageserver.PageserverClient;
+import dev.varve.operator.plan.Holder;
 import dev.varve.operator.plan.Notice;
 import dev.varve.operator.plan.PageserverPod;
+import dev.varve.operator.plan.ShardId;
+import dev.varve.operator.plan.ShardLayout;
 import dev.varve.operator.plan.SourceAccess;
+import dev.varve.operator.plan.TenantPlanner;
 import dev.varve.operator.plan.TimelinePlanner;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
@@ -18,12 +22,13 @@ import io.javaoperatorsdk.operator.api.reconciler.DeleteControl;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The end of a timeline: detached everywhere, its slot dropped, and by policy its objects removed.
- * A source that does not answer is given up after a while, with an event that says how to drop the
- * slot by hand; objects are never given up.
+ * The end of a timeline: each shard detached everywhere, its slot dropped, and by policy its
+ * objects removed. A source that does not answer is given up after a while, with an event that says
+ * how to drop the slot by hand; objects are never given up.
  */
 final class TimelineDeletion {
   private static final Duration AGAIN = Duration.ofSeconds(3);
@@ -55,29 +60,43 @@ final class TimelineDeletion {
       return wait(timeline, "its slot is to be dropped, but " + credentials.trouble());
     }
     SourceAccess access = patient ? credentials.access() : null;
-    PageserverPod pod = worker(tenant);
-    if (pod == null) {
-      if (delete || (access != null && patient)) {
-        return wait(timeline, "no pageserver is ready to do it: look at their pods");
-      }
-    } else {
-      String trouble = end(timeline, pod, access, delete);
+    TimelineStatus status = timeline.getStatus();
+    int attached = status == null || status.shards() == null ? 0 : status.shards().size();
+    if (tenant == null && attached > 1) {
+      return wait(
+          timeline,
+          "its Tenant is gone, which says what its shards are: create "
+              + timeline.getSpec().tenant()
+              + " again as it was, with shards: "
+              + attached);
+    }
+    ShardLayout layout = tenant == null ? ShardLayout.WHOLE : ShardLayout.of(tenant);
+    List<String> troubles =
+        Fanout.each(
+            layout.shards(timeline), shard -> end(shard, worker(tenant, shard), access, delete));
+    for (String trouble : troubles) {
       if (!trouble.isEmpty()) {
         return wait(timeline, trouble);
       }
     }
     if (hasSource && access == null) {
-      events.write(
-          timeline,
-          new Notice(
-              true,
-              "SlotLeft",
-              "the source was given up: drop the slot there with SELECT"
-                  + " pg_drop_replication_slot('"
-                  + (credentials.access() == null ? "NAME" : credentials.access().slot())
-                  + "'), or it keeps WAL for ever"));
+      events.write(timeline, slotLeft(credentials.access(), layout));
     }
     return DeleteControl.defaultDelete();
+  }
+
+  private static Notice slotLeft(@Nullable SourceAccess access, ShardLayout layout) {
+    String slot = access == null ? "NAME" : access.slot();
+    return new Notice(
+        true,
+        "SlotLeft",
+        "the source was given up: drop the slot there with SELECT "
+            + (layout.count() == 1
+                ? "pg_drop_replication_slot('" + slot + "')"
+                : "pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name ~ '^"
+                    + slot
+                    + "_[0-9]+$'")
+            + ", or it keeps WAL for ever");
   }
 
   private static DeletionPolicy policy(Timeline timeline, @Nullable Tenant tenant) {
@@ -89,9 +108,9 @@ final class TimelineDeletion {
     return tenants == null ? DeletionPolicy.Retain : tenants;
   }
 
-  /** The pageserver that does it: the one that has the timeline, or any. */
-  private @Nullable PageserverPod worker(@Nullable Tenant tenant) {
-    PageserverPod placed = TimelinePlanner.placedOn(tenant, fleet.pods());
+  /** The pageserver that does it: the one that has the shard, or any. */
+  private @Nullable PageserverPod worker(@Nullable Tenant tenant, ShardId shard) {
+    PageserverPod placed = TenantPlanner.placedOn(tenant, shard.index(), fleet.pods());
     if (placed != null && placed.isUsable()) {
       return placed;
     }
@@ -100,29 +119,28 @@ final class TimelineDeletion {
 
   /** Empty when all is done, else what went wrong. */
   private String end(
-      Timeline timeline, PageserverPod pod, @Nullable SourceAccess access, boolean delete) {
-    String tenantId = TimelineReconciler.tenantId(timeline);
-    String name = timeline.getMetadata().getName();
-    for (String uid : fleet.holders(TimelineReconciler.id(timeline), pod.uid())) {
-      PageserverClient other = fleet.client(uid);
-      if (other != null) {
-        String trouble = detach(other, tenantId, name, null, false);
+      ShardId shard,
+      @Nullable PageserverPod worker,
+      @Nullable SourceAccess access,
+      boolean delete) {
+    if (worker == null) {
+      return delete || access != null ? "no pageserver is ready to do it: look at their pods" : "";
+    }
+    for (Holder holder : fleet.holders(shard)) {
+      if (!holder.pod().uid().equals(worker.uid())) {
+        String trouble = detach(fleet.client(holder.pod()), shard, null, false);
         if (!trouble.isEmpty()) {
           return trouble;
         }
       }
     }
-    return detach(fleet.client(pod), tenantId, name, access, delete);
+    return detach(fleet.client(worker), shard, access, delete);
   }
 
   private static String detach(
-      PageserverClient pageserver,
-      String tenantId,
-      String name,
-      @Nullable SourceAccess access,
-      boolean delete) {
+      PageserverClient pageserver, ShardId shard, @Nullable SourceAccess access, boolean delete) {
     try {
-      pageserver.detach(tenantId, name, access, delete);
+      pageserver.detach(shard, access, delete);
       return "";
     } catch (StatusRuntimeException e) {
       return e.getStatus().getCode() == Status.Code.NOT_FOUND

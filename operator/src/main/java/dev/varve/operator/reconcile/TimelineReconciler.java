@@ -1,18 +1,17 @@
 package dev.varve.operator.reconcile;
 
-import dev.varve.crd.ShardAttachment;
 import dev.varve.crd.Tenant;
 import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineStatus;
 import dev.varve.operator.OperatorConfig;
 import dev.varve.operator.pageserver.Fleet;
-import dev.varve.operator.pageserver.PageserverClient;
-import dev.varve.operator.plan.Notice;
 import dev.varve.operator.plan.PageserverPod;
-import dev.varve.operator.plan.Report;
+import dev.varve.operator.plan.ShardId;
+import dev.varve.operator.plan.ShardLayout;
+import dev.varve.operator.plan.ShardWorld;
 import dev.varve.operator.plan.TenantPlanner;
 import dev.varve.operator.plan.TimelinePlan;
-import dev.varve.operator.plan.TimelinePlan.Attach;
+import dev.varve.operator.plan.TimelinePlan.Detach;
 import dev.varve.operator.plan.TimelinePlanner;
 import dev.varve.operator.plan.TimelineWorld;
 import dev.varve.operator.render.TimelineObjects;
@@ -21,8 +20,6 @@ import io.fabric8.kubernetes.api.model.Service;
 import io.fabric8.kubernetes.api.model.discovery.v1.EndpointSlice;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
-import io.grpc.Status;
-import io.grpc.StatusRuntimeException;
 import io.javaoperatorsdk.operator.api.config.informer.InformerEventSourceConfiguration;
 import io.javaoperatorsdk.operator.api.reconciler.Cleaner;
 import io.javaoperatorsdk.operator.api.reconciler.Context;
@@ -41,17 +38,17 @@ import io.javaoperatorsdk.operator.processing.retry.GradualRetry;
 import jakarta.inject.Singleton;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Keeps each timeline attached where its tenant is placed, and its Service leading there; see
- * {@link TimelinePlanner}. Before an attachment its generation is written down.
+ * Keeps the shards of each timeline attached where its tenant is placed, and its Service leading
+ * there; see {@link TimelinePlanner}.
  */
 @GradualRetry(maxAttempts = Integer.MAX_VALUE, initialInterval = 1000, maxInterval = 30_000)
 @Singleton
@@ -68,6 +65,7 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
   private final Fleet fleet;
   private final InstantSource clock;
   private final Events events;
+  private final Attachments attachments;
   private final TimelineDeletion deletion;
 
   public TimelineReconciler(
@@ -76,6 +74,7 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
     this.fleet = fleet;
     this.clock = clock;
     this.events = new Events(client);
+    this.attachments = new Attachments(client, fleet, clock);
     this.deletion = new TimelineDeletion(client, fleet, config.slotDropTimeout(), clock);
   }
 
@@ -147,14 +146,20 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
     try {
       Credentials credentials = Credentials.read(client, timeline);
       Tenant tenant = context.getSecondaryResource(Tenant.class).orElse(null);
-      TimelinePlan plan = TimelinePlanner.plan(world(timeline, tenant, credentials, ""));
+      TimelinePlan plan = plan(timeline, tenant, credentials, Map.of());
+      attachments.forget(shards(timeline, tenant), plan);
       Timeline current = timeline;
-      if (plan.attach() != null) {
-        Attached outcome = attach(timeline, plan.attach(), credentials);
-        current = outcome.timeline();
-        plan = TimelinePlanner.plan(world(current, tenant, credentials, outcome.trouble()));
+      if (!plan.handOvers().isEmpty()) {
+        attachments.handOver(timeline, shards(timeline, tenant), plan.handOvers());
+        plan = plan(timeline, tenant, credentials, Map.of());
       }
-      apply(current, plan, context);
+      if (!plan.attaches().isEmpty()) {
+        Attachments.Outcome outcome =
+            attachments.attach(timeline, shards(timeline, tenant), plan.attaches(), credentials);
+        current = outcome.timeline();
+        plan = plan(current, tenant, credentials, outcome.troubles());
+      }
+      apply(current, tenant, plan, context);
       UpdateControl<Timeline> control = UpdateControl.noUpdate();
       Duration again = plan.again();
       return again == null ? control : control.rescheduleAfter(again);
@@ -166,117 +171,54 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
     }
   }
 
-  private TimelineWorld world(
-      Timeline timeline, @Nullable Tenant tenant, Credentials credentials, String attachTrouble) {
-    PageserverPod pod = TimelinePlanner.placedOn(tenant, fleet.pods());
-    String id = id(timeline);
-    Map<String, Report> reports = pod == null ? null : fleet.reports(pod.uid());
-    return new TimelineWorld(
-        timeline,
-        tenant,
-        credentials.token(),
-        credentials.access(),
-        credentials.trouble(),
-        pod,
-        reports != null,
-        reports == null ? null : reports.get(id),
-        fleet.holders(id, pod == null ? null : pod.uid()),
-        attachTrouble,
-        clock.instant());
-  }
-
-  static String tenantId(Timeline timeline) {
-    return TenantPlanner.tenantId(
-        timeline.getMetadata().getNamespace(), timeline.getSpec().tenant());
-  }
-
-  static String id(Timeline timeline) {
-    return tenantId(timeline) + "/" + timeline.getMetadata().getName();
+  /** As many shards as the tenant wants; without a tenant as many as were attached. */
+  private static List<ShardId> shards(Timeline timeline, @Nullable Tenant tenant) {
+    if (tenant != null) {
+      return ShardLayout.of(tenant).shards(timeline);
+    }
+    TimelineStatus status = timeline.getStatus();
+    int attached = status == null || status.shards() == null ? 1 : status.shards().size();
+    return new ShardLayout(Math.max(1, attached), ShardLayout.WHOLE.stripe()).shards(timeline);
   }
 
   /**
-   * What came of an attachment.
-   *
-   * @param timeline with the status as it was written
-   * @param trouble empty for none
+   * @param troubles by shard, of attachments that were just tried
    */
-  private record Attached(Timeline timeline, String trouble) {}
-
-  private Attached attach(Timeline timeline, Attach attach, Credentials credentials) {
-    PageserverClient pageserver = fleet.client(attach.pod());
-    Timeline current = timeline;
-    try {
-      boolean raise = attach.raise();
-      while (true) {
-        if (raise) {
-          current = raise(current, attach, pageserver);
-        }
-        ShardAttachment written =
-            Objects.requireNonNull(
-                TimelinePlanner.attachment(current.getStatus()), "was written down");
-        try {
-          pageserver.attach(
-              tenantId(timeline),
-              timeline.getMetadata().getName(),
-              written.generation(),
-              Objects.requireNonNull(credentials.token(), "no attachment without a token"),
-              credentials.access());
-          break;
-        } catch (StatusRuntimeException e) {
-          if (e.getStatus().getCode() != Status.Code.ABORTED || raise) {
-            throw e;
-          }
-          raise = true;
-        }
-      }
-      if (!attach.why().isEmpty()) {
-        events.write(
-            current,
-            new Notice(
-                false,
-                "Attached",
-                "attached to "
-                    + attach.pod().name()
-                    + " with generation "
-                    + Objects.requireNonNull(TimelinePlanner.attachment(current.getStatus()))
-                        .generation()
-                    + ": "
-                    + attach.why()));
-      }
-      fleet.poll(attach.pod());
-      return new Attached(current, "");
-    } catch (StatusRuntimeException e) {
-      String description = e.getStatus().getDescription();
-      return new Attached(
-          current,
-          attach.pod().name()
-              + ": "
-              + (description == null ? e.getStatus().getCode().name() : description));
+  private TimelinePlan plan(
+      Timeline timeline,
+      @Nullable Tenant tenant,
+      Credentials credentials,
+      Map<Integer, String> troubles) {
+    List<ShardWorld> shards = new ArrayList<>();
+    for (ShardId id : shards(timeline, tenant)) {
+      PageserverPod pod = TenantPlanner.placedOn(tenant, id.index(), fleet.pods());
+      shards.add(
+          new ShardWorld(
+              id.index(),
+              pod,
+              pod != null && fleet.reports(pod.uid()) != null,
+              fleet.holders(id),
+              troubles.getOrDefault(id.index(), ""),
+              attachments.handOverSince(id)));
     }
+    return TimelinePlanner.plan(
+        new TimelineWorld(
+            timeline,
+            tenant,
+            credentials.token(),
+            credentials.access(),
+            credentials.trouble(),
+            shards,
+            clock.instant()));
   }
 
-  /** Writes the next generation down: above the status's and above what the store has seen. */
-  private Timeline raise(Timeline timeline, Attach attach, PageserverClient pageserver) {
-    ShardAttachment before = TimelinePlanner.attachment(timeline.getStatus());
-    int stored = pageserver.storedGeneration(tenantId(timeline), timeline.getMetadata().getName());
-    int next = Math.max(stored, before == null ? 0 : before.generation()) + 1;
-    timeline.setStatus(TimelinePlanner.raised(timeline.getStatus(), attach, next));
-    return client.resource(timeline).updateStatus();
-  }
-
-  private void apply(Timeline timeline, TimelinePlan plan, Context<Timeline> context) {
-    Service service = TimelineObjects.service(timeline);
-    if (!TimelineObjects.isAsWanted(
-        context.getSecondaryResource(Service.class).orElse(null), service)) {
-      apply(service);
-    }
-    EndpointSlice endpoints = TimelineObjects.endpoints(timeline, plan.endpoint());
-    if (!TimelineObjects.isAsWanted(
-        context.getSecondaryResource(EndpointSlice.class).orElse(null), endpoints)) {
-      apply(endpoints);
-    }
-    for (String uid : plan.detachFrom()) {
-      detach(uid, timeline);
+  private void apply(
+      Timeline timeline, @Nullable Tenant tenant, TimelinePlan plan, Context<Timeline> context) {
+    if (tenant != null) {
+      lead(timeline, plan, context);
+      for (Detach detach : plan.detaches()) {
+        attachments.detach(timeline, shards(timeline, tenant).get(detach.shard()), detach.podUid());
+      }
     }
     TimelineStatus status = plan.status();
     if (!status.equals(timeline.getStatus())) {
@@ -286,29 +228,33 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
     }
   }
 
+  /** Leads computes to the pods that serve. */
+  private void lead(Timeline timeline, TimelinePlan plan, Context<Timeline> context) {
+    int shards = plan.endpoints().size();
+    Service service = TimelineObjects.service(timeline, shards);
+    if (!TimelineObjects.isAsWanted(
+        context.getSecondaryResource(Service.class).orElse(null), service)) {
+      apply(service);
+    }
+    Map<String, EndpointSlice> present =
+        context
+            .getSecondaryResourcesAsStream(EndpointSlice.class)
+            .collect(Collectors.toMap(s -> s.getMetadata().getName(), s -> s));
+    for (int shard = 0; shard < shards; shard++) {
+      EndpointSlice endpoints =
+          TimelineObjects.endpoints(timeline, shard, plan.endpoints().get(shard).orElse(null));
+      if (!TimelineObjects.isAsWanted(present.get(endpoints.getMetadata().getName()), endpoints)) {
+        apply(endpoints);
+      }
+    }
+  }
+
   private void apply(HasMetadata object) {
     client
         .resource(object)
         .fieldManager(TimelineObjects.MANAGER)
         .forceConflicts()
         .serverSideApply();
-  }
-
-  /** A pod that was lost and came back; if it does not listen it is told again later. */
-  private void detach(String podUid, Timeline timeline) {
-    PageserverClient pageserver = fleet.client(podUid);
-    if (pageserver == null) {
-      return;
-    }
-    try {
-      pageserver.detach(tenantId(timeline), timeline.getMetadata().getName(), null, false);
-      events.write(
-          timeline, new Notice(false, "Detached", "detached from a pageserver that had it before"));
-    } catch (StatusRuntimeException e) {
-      events.write(
-          timeline,
-          new Notice(true, "DetachFailed", String.valueOf(e.getStatus().getDescription())));
-    }
   }
 
   @Override

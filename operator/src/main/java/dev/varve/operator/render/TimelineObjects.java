@@ -10,16 +10,19 @@ import io.fabric8.kubernetes.api.model.OwnerReference;
 import io.fabric8.kubernetes.api.model.OwnerReferenceBuilder;
 import io.fabric8.kubernetes.api.model.Service;
 import io.fabric8.kubernetes.api.model.ServiceBuilder;
+import io.fabric8.kubernetes.api.model.ServicePort;
+import io.fabric8.kubernetes.api.model.ServicePortBuilder;
 import io.fabric8.kubernetes.api.model.discovery.v1.EndpointSlice;
 import io.fabric8.kubernetes.api.model.discovery.v1.EndpointSliceBuilder;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The Service that computes of a timeline connect to, and the EndpointSlice that leads it to the
- * pod of shard 0. The Service has no selector: nobody else writes its endpoints.
+ * The Service that computes of a timeline connect to, with a port for each shard, and for each
+ * shard an EndpointSlice that leads its port to the pod that serves it. The Service has no
+ * selector: nobody else writes its endpoints. Port and slice find each other by the port's name.
  */
 public final class TimelineObjects {
   public static final int PORT = 6400;
@@ -27,38 +30,52 @@ public final class TimelineObjects {
   public static final Map<String, String> OWNED =
       Map.of("app.kubernetes.io/managed-by", MANAGER, "app.kubernetes.io/part-of", "varve");
 
-  private static final String PORT_NAME = "grpc";
-
   private TimelineObjects() {}
 
   public static String name(Timeline timeline) {
     return "varve-" + timeline.getMetadata().getName();
   }
 
-  public static Service service(Timeline timeline) {
+  /** The name of a shard's EndpointSlice; a dot is in no timeline's name. */
+  public static String sliceName(Timeline timeline, int shard) {
+    return shard == 0 ? name(timeline) : name(timeline) + "." + shard;
+  }
+
+  /** The port of shard 0 is {@link #PORT}, and so on. */
+  public static Service service(Timeline timeline, int shards) {
+    List<ServicePort> ports = new ArrayList<>();
+    for (int shard = 0; shard < shards; shard++) {
+      ports.add(
+          new ServicePortBuilder()
+              .withName(portName(shard))
+              .withPort(PORT + shard)
+              .withTargetPort(new IntOrString(PORT))
+              .withProtocol("TCP")
+              .withAppProtocol("kubernetes.io/h2c")
+              .build());
+    }
     return new ServiceBuilder()
-        .withMetadata(metadata(timeline, Map.of()))
+        .withMetadata(metadata(timeline, name(timeline), Map.of()))
         .withNewSpec()
-        .addNewPort()
-        .withName(PORT_NAME)
-        .withPort(PORT)
-        .withTargetPort(new IntOrString(PORT))
-        .withProtocol("TCP")
-        .withAppProtocol("kubernetes.io/h2c")
-        .endPort()
+        .withPorts(ports)
         .endSpec()
         .build();
   }
 
+  private static String portName(int shard) {
+    return "shard-" + shard;
+  }
+
   /**
-   * @param pod null: nobody serves the timeline now
+   * @param pod null: nobody serves the shard now
    */
-  public static EndpointSlice endpoints(Timeline timeline, @Nullable PageserverPod pod) {
+  public static EndpointSlice endpoints(Timeline timeline, int shard, @Nullable PageserverPod pod) {
     EndpointSliceBuilder slice =
         new EndpointSliceBuilder()
             .withMetadata(
                 metadata(
                     timeline,
+                    sliceName(timeline, shard),
                     Map.of(
                         "kubernetes.io/service-name",
                         name(timeline),
@@ -66,7 +83,7 @@ public final class TimelineObjects {
                         MANAGER)))
             .withAddressType(pod != null && pod.address().indexOf(':') >= 0 ? "IPv6" : "IPv4")
             .addNewPort()
-            .withName(PORT_NAME)
+            .withName(portName(shard))
             .withPort(PORT)
             .withProtocol("TCP")
             .withAppProtocol("kubernetes.io/h2c")
@@ -84,9 +101,9 @@ public final class TimelineObjects {
     return slice.build();
   }
 
-  private static ObjectMeta metadata(Timeline timeline, Map<String, String> labels) {
+  private static ObjectMeta metadata(Timeline timeline, String name, Map<String, String> labels) {
     return new ObjectMetaBuilder()
-        .withName(name(timeline))
+        .withName(name)
         .withNamespace(timeline.getMetadata().getNamespace())
         .addToLabels(OWNED)
         .addToLabels("varve.dev/timeline", timeline.getMetadata().getName())
@@ -112,11 +129,13 @@ public final class TimelineObjects {
     return actual != null
         && hasMetadata(actual, wanted)
         && actual.getSpec().getSelector().isEmpty()
-        && actual.getSpec().getPorts().size() == 1
-        && Objects.equals(
-            actual.getSpec().getPorts().getFirst().getPort(),
-            wanted.getSpec().getPorts().getFirst().getPort())
-        && PORT_NAME.equals(actual.getSpec().getPorts().getFirst().getName());
+        && ports(actual).equals(ports(wanted));
+  }
+
+  private static List<String> ports(Service service) {
+    return service.getSpec().getPorts().stream()
+        .map(p -> p.getName() + " " + p.getPort() + " " + p.getTargetPort().getIntVal())
+        .toList();
   }
 
   /** Likewise. */
@@ -124,9 +143,11 @@ public final class TimelineObjects {
     return actual != null
         && hasMetadata(actual, wanted)
         && addresses(actual).equals(addresses(wanted))
-        && actual.getPorts().size() == 1
-        && Objects.equals(
-            actual.getPorts().getFirst().getPort(), wanted.getPorts().getFirst().getPort());
+        && ports(actual).equals(ports(wanted));
+  }
+
+  private static List<String> ports(EndpointSlice slice) {
+    return slice.getPorts().stream().map(p -> p.getName() + " " + p.getPort()).toList();
   }
 
   private static boolean hasMetadata(HasMetadata actual, HasMetadata wanted) {

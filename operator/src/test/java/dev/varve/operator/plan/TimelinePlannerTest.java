@@ -17,8 +17,10 @@ import dev.varve.crd.TimelineSpec;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -42,7 +44,7 @@ final class TimelinePlannerTest {
   private @Nullable PageserverPod pod = POD;
   private boolean heard = true;
   private @Nullable Report report;
-  private List<String> elsewhere = List.of();
+  private List<Holder> elsewhere = List.of();
   private String attachTrouble = "";
   private Instant now = NOW;
 
@@ -66,12 +68,16 @@ final class TimelinePlannerTest {
             token,
             access,
             accessTrouble,
-            pod,
-            heard,
-            report,
-            elsewhere,
-            attachTrouble,
+            List.of(new ShardWorld(0, pod, heard, holders(), attachTrouble, null)),
             now));
+  }
+
+  private List<Holder> holders() {
+    List<Holder> holders = new ArrayList<>(elsewhere);
+    if (pod != null && report != null) {
+      holders.add(new Holder(pod, report));
+    }
+    return holders;
   }
 
   private static Report report(int generation, Report.State state, String problem) {
@@ -86,7 +92,7 @@ final class TimelinePlannerTest {
 
   /** Attached with generation 5 and served. */
   private TimelinePlan attached() {
-    timeline.setStatus(TimelinePlanner.raised(null, assertAttach(plan(), true), 5));
+    timeline.setStatus(TimelinePlanner.raised(null, Map.of(assertAttach(plan(), true), 5)));
     report = report(5, Report.State.Active, "");
     TimelinePlan plan = plan();
     timeline.setStatus(plan.status());
@@ -94,8 +100,8 @@ final class TimelinePlannerTest {
   }
 
   private static TimelinePlan.Attach assertAttach(TimelinePlan plan, boolean raise) {
-    TimelinePlan.Attach attach = plan.attach();
-    assertNotNull(attach);
+    assertEquals(1, plan.attaches().size());
+    TimelinePlan.Attach attach = plan.attaches().getFirst();
     assertEquals(raise, attach.raise());
     return attach;
   }
@@ -112,7 +118,7 @@ final class TimelinePlannerTest {
     assertEquals("False", ready.status());
     assertEquals(reason, ready.reason());
     assertTrue(ready.message().contains(part), ready.message());
-    assertNull(plan.endpoint());
+    assertEquals(List.of(Optional.empty()), plan.endpoints());
   }
 
   @Test
@@ -127,10 +133,10 @@ final class TimelinePlannerTest {
   @Test
   void servedTimelineIsReadyAndLedTo() {
     TimelinePlan plan = attached();
-    assertNull(plan.attach());
+    assertTrue(plan.attaches().isEmpty());
     assertEquals("True", condition(plan, "Ready").status());
     assertEquals("True", condition(plan, "SourceReachable").status());
-    assertEquals(POD, plan.endpoint());
+    assertEquals(List.of(Optional.of(POD)), plan.endpoints());
     assertEquals(17, plan.status().postgresMajor());
     assertEquals("18446744073709551615", plan.status().systemIdentifier());
     assertEquals("1/28", plan.status().receivedLsn());
@@ -143,7 +149,7 @@ final class TimelinePlannerTest {
     now = NOW.plusSeconds(3600);
     TimelinePlan plan = plan();
     assertEquals(timeline.getStatus(), plan.status());
-    assertNull(plan.attach());
+    assertTrue(plan.attaches().isEmpty());
     assertNull(plan.again());
     assertTrue(plan.notices().isEmpty());
   }
@@ -160,7 +166,7 @@ final class TimelinePlannerTest {
 
   @Test
   void attachmentThatWasWrittenDownIsTriedAgainAsItIs() {
-    timeline.setStatus(TimelinePlanner.raised(null, assertAttach(plan(), true), 5));
+    timeline.setStatus(TimelinePlanner.raised(null, Map.of(assertAttach(plan(), true), 5)));
     assertAttach(plan(), false);
     attachTrouble = "ps-0: no disk";
     assertNotReady(plan(), "AttachRefused", "no disk");
@@ -177,7 +183,7 @@ final class TimelinePlannerTest {
     assertAttach(plan(), true);
 
     report = report(5, Report.State.Active, "");
-    assertNull(plan().attach());
+    assertTrue(plan().attaches().isEmpty());
     access = SourceAccess.of("shop", "orders", PRIMARY, "changed");
     assertAttach(plan(), true);
   }
@@ -195,7 +201,7 @@ final class TimelinePlannerTest {
     report = null;
     heard = false;
     TimelinePlan plan = plan();
-    assertNull(plan.attach());
+    assertTrue(plan.attaches().isEmpty());
     assertNotReady(plan, "PageserverNotReady", "does not answer");
   }
 
@@ -205,10 +211,10 @@ final class TimelinePlannerTest {
     access = null;
     accessTrouble = "there is no Secret orders: create it with the key password";
     TimelinePlan plan = plan();
-    assertNull(plan.attach());
+    assertTrue(plan.attaches().isEmpty());
     assertEquals("True", condition(plan, "Ready").status());
     assertEquals("SecretMissing", condition(plan, "SourceReachable").reason());
-    assertEquals(POD, plan.endpoint());
+    assertEquals(List.of(Optional.of(POD)), plan.endpoints());
     assertNotNull(plan.again());
 
     timeline.setStatus(null);
@@ -243,7 +249,7 @@ final class TimelinePlannerTest {
     attached();
     report = report(5, Report.State.Broken, "unknown WAL record");
     TimelinePlan plan = plan();
-    assertNull(plan.attach());
+    assertTrue(plan.attaches().isEmpty());
     assertNotReady(plan, "Broken", "unknown WAL record");
     assertTrue(plan.notices().getFirst().warning());
   }
@@ -269,12 +275,14 @@ final class TimelinePlannerTest {
   }
 
   @Test
-  void othersThatHoldItAreDetached() {
+  void othersThatHoldItAreDetachedWhenReadersHaveLeft() {
     attached();
-    elsewhere = List.of("uid-1");
-    assertEquals(List.of("uid-1"), plan().detachFrom());
+    elsewhere = List.of(new Holder(OTHER, report(4, Report.State.Active, "")));
+    assertTrue(plan().detaches().isEmpty());
+    now = NOW.plusSeconds(4);
+    assertEquals(List.of(new TimelinePlan.Detach(0, "uid-1")), plan().detaches());
     pod = null;
-    assertTrue(plan().detachFrom().isEmpty());
+    assertTrue(plan().detaches().isEmpty());
   }
 
   @Test
@@ -295,6 +303,6 @@ final class TimelinePlannerTest {
     assertFalse(known.toString().contains("secret"));
     assertEquals("db.shop.svc", known.host());
     assertEquals("varve_shop_orders", known.slot());
-    assertEquals(63, SourceAccess.of("n".repeat(40), "t".repeat(40), PRIMARY, "").slot().length());
+    assertEquals(60, SourceAccess.of("n".repeat(40), "t".repeat(40), PRIMARY, "").slot().length());
   }
 }

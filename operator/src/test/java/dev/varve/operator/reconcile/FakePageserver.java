@@ -6,6 +6,8 @@ import dev.varve.api.v1.DetachTimelineRequest;
 import dev.varve.api.v1.DetachTimelineResponse;
 import dev.varve.api.v1.GetStoredGenerationRequest;
 import dev.varve.api.v1.GetStoredGenerationResponse;
+import dev.varve.api.v1.HandOverTimelineRequest;
+import dev.varve.api.v1.HandOverTimelineResponse;
 import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesResponse;
 import dev.varve.api.v1.ManagementServiceGrpc;
@@ -18,24 +20,33 @@ import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
- * The management half of a pageserver, without pages: what is attached is active at once, and
- * generations are minded in an object store that several of these share.
+ * The management half of a pageserver, without pages: what is attached is active at once or after a
+ * while, and generations are minded in an object store that several of these share.
  */
 final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBase
     implements AutoCloseable {
   final Map<String, AttachTimelineRequest> attached = new ConcurrentHashMap<>();
-  final List<DetachTimelineRequest> detached = new ArrayList<>();
+  final List<DetachTimelineRequest> detached = new CopyOnWriteArrayList<>();
+  final Set<String> handedOver = ConcurrentHashMap.newKeySet();
+  private final Map<String, Long> loadedAt = new ConcurrentHashMap<>();
   private final Map<String, Integer> store;
   private final Server server;
 
   /** Trouble of every source; empty for none. */
   volatile String sourceTrouble = "";
+
+  /** Why nothing can be handed over; empty for nothing. */
+  volatile String publishTrouble = "";
+
+  /** How long what is attached is being loaded. */
+  volatile long loadNanos;
 
   FakePageserver(Map<String, Integer> store) throws IOException {
     this.store = store;
@@ -46,6 +57,10 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
             .start();
   }
 
+  private static String id(String tenant, String timeline, String shard) {
+    return shard.isEmpty() ? tenant + "/" + timeline : tenant + "/" + timeline + "/" + shard;
+  }
+
   int port() {
     return server.getPort();
   }
@@ -53,7 +68,7 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   @Override
   public synchronized void attachTimeline(
       AttachTimelineRequest request, StreamObserver<AttachTimelineResponse> answer) {
-    String id = request.getTenant() + "/" + request.getTimeline();
+    String id = id(request.getTenant(), request.getTimeline(), request.getShard());
     int seen = store.getOrDefault(id, 0);
     AttachTimelineRequest present = attached.get(id);
     boolean again = present != null && present.getGeneration() == request.getGeneration();
@@ -64,6 +79,8 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
     }
     store.put(id, request.getGeneration());
     attached.put(id, request);
+    handedOver.remove(id);
+    loadedAt.put(id, System.nanoTime() + loadNanos);
     answer.onNext(
         AttachTimelineResponse.newBuilder().setGeneration(request.getGeneration()).build());
     answer.onCompleted();
@@ -72,8 +89,9 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   @Override
   public synchronized void detachTimeline(
       DetachTimelineRequest request, StreamObserver<DetachTimelineResponse> answer) {
-    String id = request.getTenant() + "/" + request.getTimeline();
+    String id = id(request.getTenant(), request.getTimeline(), request.getShard());
     attached.remove(id);
+    handedOver.remove(id);
     detached.add(request);
     if (request.getDeleteObjects()) {
       store.remove(id);
@@ -83,11 +101,30 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   }
 
   @Override
+  public synchronized void handOverTimeline(
+      HandOverTimelineRequest request, StreamObserver<HandOverTimelineResponse> answer) {
+    String id = id(request.getTenant(), request.getTimeline(), request.getShard());
+    if (!attached.containsKey(id)) {
+      answer.onError(Status.NOT_FOUND.withDescription(id + " is not here").asException());
+      return;
+    }
+    if (!publishTrouble.isEmpty()) {
+      answer.onError(Status.UNAVAILABLE.withDescription(publishTrouble).asException());
+      return;
+    }
+    handedOver.add(id);
+    answer.onNext(HandOverTimelineResponse.newBuilder().setPublishedLsn(0x1000).build());
+    answer.onCompleted();
+  }
+
+  @Override
   public void getStoredGeneration(
       GetStoredGenerationRequest request, StreamObserver<GetStoredGenerationResponse> answer) {
     answer.onNext(
         GetStoredGenerationResponse.newBuilder()
-            .setGeneration(store.getOrDefault(request.getTenant() + "/" + request.getTimeline(), 0))
+            .setGeneration(
+                store.getOrDefault(
+                    id(request.getTenant(), request.getTimeline(), request.getShard()), 0))
             .build());
     answer.onCompleted();
   }
@@ -97,24 +134,37 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
       ListTimelinesRequest request, StreamObserver<ListTimelinesResponse> answer) {
     ListTimelinesResponse.Builder all = ListTimelinesResponse.newBuilder();
     for (AttachTimelineRequest timeline : attached.values()) {
-      all.addTimelines(
+      TimelineState state =
+          state(id(timeline.getTenant(), timeline.getTimeline(), timeline.getShard()));
+      TimelineStatus.Builder status =
           TimelineStatus.newBuilder()
               .setTenant(timeline.getTenant())
               .setTimeline(timeline.getTimeline())
+              .setShard(timeline.getShard())
               .setGeneration(timeline.getGeneration())
-              .setState(
-                  sourceTrouble.isEmpty()
-                      ? TimelineState.TIMELINE_STATE_ACTIVE
-                      : TimelineState.TIMELINE_STATE_SOURCE_TROUBLE)
+              .setState(state)
               .setProblem(sourceTrouble)
               .setSystemIdentifier(7)
-              .setPostgresMajor(17)
-              .setReadableFromLsn(0x28)
-              .setReceivedLsn(0x1000)
-              .setPublishedLsn(0x1000));
+              .setPostgresMajor(17);
+      if (state != TimelineState.TIMELINE_STATE_LOADING) {
+        status.setReadableFromLsn(0x28).setReceivedLsn(0x1000).setPublishedLsn(0x1000);
+      }
+      all.addTimelines(status);
     }
     answer.onNext(all.build());
     answer.onCompleted();
+  }
+
+  private TimelineState state(String id) {
+    if (System.nanoTime() - loadedAt.getOrDefault(id, 0L) < 0) {
+      return TimelineState.TIMELINE_STATE_LOADING;
+    }
+    if (handedOver.contains(id)) {
+      return TimelineState.TIMELINE_STATE_HANDED_OVER;
+    }
+    return sourceTrouble.isEmpty()
+        ? TimelineState.TIMELINE_STATE_ACTIVE
+        : TimelineState.TIMELINE_STATE_SOURCE_TROUBLE;
   }
 
   @Override

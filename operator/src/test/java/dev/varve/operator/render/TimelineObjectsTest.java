@@ -52,19 +52,27 @@ final class TimelineObjectsTest {
 
   @Test
   void service() throws IOException {
-    Service service = TimelineObjects.service(timeline);
+    Service service = TimelineObjects.service(timeline, 1);
+    Service sharded = TimelineObjects.service(timeline, 2);
     assertGolden("service.yaml", service);
+    assertGolden("service-sharded.yaml", sharded);
     assertFalse(TimelineObjects.isAsWanted((Service) null, service));
+    assertFalse(TimelineObjects.isAsWanted(service, sharded));
+    service.getSpec().setSelector(Map.of());
+    assertTrue(TimelineObjects.isAsWanted(service, TimelineObjects.service(timeline, 1)));
   }
 
   @Test
   void endpoints() throws IOException {
-    EndpointSlice served = TimelineObjects.endpoints(timeline, POD);
-    EndpointSlice none = TimelineObjects.endpoints(timeline, null);
+    EndpointSlice served = TimelineObjects.endpoints(timeline, 0, POD);
+    EndpointSlice none = TimelineObjects.endpoints(timeline, 0, null);
+    EndpointSlice next = TimelineObjects.endpoints(timeline, 1, POD);
     assertGolden("endpoints.yaml", served);
     assertGolden("endpoints-none.yaml", none);
-    assertTrue(TimelineObjects.isAsWanted(served, TimelineObjects.endpoints(timeline, POD)));
+    assertGolden("endpoints-next-shard.yaml", next);
+    assertTrue(TimelineObjects.isAsWanted(served, TimelineObjects.endpoints(timeline, 0, POD)));
     assertFalse(TimelineObjects.isAsWanted(served, none));
+    assertFalse(TimelineObjects.isAsWanted(served, next));
   }
 
   @Test

@@ -1,0 +1,101 @@
+package dev.varve.operator.plan;
+
+import dev.varve.crd.ShardAttachment;
+import dev.varve.crd.TimelineStatus;
+import java.time.Instant;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.ToLongFunction;
+import org.jspecify.annotations.Nullable;
+
+/** The LSNs, lags and sizes of a status, which change all the time. */
+final class Measures {
+  private Measures() {}
+
+  /** {@code status} with the measures of another. */
+  static TimelineStatus kept(TimelineStatus status, @Nullable TimelineStatus from) {
+    return from == null ? status : copy(status, from, from.measuredAt());
+  }
+
+  /**
+   * {@code status} with what the shards say: of LSNs the lowest, of lags the longest, of sizes the
+   * sum, and the rest as shard 0 says it.
+   *
+   * @param reports one for each shard, in order
+   */
+  static TimelineStatus taken(TimelineStatus status, List<Report> reports, Instant now) {
+    Report first = reports.getFirst();
+    return new TimelineStatus(
+        status.observedGeneration(),
+        status.conditions(),
+        status.timelineId(),
+        status.address(),
+        first.postgresMajor() == 0 ? null : first.postgresMajor(),
+        first.systemIdentifier() == 0 ? null : Long.toUnsignedString(first.systemIdentifier()),
+        lsn(first.readableFromLsn()),
+        lsn(lowest(reports, Report::receivedLsn)),
+        lsn(lowest(reports, Report::publishedLsn)),
+        reports.stream().mapToLong(Report::lagBytes).max().orElseThrow(),
+        Math.round(reports.stream().mapToDouble(Report::lagSeconds).max().orElseThrow()),
+        reports.stream().mapToLong(Report::copiedBytes).sum(),
+        reports.stream().mapToLong(Report::layerBytes).sum(),
+        Conditions.text(now),
+        status.shards());
+  }
+
+  private static long lowest(List<Report> reports, ToLongFunction<Report> lsn) {
+    return reports.stream().mapToLong(lsn).min().orElseThrow();
+  }
+
+  /** Whether the two differ in nothing but the time of the measures. */
+  static boolean isAlike(TimelineStatus one, TimelineStatus other) {
+    return copy(one, one, other.measuredAt()).equals(other);
+  }
+
+  /** {@code status} with its shards written anew. */
+  static TimelineStatus withShards(@Nullable TimelineStatus status, List<ShardAttachment> shards) {
+    TimelineStatus blank =
+        new TimelineStatus(
+            status == null ? null : status.observedGeneration(),
+            status == null ? null : status.conditions(),
+            status == null ? null : status.timelineId(),
+            status == null ? null : status.address(),
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            shards);
+    return kept(blank, status);
+  }
+
+  private static TimelineStatus copy(
+      TimelineStatus status, TimelineStatus from, @Nullable String time) {
+    return new TimelineStatus(
+        status.observedGeneration(),
+        status.conditions(),
+        status.timelineId(),
+        status.address(),
+        from.postgresMajor(),
+        from.systemIdentifier(),
+        from.readableFromLsn(),
+        from.receivedLsn(),
+        from.publishedLsn(),
+        from.lagBytes(),
+        from.lagSeconds(),
+        from.copiedBytes(),
+        from.layerBytes(),
+        time,
+        status.shards());
+  }
+
+  /** As PostgreSQL writes it; null for 0. */
+  static @Nullable String lsn(long lsn) {
+    return lsn == 0 ? null : String.format(Locale.ROOT, "%X/%X", lsn >>> 32, lsn & 0xFFFF_FFFFL);
+  }
+}

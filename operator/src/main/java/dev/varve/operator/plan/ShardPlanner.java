@@ -1,0 +1,291 @@
+package dev.varve.operator.plan;
+
+import dev.varve.crd.ShardAttachment;
+import dev.varve.crd.TimelineStatus;
+import dev.varve.operator.plan.Report.State;
+import dev.varve.operator.plan.ShardPlan.Verdict;
+import dev.varve.operator.plan.TimelinePlan.Attach;
+import dev.varve.operator.plan.TimelinePlan.HandOver;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Keeps one shard of a timeline attached to the pod that its tenant's status names, and moves it
+ * there without a failed read while the pod that has it is alive:
+ *
+ * <ol>
+ *   <li>the old pod hands over: it publishes everything, receives no more, serves on;
+ *   <li>the new pod attaches with a raised generation;
+ *   <li>the Service leads to the old one until the new one can be read and has received as much;
+ *   <li>some seconds later, when readers have gone over, the old one is detached.
+ * </ol>
+ *
+ * A pod that does not answer is not waited for: its successor attaches, and the Service leads
+ * nowhere until that one can be read.
+ */
+final class ShardPlanner {
+  /** How long a pod that cannot hand over is asked again. */
+  static final Duration HAND_OVER_LIMIT = Duration.ofSeconds(10);
+
+  /** How long readers are given to go over to the pod that the Service leads to now. */
+  static final Duration READERS_LEAVE = Duration.ofSeconds(4);
+
+  private static final Duration MOVING = Duration.ofSeconds(1);
+  private static final Duration SOON = Duration.ofSeconds(2);
+  private static final Duration TROUBLE = Duration.ofSeconds(5);
+
+  private final TimelineWorld world;
+  private final ShardWorld shard;
+  private final @Nullable ShardAttachment attached;
+
+  /** The pod that the shard is attached to, with that attachment's generation. */
+  private final @Nullable Holder current;
+
+  private ShardPlanner(TimelineWorld world, ShardWorld shard) {
+    this.world = world;
+    this.shard = shard;
+    this.attached = attachment(world.timeline().getStatus(), shard.shard());
+    this.current = attached == null ? null : holder(attached);
+  }
+
+  static ShardPlan plan(TimelineWorld world, ShardWorld shard) {
+    return new ShardPlanner(world, shard).plan();
+  }
+
+  /** The attachment of a shard that a status tells of. */
+  static @Nullable ShardAttachment attachment(@Nullable TimelineStatus status, int shard) {
+    if (status == null || status.shards() == null) {
+      return null;
+    }
+    for (ShardAttachment attachment : status.shards()) {
+      if (attachment.shard() == shard) {
+        return attachment;
+      }
+    }
+    return null;
+  }
+
+  private @Nullable Holder holder(ShardAttachment attachment) {
+    for (Holder holder : shard.holders()) {
+      if (holder.pod().uid().equals(attachment.podUid())
+          && holder.report().generation() == attachment.generation()) {
+        return holder;
+      }
+    }
+    return null;
+  }
+
+  private ShardPlan plan() {
+    Attach attach = attach();
+    HandOver handOver = null;
+    if (attach != null && canHandOver(attach.pod())) {
+      handOver = new HandOver(shard.shard(), current().pod());
+      attach = null;
+    }
+    boolean settled = attach == null && handOver == null && isCurrentPlaced();
+    Holder endpoint = endpoint(settled);
+    ShardAttachment next = next(settled && endpoint == current ? world.now() : null);
+    Verdict verdict = verdict(settled, endpoint);
+    return new ShardPlan(
+        handOver,
+        attach,
+        next,
+        endpoint == null ? null : endpoint.pod(),
+        settled ? detachFrom(next) : List.of(),
+        current == null ? null : current.report(),
+        endpoint != null ? endpoint.report() : current != null ? current.report() : null,
+        verdict,
+        again(verdict, settled, next));
+  }
+
+  private Holder current() {
+    if (current == null) {
+      throw new IllegalStateException("nobody has the shard");
+    }
+    return current;
+  }
+
+  private boolean isCurrentPlaced() {
+    return current != null && shard.pod() != null && isOn(current, shard.pod());
+  }
+
+  private static boolean isOn(Holder holder, PageserverPod pod) {
+    return holder.pod().uid().equals(pod.uid());
+  }
+
+  private @Nullable Attach attach() {
+    PageserverPod pod = shard.pod();
+    String token = world.token();
+    if (pod == null || !pod.isUsable() || token == null || !shard.heard()) {
+      return null;
+    }
+    SourceAccess access = world.access();
+    if (world.timeline().getSpec().source() != null && access == null) {
+      return null;
+    }
+    String settings = access == null ? SourceAccess.digest(token, "") : access.digest(token);
+    if (attached == null) {
+      return new Attach(shard.shard(), pod, true, settings, "it is new");
+    }
+    String why = "";
+    if (!attached.podUid().equals(pod.uid())) {
+      why = "its tenant moved there from " + attached.pod();
+    } else if (!attached.settings().equals(settings)) {
+      why = "its source, its password or the token changed";
+    } else if (current == null) {
+      if (attached.state().equals(TimelinePlanner.ATTACHING)) {
+        return new Attach(shard.shard(), pod, false, settings, "");
+      }
+      why = "the pageserver does not have it any more";
+    } else if (current.report().state() == State.HandedOver) {
+      why = "it was to leave there, and stays";
+    }
+    return why.isEmpty() ? null : new Attach(shard.shard(), pod, true, settings, why);
+  }
+
+  /** Whether the pod that has the shard is to publish it before {@code successor} gets it. */
+  private boolean canHandOver(PageserverPod successor) {
+    if (current == null || isOn(current, successor) || !current.report().isReadable()) {
+      return false;
+    }
+    Instant since = shard.handOverSince();
+    return current.report().state() != State.HandedOver
+        && (since == null || since.plus(HAND_OVER_LIMIT).isAfter(world.now()));
+  }
+
+  private @Nullable Holder endpoint(boolean settled) {
+    Holder now = current;
+    if (settled && now != null && now.report().isReadable() && !isBehind(now)) {
+      return now;
+    }
+    return shard.holders().stream()
+        .filter(h -> h.report().isReadable() && !(settled && h == now))
+        .max(Comparator.comparingInt(h -> h.report().generation()))
+        .orElse(null);
+  }
+
+  /** Whether one that handed over has more, and readers have not been led away from it yet. */
+  private boolean isBehind(Holder now) {
+    return attached != null
+        && attached.servingSince() == null
+        && shard.holders().stream()
+            .anyMatch(h ->
+                h.report().state() == State.HandedOver
+                    && h.report().isReadable()
+                    && h.report().receivedLsn() > now.report().receivedLsn());
+  }
+
+  private @Nullable ShardAttachment next(@Nullable Instant serving) {
+    if (attached == null || current == null) {
+      return attached;
+    }
+    String since = attached.servingSince();
+    return new ShardAttachment(
+        attached.shard(),
+        attached.pod(),
+        attached.podUid(),
+        attached.generation(),
+        attached.settings(),
+        current.report().state().name(),
+        since == null && serving != null ? Conditions.text(serving) : since);
+  }
+
+  /** Those that nobody is to read from: at once, but for those that readers are on still. */
+  private List<String> detachFrom(@Nullable ShardAttachment next) {
+    List<String> uids = new ArrayList<>();
+    boolean readersLeft = next != null && readersLeave(next).isZero();
+    for (Holder holder : shard.holders()) {
+      if (!isOn(holder, current().pod()) && (readersLeft || !holder.report().isReadable())) {
+        uids.add(holder.pod().uid());
+      }
+    }
+    return uids;
+  }
+
+  /** How long readers may be elsewhere still; not negative. */
+  private Duration readersLeave(ShardAttachment next) {
+    String since = next.servingSince();
+    if (since == null) {
+      return READERS_LEAVE;
+    }
+    Duration left = Duration.between(world.now(), Instant.parse(since).plus(READERS_LEAVE));
+    return left.isNegative() ? Duration.ZERO : left;
+  }
+
+  private Verdict verdict(boolean settled, @Nullable Holder endpoint) {
+    PageserverPod pod = shard.pod();
+    if (!shard.trouble().isEmpty()) {
+      return Verdict.warning("AttachRefused", shard.trouble());
+    }
+    if (settled && current().report().state() == State.Broken) {
+      return Verdict.warning("Broken", current().report().problem());
+    }
+    if (endpoint != null) {
+      String name = endpoint.pod().name();
+      return settled && endpoint == current
+          ? Verdict.ready("Serving", name + " serves it")
+          : Verdict.ready(
+              "Moving",
+              name + " serves it until " + (pod == null ? "another" : pod.name()) + " does");
+    }
+    if (pod == null) {
+      return Verdict.not("NotPlaced", notPlaced());
+    }
+    if (settled) {
+      return unreadable(current().report(), pod);
+    }
+    if (!pod.isUsable() || !shard.heard()) {
+      return Verdict.not(
+          "PageserverNotReady",
+          pod.name() + " does not answer; the timeline moves with its tenant when it stays so");
+    }
+    if (world.token() == null) {
+      return Verdict.not("NoToken", "the tenant's token Secret is about to be made");
+    }
+    if (!world.accessTrouble().isEmpty()) {
+      return Verdict.not("SecretMissing", world.accessTrouble());
+    }
+    return Verdict.not("Attaching", "it is being attached to " + pod.name());
+  }
+
+  private String notPlaced() {
+    var placed =
+        world.tenant() == null || world.tenant().getStatus() == null
+            ? null
+            : Conditions.find(world.tenant().getStatus().conditions(), TimelinePlanner.READY);
+    return placed == null || placed.status().equals("True")
+        ? "its tenant is about to be placed"
+        : "its tenant: " + placed.message();
+  }
+
+  private static Verdict unreadable(Report said, PageserverPod pod) {
+    return switch (said.state()) {
+      case Loading, HandedOver -> Verdict.not("Loading", pod.name() + " is loading it");
+      case Copying ->
+          Verdict.not("Copying", "the primary's data is being copied, see status.copiedBytes");
+      case SourceTrouble -> Verdict.not("SourceTrouble", said.problem());
+      case CatchingUp, Active, Broken ->
+          Verdict.not(
+              "CatchingUp", "the WAL that the copy needs to be consistent is being received");
+    };
+  }
+
+  private @Nullable Duration again(
+      Verdict verdict, boolean settled, @Nullable ShardAttachment next) {
+    if (verdict.reason().equals("AttachRefused") || verdict.reason().equals("SecretMissing")) {
+      return TROUBLE;
+    }
+    if (!settled) {
+      return verdict.isReady() ? MOVING : SOON;
+    }
+    if (next == null || shard.holders().size() < 2) {
+      return null;
+    }
+    Duration left = readersLeave(next);
+    return next.servingSince() == null ? MOVING : left.isZero() ? TROUBLE : left;
+  }
+}

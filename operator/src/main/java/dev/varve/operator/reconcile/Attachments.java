@@ -1,0 +1,248 @@
+package dev.varve.operator.reconcile;
+
+import dev.varve.crd.ShardAttachment;
+import dev.varve.crd.Timeline;
+import dev.varve.operator.pageserver.Fleet;
+import dev.varve.operator.pageserver.PageserverClient;
+import dev.varve.operator.plan.Notice;
+import dev.varve.operator.plan.PageserverPod;
+import dev.varve.operator.plan.ShardId;
+import dev.varve.operator.plan.TimelinePlan;
+import dev.varve.operator.plan.TimelinePlan.Attach;
+import dev.varve.operator.plan.TimelinePlan.HandOver;
+import dev.varve.operator.plan.TimelinePlanner;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Tells pageservers to attach, hand over and detach shards. Before an attachment its generation is
+ * written down, with the resource version that was read. Any thread; the shards of one timeline at
+ * once, but each timeline on one thread at a time.
+ */
+final class Attachments {
+  private final KubernetesClient client;
+  private final Fleet fleet;
+  private final InstantSource clock;
+  private final Events events;
+
+  /** Since when shards have been asked to be handed over in vain. */
+  private final Map<ShardId, Instant> handOverSince = new ConcurrentHashMap<>();
+
+  /**
+   * What came of attachments.
+   *
+   * @param timeline with the status as it was written
+   * @param troubles by shard
+   */
+  record Outcome(Timeline timeline, Map<Integer, String> troubles) {}
+
+  /** What came of one; empty for the best. */
+  private record Tried(Attach attach, @Nullable StatusRuntimeException failure) {}
+
+  Attachments(KubernetesClient client, Fleet fleet, InstantSource clock) {
+    this.client = client;
+    this.fleet = fleet;
+    this.clock = clock;
+    this.events = new Events(client);
+  }
+
+  /** Since when a shard has been asked to be handed over in vain; null: it has not. */
+  @Nullable Instant handOverSince(ShardId shard) {
+    return handOverSince.get(shard);
+  }
+
+  /** Forgets the vain attempts of shards that are not to move any more. */
+  void forget(List<ShardId> shards, TimelinePlan plan) {
+    for (ShardId shard : shards) {
+      if (handOverSince.containsKey(shard)
+          && plan.handOvers().stream().noneMatch(h -> h.shard() == shard.index())
+          && plan.attaches().stream().noneMatch(a -> a.shard() == shard.index())) {
+        handOverSince.remove(shard);
+      }
+    }
+  }
+
+  /** What fails is asked again, unless it is of no use: then it counts as asked long enough. */
+  void handOver(Timeline timeline, List<ShardId> shards, List<HandOver> handOvers) {
+    List<Boolean> _ =
+        Fanout.each(
+            handOvers,
+            handOver -> {
+              ShardId shard = shards.get(handOver.shard());
+              String what = "shard " + handOver.shard() + " by " + handOver.pod().name();
+              try {
+                fleet.client(handOver.pod()).handOver(shard);
+                events.write(
+                    timeline,
+                    new Notice(false, "HandedOver", what + ", which serves it until it is moved"));
+                return true;
+              } catch (StatusRuntimeException e) {
+                Status.Code code = e.getStatus().getCode();
+                boolean patient =
+                    code == Status.Code.UNAVAILABLE || code == Status.Code.DEADLINE_EXCEEDED;
+                Instant since = patient ? clock.instant() : Instant.EPOCH;
+                if (handOverSince.putIfAbsent(shard, since) == null) {
+                  events.write(timeline, new Notice(true, "HandOverFailed", what + ": " + text(e)));
+                }
+                return false;
+              }
+            });
+    poll(handOvers.stream().map(HandOver::pod).toList());
+  }
+
+  Outcome attach(
+      Timeline timeline, List<ShardId> shards, List<Attach> attaches, Credentials credentials) {
+    Map<Integer, String> troubles = new HashMap<>();
+    Timeline current =
+        raise(timeline, shards, attaches.stream().filter(Attach::raise).toList(), troubles);
+    List<Attach> late = new ArrayList<>();
+    for (Tried tried : make(current, shards, without(attaches, troubles), credentials)) {
+      StatusRuntimeException failure = tried.failure();
+      if (failure != null) {
+        if (failure.getStatus().getCode() == Status.Code.ABORTED && !tried.attach().raise()) {
+          late.add(tried.attach());
+        } else {
+          troubles.put(tried.attach().shard(), trouble(tried.attach().pod(), failure));
+        }
+      }
+    }
+    if (!late.isEmpty()) {
+      // What was written down before has been overtaken.
+      current = raise(current, shards, late, troubles);
+      for (Tried tried : make(current, shards, without(late, troubles), credentials)) {
+        if (tried.failure() != null) {
+          troubles.put(tried.attach().shard(), trouble(tried.attach().pod(), tried.failure()));
+        }
+      }
+    }
+    for (Attach attach : without(attaches, troubles)) {
+      handOverSince.remove(shards.get(attach.shard()));
+    }
+    poll(attaches.stream().map(Attach::pod).toList());
+    return new Outcome(current, troubles);
+  }
+
+  private static List<Attach> without(List<Attach> attaches, Map<Integer, String> troubles) {
+    return attaches.stream().filter(a -> !troubles.containsKey(a.shard())).toList();
+  }
+
+  /** Writes the next generations down: above the status's and above what the store has seen. */
+  private Timeline raise(
+      Timeline timeline,
+      List<ShardId> shards,
+      List<Attach> attaches,
+      Map<Integer, String> troubles) {
+    Map<Attach, Integer> generations = new LinkedHashMap<>();
+    List<Object> stored =
+        Fanout.each(
+            attaches,
+            attach -> {
+              try {
+                return fleet.client(attach.pod()).storedGeneration(shards.get(attach.shard()));
+              } catch (StatusRuntimeException e) {
+                return trouble(attach.pod(), e);
+              }
+            });
+    for (int i = 0; i < attaches.size(); i++) {
+      Attach attach = attaches.get(i);
+      if (stored.get(i) instanceof Integer seen) {
+        ShardAttachment before = TimelinePlanner.attachment(timeline.getStatus(), attach.shard());
+        generations.put(attach, Math.max(seen, before == null ? 0 : before.generation()) + 1);
+      } else {
+        troubles.put(attach.shard(), String.valueOf(stored.get(i)));
+      }
+    }
+    if (generations.isEmpty()) {
+      return timeline;
+    }
+    timeline.setStatus(TimelinePlanner.raised(timeline.getStatus(), generations));
+    return client.resource(timeline).updateStatus();
+  }
+
+  private List<Tried> make(
+      Timeline timeline, List<ShardId> shards, List<Attach> attaches, Credentials credentials) {
+    return Fanout.each(
+        attaches,
+        attach -> {
+          ShardAttachment written =
+              Objects.requireNonNull(
+                  TimelinePlanner.attachment(timeline.getStatus(), attach.shard()),
+                  "was written down");
+          try {
+            fleet
+                .client(attach.pod())
+                .attach(
+                    shards.get(attach.shard()),
+                    written.generation(),
+                    Objects.requireNonNull(credentials.token(), "no attachment without a token"),
+                    credentials.access());
+          } catch (StatusRuntimeException e) {
+            return new Tried(attach, e);
+          }
+          if (!attach.why().isEmpty()) {
+            events.write(timeline, attached(attach, written, shards.size()));
+          }
+          return new Tried(attach, null);
+        });
+  }
+
+  private static Notice attached(Attach attach, ShardAttachment written, int shards) {
+    return new Notice(
+        false,
+        "Attached",
+        (shards == 1 ? "" : "shard " + attach.shard() + " ")
+            + "attached to "
+            + attach.pod().name()
+            + " with generation "
+            + written.generation()
+            + ": "
+            + attach.why());
+  }
+
+  private void poll(List<PageserverPod> pods) {
+    List<Boolean> _ =
+        Fanout.each(
+            pods.stream().distinct().toList(),
+            pod -> {
+              fleet.poll(pod);
+              return true;
+            });
+  }
+
+  /** From a pod that was lost and came back, or handed over; if it does not listen, later. */
+  void detach(Timeline timeline, ShardId shard, String podUid) {
+    PageserverClient pageserver = fleet.client(podUid);
+    if (pageserver == null) {
+      return;
+    }
+    try {
+      pageserver.detach(shard, null, false);
+      events.write(
+          timeline, new Notice(false, "Detached", "detached from a pageserver that had it before"));
+    } catch (StatusRuntimeException e) {
+      if (e.getStatus().getCode() != Status.Code.NOT_FOUND) {
+        events.write(timeline, new Notice(true, "DetachFailed", text(e)));
+      }
+    }
+  }
+
+  private static String trouble(PageserverPod pod, StatusRuntimeException e) {
+    return pod.name() + ": " + text(e);
+  }
+
+  private static String text(StatusRuntimeException e) {
+    String description = e.getStatus().getDescription();
+    return description == null ? e.getStatus().getCode().name() : description;
+  }
+}
