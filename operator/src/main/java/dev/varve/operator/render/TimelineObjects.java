@@ -15,8 +15,11 @@ import io.fabric8.kubernetes.api.model.ServicePortBuilder;
 import io.fabric8.kubernetes.api.model.discovery.v1.EndpointSlice;
 import io.fabric8.kubernetes.api.model.discovery.v1.EndpointSliceBuilder;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,8 +30,12 @@ import org.jspecify.annotations.Nullable;
 public final class TimelineObjects {
   public static final int PORT = 6400;
   public static final String MANAGER = "varve-operator";
-  public static final Map<String, String> OWNED =
-      Map.of("app.kubernetes.io/managed-by", MANAGER, "app.kubernetes.io/part-of", "varve");
+
+  /** Labels of everything that is made, always in the same order. */
+  public static final SortedMap<String, String> OWNED =
+      Collections.unmodifiableSortedMap(
+          new TreeMap<>(
+              Map.of("app.kubernetes.io/managed-by", MANAGER, "app.kubernetes.io/part-of", "varve")));
 
   private TimelineObjects() {}
 
@@ -108,7 +115,7 @@ public final class TimelineObjects {
         .addToLabels(OWNED)
         .addToLabels("varve.dev/timeline", timeline.getMetadata().getName())
         .addToLabels("varve.dev/tenant", timeline.getSpec().tenant())
-        .addToLabels(labels)
+        .addToLabels(new TreeMap<>(labels))
         .withOwnerReferences(owner(timeline))
         .build();
   }
