@@ -144,10 +144,8 @@ public final class LocalRun {
             "layers", status.getLayerCount() + " files, " + megabytes(status.getLayerBytes())
           });
 
-      SortedMap<String, String> expected = TableHashes.of(primary);
-      long at = lsn(primary);
-      pageserver.awaitStatus("catching up", current -> current.getReceivedLsn() >= at);
-      ComputeProcess second = compute("second PostgreSQL", pageserver, at, "compute-1", expected);
+      Tables expected = Tables.of(primary);
+      ComputeProcess second = compute("second PostgreSQL", pageserver, "compute-1", expected);
       step("it takes writes and restarts");
       second.execute(
           "create table written(i int)",
@@ -181,10 +179,8 @@ public final class LocalRun {
       pageserver.awaitStatus(
           "attach", current -> current.getState() == TimelineState.TIMELINE_STATE_ACTIVE);
       note("pageserver start to serving, from the object store alone", milliseconds(restartStart));
-      SortedMap<String, String> later = TableHashes.of(primary);
-      long end = lsn(primary);
-      pageserver.awaitStatus("catching up", current -> current.getReceivedLsn() >= end);
-      ComputeProcess third = compute("third PostgreSQL", pageserver, end, "compute-2", later);
+      Tables later = Tables.of(primary);
+      ComputeProcess third = compute("third PostgreSQL", pageserver, "compute-2", later);
       summary.add(
           new String[] {"pageserver memory", megabytes(pageserver.process().residentBytes())});
       printSummary();
@@ -216,17 +212,19 @@ public final class LocalRun {
   }
 
   private ComputeProcess compute(
-      String name,
-      PageserverProcess pageserver,
-      long lsn,
-      String directory,
-      SortedMap<String, String> expected)
+      String name, PageserverProcess pageserver, String directory, Tables expected)
       throws Exception {
-    step(name + " starts from a thin image at " + format(lsn));
+    pageserver.awaitStatus("catching up", status -> status.getReceivedLsn() >= expected.lsn());
+    step(name + " starts from a thin image at " + format(expected.lsn()));
     long start = System.nanoTime();
     ComputeProcess compute =
         ComputeProcess.start(
-            root, options, pageserver.address(), lsn, home.resolve(directory), freePort());
+            root,
+            options,
+            pageserver.address(),
+            expected.lsn(),
+            home.resolve(directory),
+            freePort());
     computes.add(compute);
     String row = compute.awaitQuery(FIRST_ROW_QUERY);
     long firstRow = System.nanoTime() - start;
@@ -237,10 +235,31 @@ public final class LocalRun {
     }
     step("its tables are compared with the primary's");
     SortedMap<String, String> actual = TableHashes.of(compute.server());
-    require(expected.equals(actual), "equal hashes; differing: " + differing(expected, actual));
-    done(expected.size() + " tables equal");
+    require(
+        expected.hashes().equals(actual),
+        "equal hashes; differing: " + differing(expected.hashes(), actual));
+    done(actual.size() + " tables equal");
     summary.add(new String[] {"  " + name, "agent memory " + megabytes(compute.residentBytes())});
     return compute;
+  }
+
+  /** A primary's tables at an LSN. */
+  private record Tables(long lsn, SortedMap<String, String> hashes) {
+    /** Again while something writes: autovacuum, or the hints that reading leaves on pages. */
+    static Tables of(PostgresServer primary) throws Exception {
+      while (true) {
+        String before = inserted(primary);
+        SortedMap<String, String> hashes = TableHashes.of(primary);
+        if (before.equals(inserted(primary))) {
+          primary.query("postgres", "select pg_current_xact_id()"); // its commit flushes all WAL
+          return new Tables(LocalRun.lsn(primary), hashes);
+        }
+      }
+    }
+
+    private static String inserted(PostgresServer primary) throws SQLException {
+      return primary.query("postgres", "select pg_current_wal_insert_lsn()");
+    }
   }
 
   private static List<String> differing(
