@@ -35,7 +35,8 @@ public final class TimelineObjects {
   public static final SortedMap<String, String> OWNED =
       Collections.unmodifiableSortedMap(
           new TreeMap<>(
-              Map.of("app.kubernetes.io/managed-by", MANAGER, "app.kubernetes.io/part-of", "varve")));
+              Map.of(
+                  "app.kubernetes.io/managed-by", MANAGER, "app.kubernetes.io/part-of", "varve")));
 
   private TimelineObjects() {}
 
