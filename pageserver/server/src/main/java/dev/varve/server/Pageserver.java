@@ -79,7 +79,12 @@ public class Pageserver {
     LOG.info("gRPC on port {}", server.port());
   }
 
-  void stop(@Observes ShutdownEvent event, Attachments attachments, GrpcServer server) {
+  void stop(
+      @Observes ShutdownEvent event,
+      ServerConfig config,
+      Attachments attachments,
+      GrpcServer server) {
+    attachments.drain(config.drainTimeout());
     server.close();
     attachments.close();
   }

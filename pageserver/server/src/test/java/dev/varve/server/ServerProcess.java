@@ -135,6 +135,26 @@ final class ServerProcess implements AutoCloseable {
     process.destroyForcibly().waitFor();
   }
 
+  /** Tells it to end (SIGTERM) and does not wait. */
+  void terminate() {
+    process.destroy();
+  }
+
+  boolean isAlive() {
+    return process.isAlive();
+  }
+
+  /** Waits until {@code text} is in its log. */
+  void awaitLog(String text) throws IOException, InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_SECONDS);
+    while (!log().contains(text)) {
+      if (System.nanoTime() > deadline) {
+        throw new AssertionError("no line with '" + text + "':\n" + log());
+      }
+      TimeUnit.MILLISECONDS.sleep(20);
+    }
+  }
+
   /** Ends it as an operator would; returns its exit code. */
   int stop() throws InterruptedException {
     process.destroy();

@@ -41,6 +41,7 @@ public final class Attachment implements AutoCloseable {
   private final AttachmentRecord record;
   private final Tenants tenants;
   private final @Nullable PrimarySource source;
+  private final boolean counted;
   private final AtomicLong copiedBytes = new AtomicLong();
   private final CountDownLatch closed = new CountDownLatch(1);
   private final Thread thread;
@@ -52,16 +53,21 @@ public final class Attachment implements AutoCloseable {
   private volatile String problem = "";
   private volatile @Nullable Token token;
 
-  /** {@code timeline}: when it is attached already, else null and the thread does that. */
+  /**
+   * @param timeline when it is attached already; else null and the thread does that
+   * @param counted whether the one who attached counts generations
+   */
   Attachment(
       AttachmentRecord record,
       Tenants tenants,
       @Nullable PrimarySource source,
-      @Nullable Timeline timeline) {
+      @Nullable Timeline timeline,
+      boolean counted) {
     this.record = record;
     this.tenants = tenants;
     this.source = source;
     this.timeline = timeline;
+    this.counted = counted;
     thread = Thread.ofPlatform().name("varve-ingest-" + record.id()).unstarted(this::run);
   }
 
@@ -89,6 +95,11 @@ public final class Attachment implements AutoCloseable {
   boolean isBelow(int generation) {
     Timeline loaded = timeline;
     return loaded != null && loaded.generation() < generation;
+  }
+
+  /** Whether the one who attached it also moves it elsewhere when this pageserver stops. */
+  boolean isCounted() {
+    return counted;
   }
 
   void start() {

@@ -11,11 +11,13 @@ import dev.varve.server.source.SourceException;
 import dev.varve.server.source.SourceSettings;
 import dev.varve.server.source.Tls;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,6 +33,7 @@ public final class Attachments implements AutoCloseable {
   private final AttachmentFiles files;
   private final Tls tls;
   private final AttachmentWatcher watcher;
+  private volatile boolean draining;
   private final Map<TimelineId, Attachment> byId = new ConcurrentHashMap<>();
 
   public Attachments(Tenants tenants, Path dataDirectory, Tls tls, AttachmentWatcher watcher) {
@@ -64,6 +67,10 @@ public final class Attachments implements AutoCloseable {
    */
   public synchronized int attach(TimelineId id, @Nullable SourceSettings settings, Tenure tenure) {
     Attachment present = byId.get(id);
+    if (draining && (present == null || present.isBelow(tenure.generation()))) {
+      throw new PageserverException.Unavailable(
+          "this pageserver is about to stop and takes nothing any more", null);
+    }
     if (present != null && present.isBelow(tenure.generation())) {
       remove(present);
       present = null;
@@ -169,7 +176,7 @@ public final class Attachments implements AutoCloseable {
       @Nullable PrimarySource source,
       @Nullable Timeline timeline,
       Tenure tenure) {
-    Attachment attachment = new Attachment(record, tenants, source, timeline);
+    Attachment attachment = new Attachment(record, tenants, source, timeline, tenure.isCounted());
     attachment.readableWith(tenure.token());
     byId.put(record.id(), attachment);
     watcher.attached(attachment);
@@ -253,6 +260,44 @@ public final class Attachments implements AutoCloseable {
     byId.remove(attachment.id());
     watcher.detached(attachment.id());
     attachment.close();
+    notifyAll();
+  }
+
+  /**
+   * Serves on, and takes nothing new, until what others attached with generations of their own was
+   * detached by them; at most so long.
+   */
+  public synchronized void drain(Duration timeout) {
+    long deadline = System.nanoTime() + timeout.toNanos();
+    draining = true;
+    long left = timeout.toNanos();
+    if (countedAttachments() > 0) {
+      LOG.info("stopping; serving {} timelines until they have moved", countedAttachments());
+    }
+    try {
+      while (countedAttachments() > 0 && left > 0) {
+        TimeUnit.NANOSECONDS.timedWait(this, left);
+        left = deadline - System.nanoTime();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    if (countedAttachments() > 0) {
+      LOG.warn(
+          "{} timelines have not moved within {} s; they are served again when they are attached"
+              + " elsewhere",
+          countedAttachments(),
+          timeout.toSeconds());
+    }
+  }
+
+  private long countedAttachments() {
+    return byId.values().stream().filter(Attachment::isCounted).count();
+  }
+
+  /** Whether it is about to stop. */
+  public boolean isDraining() {
+    return draining;
   }
 
   private static void dropSlot(TimelineId id, boolean dropSlot, @Nullable PrimarySource source) {

@@ -22,6 +22,13 @@ public interface ServerConfig {
   @WithDefault("varve-data/local")
   Path dataDirectory();
 
+  /**
+   * How long a pageserver that is told to stop serves on for an operator to detach what it attached
+   * with a generation of its own.
+   */
+  @WithDefault("25s")
+  Duration drainTimeout();
+
   S3 s3();
 
   Grpc grpc();

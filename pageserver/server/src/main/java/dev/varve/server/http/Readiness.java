@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  * Ready: the object store has answered, and each attached timeline was loaded or is known to be in
  * trouble. Neither a timeline nor an object store that gets into trouble later makes the pageserver
  * unready: what is in memory and on the local disk is served, and taking all pageservers out of
- * service would make a small outage a large one. The answer names the trouble all the same.
+ * service would make a small outage a large one. The answer names the trouble all the same. One
+ * that is about to stop is not ready, though it serves on until its timelines have moved.
  */
 @org.eclipse.microprofile.health.Readiness
 @ApplicationScoped
@@ -45,11 +46,14 @@ public class Readiness implements HealthCheck {
     if (!loading.isEmpty()) {
       answer.withData("loading", String.join(" ", loading));
     }
+    if (attachments.isDraining()) {
+      answer.withData("stopping", true);
+    }
     String trouble = storeTrouble();
     if (trouble != null) {
       answer.withData("objectStore", trouble);
     }
-    return answer.status(loading.isEmpty() && storeAnswered).build();
+    return answer.status(loading.isEmpty() && storeAnswered && !attachments.isDraining()).build();
   }
 
   private @Nullable String storeTrouble() {
