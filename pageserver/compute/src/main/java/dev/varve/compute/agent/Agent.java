@@ -11,9 +11,8 @@ import dev.varve.compute.mount.MountCounters;
 import dev.varve.compute.page.GrpcPageSource;
 import dev.varve.compute.page.PageSource;
 import dev.varve.compute.page.PageserverChannel;
+import dev.varve.compute.page.PageserverConnection;
 import dev.varve.compute.page.ShardedPageSource;
-import io.grpc.Channel;
-import io.grpc.ManagedChannel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.time.Duration;
@@ -86,28 +85,31 @@ public final class Agent {
             options.group(),
             root,
             fuse);
-    Map<String, ManagedChannel> channels = new HashMap<>();
-    IntFunction<ManagedChannel> channelTo =
+    Map<String, PageserverConnection> open = new HashMap<>();
+    IntFunction<PageserverConnection> connections =
         shard ->
-            channels.computeIfAbsent(
-                PageserverChannel.address(options.server(), shard), PageserverChannel::open);
+            open.computeIfAbsent(
+                PageserverChannel.address(options.server(), shard), PageserverConnection::to);
     try {
-      return run(options, wanted, channelTo, start);
+      return run(options, wanted, connections, start);
     } finally {
-      channels.values().forEach(ManagedChannel::shutdownNow);
+      open.values().forEach(PageserverConnection::close);
     }
   }
 
   private static int run(
-      AgentOptions options, VolumeOptions wanted, IntFunction<ManagedChannel> channelTo, long start)
+      AgentOptions options,
+      VolumeOptions wanted,
+      IntFunction<PageserverConnection> connections,
+      long start)
       throws IOException, InterruptedException {
-    IntFunction<Channel> reads =
-        shard -> PageserverChannel.withToken(channelTo.apply(shard), System.getenv("VARVE_TOKEN"));
+    String token = System.getenv("VARVE_TOKEN");
     Volume volume =
         Volume.prepare(
             wanted,
             () ->
-                GrpcImage.request(reads.apply(0), options.timeline(), options.lsn(), IMAGE_LIMIT));
+                GrpcImage.request(
+                    connections.apply(0), token, options.timeline(), options.lsn(), IMAGE_LIMIT));
     long imaged = System.nanoTime();
     try (PageSource pages =
         ShardedPageSource.of(
@@ -115,11 +117,11 @@ public final class Agent {
             options.timeline(),
             (shard, timeline) ->
                 new GrpcPageSource(
-                    reads.apply(shard),
+                    connections.apply(shard),
+                    token,
                     timeline,
                     volume.header().getLsn(),
-                    PAGE_LIMIT,
-                    channelTo.apply(shard)::enterIdle))) {
+                    PAGE_LIMIT))) {
       volume.open(pages);
       long mounted = System.nanoTime();
       ServerSettings.write(

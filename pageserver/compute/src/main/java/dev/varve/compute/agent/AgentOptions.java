@@ -32,7 +32,8 @@ record AgentOptions(
       """
       Starts stock PostgreSQL on a timeline of a pageserver.
 
-        --server HOST:PORT    the pageserver; {shard} in it stands for the number of a shard, where they are on several;
+        --server HOST:PORT    the pageserver; {shard} in it stands for the number of a shard, where they are on several,
+                              and {6400+shard} for that number added to another;
                               the environment's VARVE_TOKEN is the token that reads want, if any
         --timeline NAME       the timeline, as TENANT/TIMELINE
         --lsn X/Y             start at this LSN instead of the newest; a restart keeps its own

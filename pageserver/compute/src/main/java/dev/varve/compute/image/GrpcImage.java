@@ -6,16 +6,23 @@ import dev.varve.api.v1.GetThinImageRequest;
 import dev.varve.api.v1.GetThinImageResponse;
 import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.ThinImageHeader;
+import dev.varve.compute.page.PageserverConnection;
 import io.grpc.Channel;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InterruptedIOException;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** A thin image from a pageserver. */
 public final class GrpcImage implements ImageSource {
+  private static final int MOVED_ATTEMPTS = 5;
+  private static final long MOVED_PAUSE_MILLIS = 200;
+
   private final ThinImageHeader header;
   private final InputStream tar;
 
@@ -25,33 +32,61 @@ public final class GrpcImage implements ImageSource {
   }
 
   /**
-   * Asks for an image and waits for its header.
+   * Asks for an image and waits for its header; when the timeline is not there any more, over a new
+   * connection, which may lead to where it is.
    *
+   * @param token null for none
    * @param lsn 0 for the newest
    * @throws IOException naming the pageserver's own reason
    */
-  public static GrpcImage request(Channel channel, String timeline, long lsn, Duration limit)
+  public static GrpcImage request(
+      PageserverConnection connection,
+      @Nullable String token,
+      String timeline,
+      long lsn,
+      Duration limit)
+      throws IOException {
+    for (int attempt = 1; ; attempt++) {
+      long epoch = connection.epoch();
+      try {
+        return requestOnce(connection.channel(token), timeline, lsn, limit);
+      } catch (StatusRuntimeException e) {
+        connection.renewAfter(e.getStatus().getCode(), epoch);
+        if (e.getStatus().getCode() != Status.Code.ABORTED || attempt == MOVED_ATTEMPTS) {
+          throw new IOException(
+              "no image of timeline " + timeline + " from the pageserver: " + e.getStatus(), e);
+        }
+      }
+      pause();
+    }
+  }
+
+  private static void pause() throws IOException {
+    try {
+      TimeUnit.MILLISECONDS.sleep(MOVED_PAUSE_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while waiting for an image");
+    }
+  }
+
+  private static GrpcImage requestOnce(Channel channel, String timeline, long lsn, Duration limit)
       throws IOException {
     Iterator<GetThinImageResponse> parts =
         PageServiceGrpc.newBlockingStub(channel)
             .withDeadlineAfter(limit.toMillis(), TimeUnit.MILLISECONDS)
             .getThinImage(
                 GetThinImageRequest.newBuilder().setTimeline(timeline).setLsn(lsn).build());
-    try {
-      if (!parts.hasNext()) {
-        throw new IOException("the pageserver sent no image of timeline " + timeline);
-      }
-      GetThinImageResponse first = parts.next();
-      if (!first.hasHeader()) {
-        throw new IOException("the image of timeline " + timeline + " begins without a header");
-      }
-      ZstdInputStream tar = new ZstdInputStream(new Chunks(parts));
-      tar.setContinuous(true);
-      return new GrpcImage(first.getHeader(), tar);
-    } catch (StatusRuntimeException e) {
-      throw new IOException(
-          "no image of timeline " + timeline + " from the pageserver: " + e.getStatus(), e);
+    if (!parts.hasNext()) {
+      throw new IOException("the pageserver sent no image of timeline " + timeline);
     }
+    GetThinImageResponse first = parts.next();
+    if (!first.hasHeader()) {
+      throw new IOException("the image of timeline " + timeline + " begins without a header");
+    }
+    ZstdInputStream tar = new ZstdInputStream(new Chunks(parts));
+    tar.setContinuous(true);
+    return new GrpcImage(first.getHeader(), tar);
   }
 
   @Override

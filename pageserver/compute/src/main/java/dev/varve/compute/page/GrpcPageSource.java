@@ -15,7 +15,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -24,9 +23,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * Pages over the pageserver's contract. Reads that somebody waits for and reads ahead go over
  * different streams, so that a small answer never waits behind a large one. UNAVAILABLE and its
- * like are tried again with growing pauses until the time limit; so is ABORTED, over a new
- * connection, since the timeline is on another pageserver then. Every other status is final.
- * Closing ends what is under way with an error.
+ * like are tried again with growing pauses until the time limit; over a new connection when the old
+ * one broke, when an attempt got no answer for seconds, and when the answer was ABORTED, since the
+ * timeline is on another pageserver then. Every other status is final. Closing ends what is under
+ * way with an error.
  */
 public final class GrpcPageSource implements PageSource {
   private static final int FOREGROUND_STREAMS = 4;
@@ -34,35 +34,43 @@ public final class GrpcPageSource implements PageSource {
   private static final long FIRST_PAUSE_MILLIS = 10;
   private static final long LONGEST_PAUSE_MILLIS = 250;
 
+  /** An attempt without an answer; each one may take twice as long, should the server be slow. */
+  private static final Duration FIRST_ATTEMPT = Duration.ofSeconds(5);
+
+  private final PageserverConnection connection;
   private final PageServiceGrpc.PageServiceBlockingStub blocking;
   private final String timeline;
   private final long lsn;
   private final Duration limit;
-  private final Runnable reconnect;
   private final List<PageStream> foreground = new ArrayList<>();
   private final List<PageStream> ahead = new ArrayList<>();
   private final Context.CancellableContext life = Context.ROOT.withCancellation();
   private volatile boolean closed;
 
   /**
-   * @param channel the caller's, who closes it after this source
+   * @param connection the caller's, who closes it after this source
+   * @param token null for none
    * @param lsn of the image; every read is at it
    * @param limit of one call, with all its retries
-   * @param reconnect makes the channel look again where the pageserver is
    */
   public GrpcPageSource(
-      Channel channel, String timeline, long lsn, Duration limit, Runnable reconnect) {
-    this.reconnect = reconnect;
+      PageserverConnection connection,
+      @Nullable String token,
+      String timeline,
+      long lsn,
+      Duration limit) {
+    Channel channel = connection.channel(token);
+    this.connection = connection;
     this.timeline = timeline;
     this.lsn = lsn;
     this.limit = limit;
     this.blocking = PageServiceGrpc.newBlockingStub(channel);
     PageServiceGrpc.PageServiceStub stub = PageServiceGrpc.newStub(channel);
     for (int i = 0; i < FOREGROUND_STREAMS; i++) {
-      foreground.add(new PageStream(stub));
+      foreground.add(new PageStream(connection, stub));
     }
     for (int i = 0; i < AHEAD_STREAMS; i++) {
-      ahead.add(new PageStream(stub));
+      ahead.add(new PageStream(connection, stub));
     }
   }
 
@@ -104,13 +112,13 @@ public final class GrpcPageSource implements PageSource {
 
   private static ByteString send(PageStream stream, GetPagesRequest.Builder request, long nanos)
       throws TimeoutException, InterruptedException {
-    CompletableFuture<ByteString> answer = stream.send(request);
+    PageStream.Sent sent = stream.send(request);
     try {
-      return answer.get(nanos, TimeUnit.NANOSECONDS);
+      return sent.answer().get(nanos, TimeUnit.NANOSECONDS);
     } catch (ExecutionException e) {
       throw Status.fromThrowable(e).asRuntimeException();
     } catch (TimeoutException e) {
-      stream.reset("an answer did not come in time");
+      sent.giveUp().run();
       throw e;
     }
   }
@@ -127,8 +135,12 @@ public final class GrpcPageSource implements PageSource {
     return retrying(
         nanos -> {
           Context before = life.attach();
+          long epoch = connection.epoch();
           try {
             return list(request, nanos);
+          } catch (StatusRuntimeException e) {
+            connection.renewAfter(e.getStatus().getCode(), epoch);
+            throw e;
           } finally {
             life.detach(before);
           }
@@ -167,6 +179,7 @@ public final class GrpcPageSource implements PageSource {
   private <T> T retrying(Attempt<T> attempt, Text what) throws PageSourceException {
     long deadline = System.nanoTime() + limit.toNanos();
     long pause = FIRST_PAUSE_MILLIS;
+    long longest = FIRST_ATTEMPT.toNanos();
     @Nullable StatusRuntimeException last = null;
     boolean interrupted = false;
     try {
@@ -182,16 +195,17 @@ public final class GrpcPageSource implements PageSource {
               last);
         }
         try {
-          return attempt.run(left);
+          return attempt.run(Math.min(left, longest));
         } catch (StatusRuntimeException e) {
           if (closed || !retryable(e.getStatus().getCode())) {
             throw new PageSourceException(what.get() + " failed: " + e.getStatus(), e);
           }
           last = e;
-          if (e.getStatus().getCode() == Status.Code.ABORTED) {
-            moved();
+          if (e.getStatus().getCode() == Status.Code.DEADLINE_EXCEEDED) {
+            longest *= 2;
           }
         } catch (TimeoutException e) {
+          longest *= 2;
           continue;
         } catch (InterruptedException e) {
           interrupted = true;
@@ -209,13 +223,6 @@ public final class GrpcPageSource implements PageSource {
         Thread.currentThread().interrupt();
       }
     }
-  }
-
-  /** The pageserver that answers has the timeline no longer. */
-  private void moved() {
-    reconnect.run();
-    foreground.forEach(stream -> stream.reset("the timeline has moved"));
-    ahead.forEach(stream -> stream.reset("the timeline has moved"));
   }
 
   private static boolean retryable(Status.Code code) {

@@ -17,9 +17,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * One GetPages stream: many requests under way, answers in their order. Opens itself when needed;
  * when the stream breaks, everything under way fails with the stream's status and the next request
- * opens a new one. Thread-safe.
+ * opens a new one, over a new connection. When the connection was renewed, the next request goes
+ * over it, and what is under way is still answered over the old one. Thread-safe.
  */
 final class PageStream {
+  private final PageserverConnection connection;
   private final PageServiceGrpc.PageServiceStub stub;
   private final AtomicInteger pending = new AtomicInteger();
   private final ReentrantLock lock = new ReentrantLock();
@@ -27,7 +29,11 @@ final class PageStream {
   private long nextId = 1;
   private boolean closed;
 
-  PageStream(PageServiceGrpc.PageServiceStub stub) {
+  /**
+   * @param stub over {@code connection}
+   */
+  PageStream(PageserverConnection connection, PageServiceGrpc.PageServiceStub stub) {
+    this.connection = connection;
     this.stub = stub;
   }
 
@@ -35,24 +41,35 @@ final class PageStream {
     return pending.get();
   }
 
-  /** Sends a request; its id is set here. Fails with a {@link io.grpc.StatusRuntimeException}. */
-  CompletableFuture<ByteString> send(GetPagesRequest.Builder request) {
+  /** A request that was sent. */
+  record Sent(CompletableFuture<ByteString> answer, Runnable giveUp) {}
+
+  /**
+   * Sends a request; its id is set here. The answer fails with a {@link
+   * io.grpc.StatusRuntimeException}. Giving up ends the stream, with all that is under way in it.
+   */
+  Sent send(GetPagesRequest.Builder request) {
     CompletableFuture<ByteString> answer = new CompletableFuture<>();
     pending.incrementAndGet();
     CompletableFuture<ByteString> counted =
         answer.whenComplete((pages, failure) -> pending.decrementAndGet());
-    Call broken = null;
+    Call current;
+    Call left = null;
     RuntimeException failure = null;
     lock.lock();
     try {
       if (closed) {
         answer.completeExceptionally(
             Status.CANCELLED.withDescription("the page source is closed").asRuntimeException());
-        return counted;
+        return new Sent(counted, () -> {});
       }
-      Call current = call;
+      current = call;
+      if (current != null && current.epoch != connection.epoch()) {
+        left = current;
+        current = null;
+      }
       if (current == null) {
-        current = new Call();
+        current = new Call(connection.epoch());
         call = current;
         current.requests = stub.getPages(current);
       }
@@ -62,16 +79,18 @@ final class PageStream {
       try {
         current.requests().onNext(request.build());
       } catch (RuntimeException e) {
-        broken = current;
         failure = e;
       }
     } finally {
       lock.unlock();
     }
-    if (broken != null && failure != null) {
-      broken.fail(failure);
+    if (left != null) {
+      left.end();
     }
-    return counted;
+    if (failure != null) {
+      current.fail(failure);
+    }
+    return new Sent(counted, current::giveUp);
   }
 
   /** Gives up the current stream: what is under way fails. */
@@ -104,8 +123,13 @@ final class PageStream {
 
   private final class Call implements ClientResponseObserver<GetPagesRequest, GetPagesResponse> {
     private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
+    private final long epoch;
     private @Nullable StreamObserver<GetPagesRequest> requests;
     private @Nullable ClientCallStreamObserver<GetPagesRequest> control;
+
+    Call(long epoch) {
+      this.epoch = epoch;
+    }
 
     @Override
     public void beforeStart(ClientCallStreamObserver<GetPagesRequest> stream) {
@@ -126,7 +150,22 @@ final class PageStream {
       }
     }
 
+    /** No more requests; those under way are answered. */
+    void end() {
+      try {
+        requests().onCompleted();
+      } catch (IllegalStateException e) {
+        // It broke before; what was under way knows.
+      }
+    }
+
+    void giveUp() {
+      connection.renew(epoch);
+      cancel("no answer came in time");
+    }
+
     void cancel(String why) {
+      forget();
       ClientCallStreamObserver<GetPagesRequest> stream = control;
       if (stream != null) {
         stream.cancel(why, null);
@@ -151,6 +190,9 @@ final class PageStream {
         return;
       }
       if (response.getStatusCode() != 0) {
+        if (response.getStatusCode() == Status.Code.ABORTED.value()) {
+          connection.renew(epoch); // UNAVAILABLE is the server's own word here, not the network's
+        }
         first
             .answer()
             .completeExceptionally(
@@ -164,7 +206,20 @@ final class PageStream {
 
     @Override
     public void onError(Throwable failure) {
+      if (isCurrent()) {
+        connection.renewAfter(Status.fromThrowable(failure).getCode(), epoch);
+      }
       fail(failure);
+    }
+
+    /** False when it was given up or left for a newer one. */
+    private boolean isCurrent() {
+      lock.lock();
+      try {
+        return call == this;
+      } finally {
+        lock.unlock();
+      }
     }
 
     @Override
@@ -175,7 +230,8 @@ final class PageStream {
               .asRuntimeException());
     }
 
-    void fail(Throwable failure) {
+    /** The next request opens a new call. */
+    private void forget() {
       lock.lock();
       try {
         if (call == this) {
@@ -184,6 +240,10 @@ final class PageStream {
       } finally {
         lock.unlock();
       }
+    }
+
+    void fail(Throwable failure) {
+      forget();
       while (true) {
         Waiting first;
         synchronized (waiting) {

@@ -6,7 +6,9 @@ import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.MetadataUtils;
+import io.netty.channel.ChannelOption;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +18,11 @@ import org.jspecify.annotations.Nullable;
 public final class PageserverChannel {
   private static final int MAX_MESSAGE_BYTES = 16 << 20;
   private static final int WINDOW_BYTES = 8 << 20;
+
+  /** Long enough for a lost SYN to be sent again. */
+  private static final int CONNECT_TIMEOUT_MILLIS = 2_000;
+
+  private static final Pattern NUMBER_PLUS_SHARD = Pattern.compile("\\{(\\d{1,5})\\+shard}");
 
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
@@ -40,11 +47,14 @@ public final class PageserverChannel {
   /**
    * The address of a shard.
    *
-   * @param pattern {@code host:port}, with {@code {shard}} where the shard's number belongs;
-   *     without it all shards are at one address
+   * @param pattern {@code host:port}, with {@code {shard}} where the shard's number belongs, or
+   *     {@code {6400+shard}} for that number plus another; without either all shards are at one
+   *     address
    */
   public static String address(String pattern, int shard) {
-    return pattern.replace("{shard}", Integer.toString(shard));
+    return NUMBER_PLUS_SHARD
+        .matcher(pattern.replace("{shard}", Integer.toString(shard)))
+        .replaceAll(found -> Integer.toString(Integer.parseInt(found.group(1)) + shard));
   }
 
   /**
@@ -56,8 +66,10 @@ public final class PageserverChannel {
         .directExecutor()
         .maxInboundMessageSize(MAX_MESSAGE_BYTES)
         .flowControlWindow(WINDOW_BYTES)
-        .keepAliveTime(30, TimeUnit.SECONDS)
-        .keepAliveTimeout(10, TimeUnit.SECONDS)
+        .withOption(ChannelOption.CONNECT_TIMEOUT_MILLIS, CONNECT_TIMEOUT_MILLIS)
+        // gRPC pings no more often than this. A read that waits notices a dead peer sooner.
+        .keepAliveTime(10, TimeUnit.SECONDS)
+        .keepAliveTimeout(3, TimeUnit.SECONDS)
         .build();
   }
 }

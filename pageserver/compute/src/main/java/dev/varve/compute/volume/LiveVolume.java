@@ -10,9 +10,7 @@ import dev.varve.compute.image.GrpcImage;
 import dev.varve.compute.image.ServerSettings;
 import dev.varve.compute.page.GrpcPageSource;
 import dev.varve.compute.page.PageSource;
-import dev.varve.compute.page.PageserverChannel;
 import dev.varve.compute.page.ShardedPageSource;
-import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
@@ -79,23 +77,18 @@ final class LiveVolume {
               wanted,
               () ->
                   GrpcImage.request(
-                      PageserverChannel.withToken(leases.channelTo(0), request.token()),
-                      timeline,
-                      request.lsn(),
-                      IMAGE_LIMIT));
+                      leases.to(0), request.token(), timeline, request.lsn(), IMAGE_LIMIT));
       pages =
           ShardedPageSource.of(
               volume.header(),
               timeline,
-              (shard, name) -> {
-                ManagedChannel channel = leases.channelTo(shard);
-                return new GrpcPageSource(
-                    PageserverChannel.withToken(channel, request.token()),
-                    name,
-                    volume.header().getLsn(),
-                    PAGE_LIMIT,
-                    channel::enterIdle);
-              });
+              (shard, name) ->
+                  new GrpcPageSource(
+                      leases.to(shard),
+                      request.token(),
+                      name,
+                      volume.header().getLsn(),
+                      PAGE_LIMIT));
       volume.open(pages);
       LiveVolume live = new LiveVolume(request.target(), volume, pages, leases);
       try {

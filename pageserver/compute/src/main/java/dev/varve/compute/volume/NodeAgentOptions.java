@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param node the node's name in Kubernetes
  * @param kubelet the kubelet's directory, at the same path as on the host
- * @param pageserver {@code host:port}, with {timeline}, {namespace} and {shard} to be replaced
+ * @param pageserver {@code host:port}, with {timeline} and {namespace} to be replaced, and what
+ *     {@link dev.varve.compute.page.PageserverChannel#address} replaces
  * @param workers threads of one volume's mount
  * @param kubernetes null: as a pod is told
  */
@@ -25,7 +26,7 @@ record NodeAgentOptions(
 
         --node NAME               the node's name in Kubernetes
         --kubelet-directory DIR   default /var/lib/kubelet
-        --pageserver HOST:PORT    default varve-{timeline}.{namespace}.svc:6400
+        --pageserver HOST:PORT    default varve-{timeline}.{namespace}.svc:{6400+shard}
         --workers N               threads of each volume's mount, 1 to 256; default 8
         --kubernetes URL          an API server that asks for no token; default: the one of this pod
       """;
@@ -57,7 +58,7 @@ record NodeAgentOptions(
         Path.of(given.getOrDefault("--kubelet-directory", "/var/lib/kubelet"))
             .toAbsolutePath()
             .normalize(),
-        given.getOrDefault("--pageserver", "varve-{timeline}.{namespace}.svc:6400"),
+        given.getOrDefault("--pageserver", "varve-{timeline}.{namespace}.svc:{6400+shard}"),
         workers(given.getOrDefault("--workers", "8")),
         kubernetes == null ? null : URI.create(kubernetes));
   }

@@ -1,7 +1,7 @@
 package dev.varve.compute.volume;
 
 import dev.varve.compute.page.PageserverChannel;
-import io.grpc.ManagedChannel;
+import dev.varve.compute.page.PageserverConnection;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -13,27 +13,27 @@ final class PageserverChannels {
   private final Map<String, Shared> open = new HashMap<>();
 
   private static final class Shared {
-    final ManagedChannel channel;
+    final PageserverConnection connection;
     int users;
 
-    Shared(ManagedChannel channel) {
-      this.channel = channel;
+    Shared(PageserverConnection connection) {
+      this.connection = connection;
     }
   }
 
   /** One volume's use of a connection; given back by {@link #close}, once. */
   final class Lease implements AutoCloseable {
     private final String address;
-    private final ManagedChannel channel;
+    private final PageserverConnection connection;
     private boolean closed;
 
-    private Lease(String address, ManagedChannel channel) {
+    private Lease(String address, PageserverConnection connection) {
       this.address = address;
-      this.channel = channel;
+      this.connection = connection;
     }
 
-    ManagedChannel channel() {
-      return channel;
+    PageserverConnection connection() {
+      return connection;
     }
 
     @Override
@@ -46,7 +46,7 @@ final class PageserverChannels {
         Shared shared = open.get(address);
         if (shared != null && --shared.users == 0) {
           open.remove(address);
-          channel.shutdownNow();
+          connection.close();
         }
       }
     }
@@ -61,11 +61,11 @@ final class PageserverChannels {
       this.pattern = pattern;
     }
 
-    ManagedChannel channelTo(int shard) {
+    PageserverConnection to(int shard) {
       return taken
           .computeIfAbsent(
               PageserverChannel.address(pattern, shard), PageserverChannels.this::lease)
-          .channel();
+          .connection();
     }
 
     @Override
@@ -75,7 +75,7 @@ final class PageserverChannels {
   }
 
   /**
-   * @param pattern {@code host:port}, with {@code {shard}} where a shard's number belongs
+   * @param pattern as {@link PageserverChannel#address} takes it
    */
   Leases leases(String pattern) {
     return new Leases(pattern);
@@ -86,10 +86,11 @@ final class PageserverChannels {
    */
   Lease lease(String address) {
     synchronized (open) {
-      Shared shared = open.computeIfAbsent(address, key -> new Shared(PageserverChannel.open(key)));
+      Shared shared =
+          open.computeIfAbsent(address, key -> new Shared(PageserverConnection.to(key)));
       shared.users++;
-      shared.channel.resetConnectBackoff(); // somebody waits: look at once
-      return new Lease(address, shared.channel);
+      shared.connection.hurry();
+      return new Lease(address, shared.connection);
     }
   }
 
