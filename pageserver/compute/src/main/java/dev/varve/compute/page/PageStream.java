@@ -74,13 +74,14 @@ final class PageStream {
         current.requests = stub.getPages(current);
       }
       request.setRequestId(nextId);
-      current.add(new Waiting(nextId, answer));
-      nextId++;
-      try {
-        current.requests().onNext(request.build());
-      } catch (RuntimeException e) {
-        failure = e;
+      if (current.add(new Waiting(nextId, answer))) {
+        try {
+          current.requests().onNext(request.build());
+        } catch (RuntimeException e) {
+          failure = e;
+        }
       }
+      nextId++;
     } finally {
       lock.unlock();
     }
@@ -124,6 +125,10 @@ final class PageStream {
   private final class Call implements ClientResponseObserver<GetPagesRequest, GetPagesResponse> {
     private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
     private final long epoch;
+
+    /** Why no answer comes any more; guarded by {@code waiting}. */
+    private @Nullable Throwable ended;
+
     private @Nullable StreamObserver<GetPagesRequest> requests;
     private @Nullable ClientCallStreamObserver<GetPagesRequest> control;
 
@@ -144,10 +149,18 @@ final class PageStream {
       return observer;
     }
 
-    void add(Waiting one) {
+    /** False when the call has failed, as one may before it is begun; so has the request then. */
+    boolean add(Waiting one) {
+      Throwable failure;
       synchronized (waiting) {
-        waiting.add(one);
+        failure = ended;
+        if (failure == null) {
+          waiting.add(one);
+          return true;
+        }
       }
+      one.answer().completeExceptionally(failure);
+      return false;
     }
 
     /** No more requests; those under way are answered. */
@@ -247,6 +260,7 @@ final class PageStream {
       while (true) {
         Waiting first;
         synchronized (waiting) {
+          ended = failure;
           first = waiting.poll();
         }
         if (first == null) {
