@@ -11,6 +11,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -88,7 +89,7 @@ final class ShardPlanner {
     }
     boolean settled = attach == null && handOver == null && isCurrentPlaced();
     Holder endpoint = endpoint(settled);
-    ShardAttachment next = next(settled && endpoint == current ? world.now() : null);
+    ShardAttachment next = next(settled && Objects.equals(endpoint, current) ? world.now() : null);
     Verdict verdict = verdict(settled, endpoint);
     return new ShardPlan(
         handOver,
@@ -163,7 +164,7 @@ final class ShardPlanner {
       return now;
     }
     return shard.holders().stream()
-        .filter(h -> h.report().isReadable() && !(settled && h == now))
+        .filter(h -> h.report().isReadable() && !(settled && h.equals(now)))
         .max(Comparator.comparingInt(h -> h.report().generation()))
         .orElse(null);
   }
@@ -226,7 +227,7 @@ final class ShardPlanner {
     }
     if (endpoint != null) {
       String name = endpoint.pod().name();
-      return settled && endpoint == current
+      return settled && endpoint.equals(current)
           ? Verdict.ready("Serving", name + " serves it")
           : Verdict.ready(
               "Moving",
