@@ -20,12 +20,17 @@ final class Conditions {
     this.now = now;
   }
 
-  void put(String type, boolean holds, String reason, String message) {
+  /** The reason is one that the condition may have. */
+  void put(Reason.Kind kind, boolean holds, Reason reason, String message) {
+    if (!reason.isOf(kind)) {
+      throw new IllegalArgumentException(reason + " is no reason of " + kind);
+    }
+    String type = kind.type();
     String status = holds ? "True" : "False";
     Condition before = find(previous, type);
     String since =
         before != null && before.status().equals(status) ? before.lastTransitionTime() : text(now);
-    conditions.add(new Condition(type, status, reason, message, since, generation));
+    conditions.add(new Condition(type, status, reason.name(), message, since, generation));
   }
 
   List<Condition> list() {

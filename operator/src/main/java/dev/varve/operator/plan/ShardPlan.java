@@ -33,16 +33,16 @@ record ShardPlan(
    *
    * @param isWarning whether an event tells of it
    */
-  record Verdict(boolean isReady, boolean isWarning, String reason, String message) {
-    static Verdict ready(String reason, String message) {
+  record Verdict(boolean isReady, boolean isWarning, Reason reason, String message) {
+    static Verdict ready(Reason reason, String message) {
       return new Verdict(true, false, reason, message);
     }
 
-    static Verdict not(String reason, String message) {
+    static Verdict not(Reason reason, String message) {
       return new Verdict(false, false, reason, message);
     }
 
-    static Verdict warning(String reason, String message) {
+    static Verdict warning(Reason reason, String message) {
       return new Verdict(false, true, reason, message);
     }
   }

@@ -220,37 +220,37 @@ final class ShardPlanner {
   private Verdict verdict(boolean settled, @Nullable Holder endpoint) {
     PageserverPod pod = shard.pod();
     if (!shard.trouble().isEmpty()) {
-      return Verdict.warning("AttachRefused", shard.trouble());
+      return Verdict.warning(Reason.AttachRefused, shard.trouble());
     }
     if (settled && current().report().state() == State.Broken) {
-      return Verdict.warning("Broken", current().report().problem());
+      return Verdict.warning(Reason.Broken, current().report().problem());
     }
     if (endpoint != null) {
       String name = endpoint.pod().name();
       return settled && endpoint.equals(current)
-          ? Verdict.ready("Serving", name + " serves it")
+          ? Verdict.ready(Reason.Serving, name + " serves it")
           : Verdict.ready(
-              "Moving",
+              Reason.Moving,
               name + " serves it until " + (pod == null ? "another" : pod.name()) + " does");
     }
     if (pod == null) {
-      return Verdict.not("NotPlaced", notPlaced());
+      return Verdict.not(Reason.NotPlaced, notPlaced());
     }
     if (settled) {
       return unreadable(current().report(), pod);
     }
     if (!pod.isUsable() || !shard.heard()) {
       return Verdict.not(
-          "PageserverNotReady",
+          Reason.PageserverNotReady,
           pod.name() + " does not answer; the timeline moves with its tenant when it stays so");
     }
     if (world.token() == null) {
-      return Verdict.not("NoToken", "the tenant's token Secret is about to be made");
+      return Verdict.not(Reason.NoToken, "the tenant's token Secret is about to be made");
     }
     if (!world.accessTrouble().isEmpty()) {
-      return Verdict.not("SecretMissing", world.accessTrouble());
+      return Verdict.not(Reason.SecretMissing, world.accessTrouble());
     }
-    return Verdict.not("Attaching", "it is being attached to " + pod.name());
+    return Verdict.not(Reason.Attaching, "it is being attached to " + pod.name());
   }
 
   private String notPlaced() {
@@ -265,19 +265,19 @@ final class ShardPlanner {
 
   private static Verdict unreadable(Report said, PageserverPod pod) {
     return switch (said.state()) {
-      case Loading, HandedOver -> Verdict.not("Loading", pod.name() + " is loading it");
+      case Loading, HandedOver -> Verdict.not(Reason.Loading, pod.name() + " is loading it");
       case Copying ->
-          Verdict.not("Copying", "the primary's data is being copied, see status.copiedBytes");
-      case SourceTrouble -> Verdict.not("SourceTrouble", said.problem());
+          Verdict.not(Reason.Copying, "the primary's data is being copied, see status.copiedBytes");
+      case SourceTrouble -> Verdict.not(Reason.SourceTrouble, said.problem());
       case CatchingUp, Active, Broken ->
           Verdict.not(
-              "CatchingUp", "the WAL that the copy needs to be consistent is being received");
+              Reason.CatchingUp, "the WAL that the copy needs to be consistent is being received");
     };
   }
 
   private @Nullable Duration again(
       Verdict verdict, boolean settled, @Nullable ShardAttachment next) {
-    if (verdict.reason().equals("AttachRefused") || verdict.reason().equals("SecretMissing")) {
+    if (verdict.reason() == Reason.AttachRefused || verdict.reason() == Reason.SecretMissing) {
       return TROUBLE;
     }
     if (!settled) {

@@ -6,6 +6,7 @@ import dev.varve.crd.ShardPlacement.State;
 import dev.varve.crd.Tenant;
 import dev.varve.crd.TenantStatus;
 import dev.varve.crd.Timeline;
+import dev.varve.operator.plan.Reason.Kind;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -231,18 +232,18 @@ public final class TenantPlanner {
             tenant.getMetadata().getGeneration(),
             world.now());
     if (tenant.isMarkedForDeletion()) {
-      conditions.put("Ready", false, "Deleting", deleting());
+      conditions.put(Kind.TENANT_READY, false, Reason.Deleting, deleting());
     } else if (shards.size() < count) {
-      conditions.put("Ready", false, "NoPageserver", noPageserver());
+      conditions.put(Kind.TENANT_READY, false, Reason.NoPageserver, noPageserver());
     } else if (waiting != null) {
       conditions.put(
-          "Ready",
+          Kind.TENANT_READY,
           false,
-          "PageserverNotReady",
+          Reason.PageserverNotReady,
           waiting.pod()
               + " is not ready; the shard moves when it stays so and another pageserver is ready");
     } else {
-      conditions.put("Ready", true, "Placed", placed(shards));
+      conditions.put(Kind.TENANT_READY, true, Reason.Placed, placed(shards));
     }
     return new TenantStatus(
         tenant.getMetadata().getGeneration(),

@@ -4,6 +4,7 @@ import dev.varve.crd.Condition;
 import dev.varve.crd.ShardAttachment;
 import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineStatus;
+import dev.varve.operator.plan.Reason.Kind;
 import dev.varve.operator.plan.ShardPlan.Verdict;
 import dev.varve.operator.plan.TimelinePlan.Attach;
 import dev.varve.operator.plan.TimelinePlan.Detach;
@@ -28,7 +29,6 @@ public final class TimelinePlanner {
 
   static final String READY = "Ready";
 
-  private static final String SOURCE = "SourceReachable";
   private static final int BASE_PORT = 6400;
 
   /** How old the measures in the status may become while they change. */
@@ -127,7 +127,10 @@ public final class TimelinePlanner {
     if (world.tenant() == null) {
       String name = timeline.getSpec().tenant();
       conditions.put(
-          READY, false, "TenantMissing", "there is no Tenant " + name + " here: create it");
+          Kind.TIMELINE_READY,
+          false,
+          Reason.TenantMissing,
+          "there is no Tenant " + name + " here: create it");
       return;
     }
     int worst = worst();
@@ -135,14 +138,14 @@ public final class TimelinePlanner {
     String message = verdict.message();
     if (shards.size() > 1) {
       message =
-          verdict.reason().equals("Serving")
+          verdict.reason() == Reason.Serving
               ? "all " + shards.size() + " shards are served"
               : "shard " + worst + ": " + message;
     }
     if (verdict.isWarning()) {
-      noticeOf(READY, verdict.reason(), message);
+      noticeOf(Kind.TIMELINE_READY, verdict.reason(), message);
     }
-    conditions.put(READY, verdict.isReady(), verdict.reason(), message);
+    conditions.put(Kind.TIMELINE_READY, verdict.isReady(), verdict.reason(), message);
     Condition was = Conditions.find(before == null ? null : before.conditions(), READY);
     if (verdict.isReady() && (was == null || !was.status().equals("True"))) {
       notices.add(Notice.normal(READY, message));
@@ -157,8 +160,8 @@ public final class TimelinePlanner {
       if (!verdict.isReady()) {
         return i;
       }
-      if (!verdict.reason().equals("Serving")
-          && shards.get(moving).verdict().reason().equals("Serving")) {
+      if (verdict.reason() != Reason.Serving
+          && shards.get(moving).verdict().reason() == Reason.Serving) {
         moving = i;
       }
     }
@@ -170,33 +173,41 @@ public final class TimelinePlanner {
       return;
     }
     if (!world.accessTrouble().isEmpty()) {
-      conditions.put(SOURCE, false, "SecretMissing", world.accessTrouble());
+      conditions.put(Kind.SOURCE_REACHABLE, false, Reason.SecretMissing, world.accessTrouble());
       return;
     }
     for (ShardPlan shard : shards) {
       Report said = shard.said();
       if (said == null || said.state() == Report.State.HandedOver) {
-        conditions.put(SOURCE, false, "NotAttached", "no pageserver is receiving from it now");
+        conditions.put(
+            Kind.SOURCE_REACHABLE,
+            false,
+            Reason.NotAttached,
+            "no pageserver is receiving from it now");
         return;
       }
       if (said.state() == Report.State.Broken) {
-        conditions.put(SOURCE, false, "Stopped", "the timeline stopped, see the condition Ready");
+        conditions.put(
+            Kind.SOURCE_REACHABLE,
+            false,
+            Reason.Stopped,
+            "the timeline stopped, see the condition Ready");
         return;
       }
       if (said.state() == Report.State.SourceTrouble) {
-        conditions.put(SOURCE, false, "SourceTrouble", said.problem());
-        noticeOf(SOURCE, "SourceTrouble", said.problem());
+        conditions.put(Kind.SOURCE_REACHABLE, false, Reason.SourceTrouble, said.problem());
+        noticeOf(Kind.SOURCE_REACHABLE, Reason.SourceTrouble, said.problem());
         return;
       }
     }
-    conditions.put(SOURCE, true, "Receiving", "the primary answers");
+    conditions.put(Kind.SOURCE_REACHABLE, true, Reason.Receiving, "the primary answers");
   }
 
   /** A warning, the first time that a condition has this reason and message. */
-  private void noticeOf(String type, String reason, String message) {
-    Condition was = Conditions.find(before == null ? null : before.conditions(), type);
-    if (was == null || !was.reason().equals(reason) || !was.message().equals(message)) {
-      notices.add(Notice.warning(reason, message));
+  private void noticeOf(Kind kind, Reason reason, String message) {
+    Condition was = Conditions.find(before == null ? null : before.conditions(), kind.type());
+    if (was == null || !was.reason().equals(reason.name()) || !was.message().equals(message)) {
+      notices.add(Notice.warning(reason.name(), message));
     }
   }
 
@@ -259,7 +270,7 @@ public final class TimelinePlanner {
             before == null ? null : before.conditions(),
             timeline.getMetadata().getGeneration(),
             now);
-    conditions.put(READY, false, "Deleting", message);
+    conditions.put(Kind.TIMELINE_READY, false, Reason.Deleting, message);
     return Measures.kept(
         blank(
             timeline,

@@ -1,0 +1,72 @@
+package dev.varve.operator.plan;
+
+/**
+ * Why a condition is as it is, in one word for programs. {@code docs/operations/conditions.md} says
+ * of each what it means and what to do; a test holds the two together.
+ */
+enum Reason {
+  Placed(Kind.TENANT_READY),
+  NoPageserver(Kind.TENANT_READY),
+
+  Serving(Kind.TIMELINE_READY),
+  Moving(Kind.TIMELINE_READY),
+  TenantMissing(Kind.TIMELINE_READY),
+  NotPlaced(Kind.TIMELINE_READY),
+  NoToken(Kind.TIMELINE_READY),
+  Attaching(Kind.TIMELINE_READY),
+  Loading(Kind.TIMELINE_READY),
+  Copying(Kind.TIMELINE_READY),
+  CatchingUp(Kind.TIMELINE_READY),
+  AttachRefused(Kind.TIMELINE_READY),
+  Broken(Kind.TIMELINE_READY),
+
+  Receiving(Kind.SOURCE_REACHABLE),
+  NotAttached(Kind.SOURCE_REACHABLE),
+  Stopped(Kind.SOURCE_REACHABLE),
+
+  PageserverNotReady(Kind.TENANT_READY, Kind.TIMELINE_READY),
+  Deleting(Kind.TENANT_READY, Kind.TIMELINE_READY),
+  SecretMissing(Kind.TIMELINE_READY, Kind.SOURCE_REACHABLE),
+  SourceTrouble(Kind.TIMELINE_READY, Kind.SOURCE_REACHABLE);
+
+  /** A condition of a kind of resource. */
+  enum Kind {
+    TENANT_READY("Tenant", "Ready"),
+    TIMELINE_READY("Timeline", "Ready"),
+    SOURCE_REACHABLE("Timeline", "SourceReachable");
+
+    private final String resource;
+    private final String type;
+
+    Kind(String resource, String type) {
+      this.resource = resource;
+      this.type = type;
+    }
+
+    String resource() {
+      return resource;
+    }
+
+    /** The condition's type. */
+    String type() {
+      return type;
+    }
+  }
+
+  private final Kind kind;
+  private final Kind other;
+
+  Reason(Kind kind) {
+    this(kind, kind);
+  }
+
+  Reason(Kind kind, Kind other) {
+    this.kind = kind;
+    this.other = other;
+  }
+
+  /** Whether the condition may have it. */
+  boolean isOf(Kind condition) {
+    return condition == kind || condition == other;
+  }
+}
