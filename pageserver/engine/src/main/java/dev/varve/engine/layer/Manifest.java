@@ -163,6 +163,24 @@ public record Manifest(
         obsolete);
   }
 
+  /** This manifest, to make the next one of, once the obsolete objects are to be removed. */
+  public Manifest withoutObsolete() {
+    return new Manifest(
+        number,
+        generation,
+        owner,
+        majorOrNull,
+        systemIdentifier,
+        walSegmentBytes,
+        startLsn,
+        readableFromLsn,
+        publishedLsn,
+        lastRecordLsn,
+        nextSequence,
+        layers,
+        List.of());
+  }
+
   /** The next manifest, with newer layers. */
   public Manifest published(
       Collection<LayerDescriptor> added,
@@ -185,7 +203,7 @@ public record Manifest(
         lastRecord,
         sequence,
         all,
-        List.of());
+        obsolete);
   }
 
   /**

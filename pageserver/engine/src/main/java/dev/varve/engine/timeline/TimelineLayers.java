@@ -32,6 +32,10 @@ public final class TimelineLayers implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(TimelineLayers.class);
   private static final String LAYERS = "layers/";
   private static final String COMMITTING = "committing a manifest";
+
+  /** Whoever had the timeline before may be read from so long, and read what a merge replaces. */
+  private static final Duration OBSOLETE_AFTER = Duration.ofMinutes(1);
+
   private static final Duration FIRST_COMMIT_PAUSE = Duration.ofMillis(200);
   private static final Duration LONGEST_COMMIT_PAUSE = Duration.ofSeconds(10);
 
@@ -41,6 +45,7 @@ public final class TimelineLayers implements AutoCloseable {
   private final BlockCache cache;
   private final ManifestStore manifests;
   private final EngineOptions options;
+  private final long claimedNanos;
   private final AtomicInteger nextSequence;
   private final StorageTrouble trouble = new StorageTrouble();
   private final CountDownLatch closing = new CountDownLatch(1);
@@ -72,6 +77,8 @@ public final class TimelineLayers implements AutoCloseable {
     this.manifests = manifests;
     this.options = options;
     this.manifest = claimed;
+    // An empty timeline was nobody's before.
+    this.claimedNanos = System.nanoTime() - (claimed.isEmpty() ? OBSOLETE_AFTER.toNanos() : 0);
     this.consistentLsn = claimed.readableFromLsn();
     this.nextSequence = new AtomicInteger(claimed.nextSequence());
     Files.createDirectories(directory);
@@ -222,9 +229,11 @@ public final class TimelineLayers implements AutoCloseable {
         consistentLsn != 0 && Long.compareUnsigned(consistentLsn, newest.endLsn()) <= 0
             ? consistentLsn
             : 0;
-    List<String> obsolete = manifest.obsolete();
+    boolean removes = System.nanoTime() - claimedNanos > OBSOLETE_AFTER.toNanos();
+    List<String> obsolete = removes ? manifest.obsolete() : List.of();
+    Manifest base = removes ? manifest.withoutObsolete() : manifest;
     commit(
-        manifest.published(
+        base.published(
             added, newest.endLsn(), newest.lastRecordLsn(), readableFrom, nextSequence.get()));
     synchronized (this) {
       unpublishedBytes -= added.stream().mapToLong(LayerDescriptor::fileBytes).sum();

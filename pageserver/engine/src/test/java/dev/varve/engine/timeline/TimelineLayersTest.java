@@ -1,10 +1,14 @@
 package dev.varve.engine.timeline;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.layer.BlockCache;
 import dev.varve.engine.layer.ManifestStore;
+import dev.varve.engine.layer.RecordBoundary;
+import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.store.ForwardingObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
@@ -73,6 +77,61 @@ final class TimelineLayersTest {
       layers.stopCommitting();
       assertThrows(IOException.class, () -> layers.commitImport(IDENTITY, 0x1000, List.of()));
       assertEquals(1, layers.manifest().number());
+    }
+  }
+
+  @Test
+  void whatIsReplacedSoonAfterAnAttachmentStaysForTheOneBefore() throws IOException {
+    MemoryObjectStore store = new MemoryObjectStore();
+    try (TimelineLayers first = attach(store)) {
+      first.commitImport(IDENTITY, 0x1000, List.of());
+      publish(first, 0x1000, 0x2000);
+      publish(first, 0x2000, 0x3000);
+      List<String> replaced = merge(first, 0x1000, 0x3000);
+      publish(first, 0x3000, 0x4000);
+      assertFalse(objects(store).containsAll(replaced), "nobody had it before");
+      publish(first, 0x4000, 0x5000);
+    }
+    try (TimelineLayers second = attach(store)) {
+      List<String> replaced = merge(second, 0x1000, 0x5000);
+      publish(second, 0x5000, 0x6000);
+      publish(second, 0x6000, 0x7000);
+      assertTrue(objects(store).containsAll(replaced), "removed under the one before");
+      assertEquals(replaced, second.manifest().obsolete());
+    }
+  }
+
+  private static List<String> objects(MemoryObjectStore store) throws IOException {
+    return store.list(PREFIX + "layers/").stream()
+        .map(entry -> entry.name().substring(entry.name().lastIndexOf('/') + 1))
+        .toList();
+  }
+
+  private static void publish(TimelineLayers layers, long startLsn, long endLsn)
+      throws IOException {
+    OpenLayer open = new OpenLayer(startLsn, 0);
+    layers.open(open);
+    layers.freeze(new OpenLayer(endLsn, 0), 0);
+    layers.fileWritten(open, write(layers, 0, startLsn, endLsn));
+    assertTrue(layers.publish());
+  }
+
+  /** Returns the names of what was merged. */
+  private static List<String> merge(TimelineLayers layers, long startLsn, long endLsn)
+      throws IOException {
+    List<LayerFile> all = List.copyOf(layers.map().files());
+    LayerFile merged = write(layers, 1, startLsn, endLsn);
+    merged.upload();
+    layers.replace(all, List.of(merged));
+    return all.stream().map(file -> file.descriptor().name()).toList();
+  }
+
+  private static LayerFile write(TimelineLayers layers, int level, long startLsn, long endLsn)
+      throws IOException {
+    try (DeltaRun run = new DeltaRun(layers, level, startLsn, endLsn, Long.MAX_VALUE)) {
+      run.add(KeySpace.key(KeySpace.CONTROL, 0), endLsn, ValueKind.VALUE, new byte[1], 0, 1);
+      run.addBoundary(new RecordBoundary(endLsn - 64, endLsn));
+      return run.finish().getFirst();
     }
   }
 }
