@@ -10,9 +10,11 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** Pods of the official image on a timeline of a running primary. */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+@Isolated("it takes away what others need")
 @EnabledIf(
     value = "dev.varve.e2e.Kubectl#hasCluster",
     disabledReason = "KUBECONFIG names no cluster")

@@ -105,7 +105,7 @@ final class Shop {
             containers:
               - name: postgres
                 image: IMAGE
-                args: [postgres, -c, wal_level=replica, -c, autovacuum=off, -c, fsync=off]
+                args: [postgres, -c, wal_level=replica, -c, autovacuum=off, -c, fsync=off, -c, max_replication_slots=60, -c, max_wal_senders=60]
                 env:
                   - {name: POSTGRES_PASSWORD, value: secret}
                   - {name: POSTGRES_INITDB_ARGS, value: --no-sync}

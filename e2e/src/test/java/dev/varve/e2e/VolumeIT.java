@@ -12,11 +12,13 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /**
  * Volumes that come and go. {@code -Dvarve.e2e.pods=N} sets how many, {@code -Dvarve.e2e.seed=S}
  * repeats a run's choices.
  */
+@Isolated("it takes away what others need")
 @EnabledIf(
     value = "dev.varve.e2e.Kubectl#hasCluster",
     disabledReason = "KUBECONFIG names no cluster")
