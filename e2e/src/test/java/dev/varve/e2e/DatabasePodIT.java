@@ -28,7 +28,7 @@ final class DatabasePodIT {
     shop = Shop.open("e2e-pods");
     shop.sources("orders-db");
     long start = System.nanoTime();
-    shop.tenant("acme", "");
+    shop.tenant("acme", "shards: 2");
     shop.timeline("orders", "acme", "orders-db", "Delete");
     shop.ready("timeline/orders", START);
     Figure.print("apply-to-ready", Figure.since(start));

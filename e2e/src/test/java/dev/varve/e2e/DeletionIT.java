@@ -24,7 +24,7 @@ final class DeletionIT {
   private static final Duration START = Duration.ofMinutes(2);
 
   private static final String NAMESPACE = "e2e-deletion";
-  private static final String OBJECTS = NAMESPACE + ".acme/";
+  private static final String OBJECTS = NAMESPACE + ".acme*/timelines/";
 
   private static Shop shop;
 
@@ -32,9 +32,9 @@ final class DeletionIT {
   static void attach() {
     shop = Shop.open(NAMESPACE);
     // What an earlier run retained is of another source.
-    bucket("find /data -type d -path '*" + OBJECTS + "*' -prune -exec rm -r {} +");
+    bucket("find /data -type d -path '*/" + NAMESPACE + ".*' -prune -exec rm -r {} +");
     shop.sources("main-db", "lost-db");
-    shop.tenant("acme", "");
+    shop.tenant("acme", "shards: 2");
     shop.timeline("lost", "acme", "lost-db", "Delete");
     shop.timeline("brief", "acme", "main-db", "Delete");
     shop.timeline("kept", "acme", "main-db", "Retain");
@@ -137,7 +137,7 @@ final class DeletionIT {
     Kubectl.run("-n", Shop.SYSTEM, "scale", "statefulset/varve-pageserver", "--replicas=2");
     Kubectl.run("-n", Shop.SYSTEM, "scale", "deployment/varve-operator", "--replicas=2");
     long start = System.nanoTime();
-    shop.tenant("acme", "");
+    shop.tenant("acme", "shards: 2");
     shop.timeline("rescued", "acme", "main-db", "Retain");
     shop.ready("timeline/rescued", START);
     Figure.print("all-but-the-bucket-lost-to-ready", Figure.since(start));

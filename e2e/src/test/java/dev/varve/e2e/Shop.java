@@ -85,6 +85,13 @@ final class Shop {
 
   /** Stock primaries, each with a role for replication, its password's Secret, and data. */
   void sources(String... names) {
+    sourcesOn("", names);
+  }
+
+  /**
+   * @param node where they run; empty: anywhere
+   */
+  void sourcesOn(String node, String... names) {
     for (String name : names) {
       Kubectl.apply(
           namespace,
@@ -101,6 +108,7 @@ final class Shop {
             labels: {app: NAME}
           spec:
             terminationGracePeriodSeconds: 1
+            nodeSelector: {NODE}
             securityContext: {runAsNonRoot: true, runAsUser: 999, runAsGroup: 999, fsGroup: 999, seccompProfile: {type: RuntimeDefault}}
             containers:
               - name: postgres
@@ -120,6 +128,7 @@ final class Shop {
             volumes: [{name: data, emptyDir: {}}]
           """
               .replace("NAME", name)
+              .replace("NODE", node.isEmpty() ? "" : "kubernetes.io/hostname: " + node)
               .replace("IMAGE", POSTGRES));
       service(name, name);
     }
