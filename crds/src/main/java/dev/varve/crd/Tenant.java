@@ -44,7 +44,7 @@ import org.jspecify.annotations.Nullable;
 public final class Tenant extends CustomResource<TenantSpec, TenantStatus> implements Namespaced {
   @Override
   protected TenantSpec initSpec() {
-    return TenantSpec.DEFAULT;
+    return TenantSpec.LEFT_OUT;
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.varve.crd;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
@@ -22,6 +23,7 @@ import org.jspecify.annotations.Nullable;
     message =
         "stripe is fixed once set, and 2048 where it was left out: create another Tenant and move"
             + " the sources to Timelines of it")
+@JsonInclude(JsonInclude.Include.NON_NULL)
 public record TenantSpec(
     @JsonProperty
         @JsonPropertyDescription(
@@ -30,7 +32,7 @@ public record TenantSpec(
         @Default("1")
         @Min(1)
         @Max(64)
-        Integer shards,
+        @Nullable Integer shards,
     @JsonProperty
         @JsonPropertyDescription(
             "How many consecutive blocks of a relation stay together on one shard. Of no effect with"
@@ -38,7 +40,7 @@ public record TenantSpec(
         @Default("2048")
         @Min(1)
         @Max(131072)
-        Integer stripe,
+        @Nullable Integer stripe,
     @JsonProperty
         @JsonPropertyDescription(
             "What happens to the data of a Timeline that is deleted and does not say so itself."
@@ -46,8 +48,12 @@ public record TenantSpec(
                 + " slot is dropped, the objects stay and can be attached again by a Timeline of the"
                 + " same name.")
         @Default("Retain")
-        DeletionPolicy deletionPolicy,
+        @Nullable DeletionPolicy deletionPolicy,
     @JsonProperty @JsonPropertyDescription("Which pageservers may keep the tenant. Left out: any.")
         @Nullable Placement placement) {
-  static final TenantSpec DEFAULT = new TenantSpec(1, 2048, DeletionPolicy.Retain, null);
+  /**
+   * Of a tenant whose spec is left out. It says nothing: the finalizer is applied together with it,
+   * and any value here would be forced upon what a person wrote.
+   */
+  static final TenantSpec LEFT_OUT = new TenantSpec(null, null, null, null);
 }

@@ -160,6 +160,6 @@ final class CrdValidationIT {
     }
     Tenant tenant = client.resources(Tenant.class).inNamespace("default").withName("least").get();
     assertNotNull(tenant.getSpec());
-    assertEquals(TenantSpec.DEFAULT, tenant.getSpec());
+    assertEquals(new TenantSpec(1, 2048, DeletionPolicy.Retain, null), tenant.getSpec());
   }
 }

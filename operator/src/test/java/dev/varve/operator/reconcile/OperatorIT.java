@@ -17,6 +17,7 @@ import dev.varve.crd.SecretKey;
 import dev.varve.crd.Source;
 import dev.varve.crd.SslMode;
 import dev.varve.crd.Tenant;
+import dev.varve.crd.TenantSpec;
 import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineSpec;
 import dev.varve.operator.OperatorConfig;
@@ -335,6 +336,22 @@ final class OperatorIT {
     return slice == null || slice.getEndpoints() == null
         ? List.of()
         : slice.getEndpoints().stream().flatMap(e -> e.getAddresses().stream()).toList();
+  }
+
+  /** JOSDK applies the finalizer with a resource that is new but for its name. */
+  @Test
+  void aTenantKeepsWhatItsSpecSays() {
+    TenantSpec said = new TenantSpec(2, 512, DeletionPolicy.Delete, null);
+    Tenant tenant = new Tenant();
+    tenant.setMetadata(new ObjectMetaBuilder().withName("striped").withNamespace(SHOP).build());
+    tenant.setSpec(said);
+    admin.resource(tenant).create();
+    await(
+        "a finalizer",
+        () -> !admin.resource(tenant).get().getMetadata().getFinalizers().isEmpty());
+    assertEquals(said, admin.resource(tenant).get().getSpec());
+    admin.resource(tenant).delete();
+    await("gone", () -> admin.resource(tenant).get() == null);
   }
 
   /**
