@@ -207,8 +207,7 @@ final class MoveIT {
           "both shards to be served elsewhere",
           START,
           () ->
-              !shop.kubectl(
-                      "get", "timeline", "main", "-o", "jsonpath={.status.shards[*].pod}")
+              !shop.kubectl("get", "timeline", "main", "-o", "jsonpath={.status.shards[*].pod}")
                   .contains(gone),
           () -> shop.kubectl("get", "timeline", "main", "-o", "yaml"));
       shop.ready("timeline/main", START);

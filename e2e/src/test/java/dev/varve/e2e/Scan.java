@@ -51,7 +51,8 @@ final class Scan {
     this.shop = shop;
     this.pod = pod;
     this.result =
-        CompletableFuture.supplyAsync(() -> shop.query(pod, "select pages, longest_ms from scan()"));
+        CompletableFuture.supplyAsync(
+            () -> shop.query(pod, "select pages, longest_ms from scan()"));
   }
 
   /** Makes the table at a source. */

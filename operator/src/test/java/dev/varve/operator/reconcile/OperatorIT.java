@@ -347,8 +347,7 @@ final class OperatorIT {
     tenant.setSpec(said);
     admin.resource(tenant).create();
     await(
-        "a finalizer",
-        () -> !admin.resource(tenant).get().getMetadata().getFinalizers().isEmpty());
+        "a finalizer", () -> !admin.resource(tenant).get().getMetadata().getFinalizers().isEmpty());
     assertEquals(said, admin.resource(tenant).get().getSpec());
     admin.resource(tenant).delete();
     await("gone", () -> admin.resource(tenant).get() == null);
