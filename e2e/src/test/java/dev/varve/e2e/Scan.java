@@ -78,7 +78,7 @@ final class Scan {
     if (!result.isDone()) {
       shop.query(pod, "alter table stop add unused int; insert into stop values (1)");
     }
-    String[] said = result.join().split("\\|");
+    String[] said = result.join().split("\\|", -1);
     Duration longest = Duration.ofMillis(Long.parseLong(said[1]));
     Figure.print(figure, longest);
     System.out.println(said[0] + " pages were read meanwhile");
