@@ -123,8 +123,10 @@ final class HandOverIT {
         Status.Code.ABORTED.value(), pages(a).firstPage(primary, TABLE, after).getStatusCode());
     assertEquals(objectsThen, stored(), "written after the hand-over");
 
+    long start = System.nanoTime();
     b.attach(TIMELINE, TestPageserver.primary(primary.port()), 2);
     b.await(TIMELINE, "caught up", s -> active(s) && s.getReceivedLsn() >= after);
+    System.out.println("caught up in " + (System.nanoTime() - start) / 1_000_000 + " ms");
     int readsUntilNow = reads.get();
     while (reads.get() < readsUntilNow + 3 && failed.get() == null) {
       Thread.onSpinWait();
@@ -147,7 +149,9 @@ final class HandOverIT {
   }
 
   private static TimelineStatus handOver(TestPageserver pageserver) {
+    long start = System.nanoTime();
     long published = pageserver.handOver(TIMELINE);
+    System.out.println("handed over in " + (System.nanoTime() - start) / 1_000_000 + " ms");
     TimelineStatus status = pageserver.status(TIMELINE);
     assertEquals(TimelineState.TIMELINE_STATE_HANDED_OVER, status.getState());
     assertEquals("", status.getProblem());
@@ -169,8 +173,10 @@ final class HandOverIT {
   void slotIsTakenFromWhoeverWasReplacedWithoutKnowing() throws Exception {
     long before = write("50001, 60000");
     a.await(TIMELINE, "published", s -> s.getPublishedLsn() >= before && s.getLagBytes() == 0);
+    long start = System.nanoTime();
     b.attach(TIMELINE, TestPageserver.primary(primary.port()), 2);
     b.await(TIMELINE, "receiving", s -> active(s) && s.getReceivedLsn() >= before);
+    System.out.println("slot taken in " + (System.nanoTime() - start) / 1_000_000 + " ms");
     long after = write("60001, 70000");
     b.await(TIMELINE, "receiving", s -> s.getReceivedLsn() >= after);
     ExpectedLog.containing(TestPageserver.TENANT + "/" + TIMELINE);

@@ -79,16 +79,14 @@ public final class WalReceiver implements Runnable, AutoCloseable {
         try {
           stream();
         } catch (SourceException e) {
-          if (e.kind() == Kind.SLOT_IN_USE && ++timesInUse <= SLOT_PATIENCE) {
+          boolean inUse = e.kind() == Kind.SLOT_IN_USE;
+          if (inUse && ++timesInUse <= SLOT_PATIENCE) {
             pauseMillis = 0;
-            if (takeSlotOver()) {
-              continue;
-            }
           } else {
-            if (e.getCause() instanceof ServerError error && error.isTermination()) {
-              stopUnlessOwner();
-            }
-            trouble(State.SOURCE_TROUBLE, e);
+            sourceTrouble(e);
+          }
+          if (inUse && takeSlotOver()) {
+            continue;
           }
         } catch (PageserverException.Unavailable | PageserverException.LsnNotReceived e) {
           trouble(State.SINK_TROUBLE, e);
@@ -256,6 +254,13 @@ public final class WalReceiver implements Runnable, AutoCloseable {
       timesInUse = 0;
       state = State.STREAMING;
     }
+  }
+
+  private void sourceTrouble(SourceException e) {
+    if (e.getCause() instanceof ServerError error && error.isTermination()) {
+      stopUnlessOwner();
+    }
+    trouble(State.SOURCE_TROUBLE, e);
   }
 
   private void trouble(State kind, Exception e) {
