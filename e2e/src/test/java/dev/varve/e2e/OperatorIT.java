@@ -179,7 +179,7 @@ final class OperatorIT {
                   "app.kubernetes.io/component=operator",
                   "-o",
                   "jsonpath={.items[*].metadata.name}")
-              .split(" ");
+              .split(" ", -1);
       Kubectl.attempt(
           "-n",
           Shop.SYSTEM,
