@@ -13,7 +13,9 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * file while there is one, else by ranges from the object store. Any thread.
  */
 final class LayerFile implements LayerSource, AutoCloseable {
+  private static final int FETCH_BYTES = 4 << 20;
+
   private final ObjectStore store;
   private final String objectName;
   private final Path path;
@@ -100,6 +104,39 @@ final class LayerFile implements LayerSource, AutoCloseable {
       }
     }
     return buffer.array();
+  }
+
+  /**
+   * Brings a published file to the local disk. One thread.
+   *
+   * @param temporary where it may be written until it is complete
+   * @param stopped asked now and then; when true, nothing is left of it
+   */
+  void fetch(Path temporary, BooleanSupplier stopped) throws IOException {
+    try {
+      try (FileChannel out =
+          FileChannel.open(
+              temporary,
+              StandardOpenOption.CREATE,
+              StandardOpenOption.TRUNCATE_EXISTING,
+              StandardOpenOption.WRITE)) {
+        long size = descriptor().fileBytes();
+        for (long at = 0; at < size; at += FETCH_BYTES) {
+          if (stopped.getAsBoolean()) {
+            return;
+          }
+          int length = (int) Math.min(FETCH_BYTES, size - at);
+          ByteBuffer bytes = ByteBuffer.wrap(store.getRange(objectName, at, length));
+          while (bytes.hasRemaining()) {
+            out.write(bytes);
+          }
+        }
+      }
+      Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
+      local = FileChannel.open(path, StandardOpenOption.READ);
+    } finally {
+      Files.deleteIfExists(temporary);
+    }
   }
 
   /** Gives the local copy up; only of a published layer. */

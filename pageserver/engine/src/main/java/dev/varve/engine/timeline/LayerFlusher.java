@@ -12,11 +12,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Brings what was frozen to disk and from there to the object store, on two threads of its own: the
+ * Brings what was frozen to disk and from there to the object store, on threads of its own: the
  * <em>writer</em> makes a layer file of each frozen layer, so that memory is free again however
  * slow the object store is; the <em>publisher</em> uploads the files and commits a manifest that
- * lists them, and merges what has become many. Trouble with disk or store is tried again until it
- * is over: WAL waits at its bounds in the meantime and nothing is lost.
+ * lists them, and merges what has become many. A third one, the <em>warmer</em>, fetches the newest
+ * layers of a timeline that was attached, and ends. Trouble with disk or store is tried again until
+ * it is over: WAL waits at its bounds in the meantime and nothing is lost.
  */
 final class LayerFlusher {
   private static final Logger log = LoggerFactory.getLogger(LayerFlusher.class);
@@ -34,6 +35,7 @@ final class LayerFlusher {
   private final Condition work = lock.newCondition();
   private final Thread fileThread;
   private final Thread publishThread;
+  private final Thread warmThread;
   private volatile boolean flushNow;
   private volatile boolean closed;
 
@@ -61,6 +63,8 @@ final class LayerFlusher {
             options);
     fileThread = new Thread(() -> loop("writing a layer", this::writeOne), "layers " + name);
     publishThread = new Thread(() -> loop("publishing", this::publish), "publish " + name);
+    warmThread = new Thread(this::warm, "warm " + name);
+    warmThread.setDaemon(true);
     fileThread.setDaemon(true);
     publishThread.setDaemon(true);
   }
@@ -68,6 +72,15 @@ final class LayerFlusher {
   void start() {
     fileThread.start();
     publishThread.start();
+    warmThread.start();
+  }
+
+  private void warm() {
+    try {
+      layers.warm(() -> closed || writer.failure() != null);
+    } catch (IOException e) {
+      log.info("{}: layers stay in the object store, none is fetched: {}", name, e.toString());
+    }
   }
 
   /** The open layer is frozen and published at once, whatever its age. */
@@ -234,7 +247,7 @@ final class LayerFlusher {
     compaction.pause(true);
     layers.stopCommitting();
     signal();
-    for (Thread thread : List.of(fileThread, publishThread)) {
+    for (Thread thread : List.of(fileThread, publishThread, warmThread)) {
       boolean interrupted = false;
       try {
         thread.join(TimeUnit.SECONDS.toMillis(30));

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,6 +33,9 @@ public final class TimelineLayers implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(TimelineLayers.class);
   private static final String LAYERS = "layers/";
   private static final String COMMITTING = "committing a manifest";
+
+  /** Of one timeline: a pageserver may be given many at once, and their disk is one. */
+  private static final long WARM_BYTES = 256L << 20;
 
   /** Whoever had the timeline before may be read from so long, and read what a merge replaces. */
   private static final Duration OBSOLETE_AFTER = Duration.ofMinutes(1);
@@ -314,6 +318,29 @@ public final class TimelineLayers implements AutoCloseable {
   /** Waits for the store no longer: what comes now is the end. */
   void stopCommitting() {
     closing.countDown();
+  }
+
+  /**
+   * Brings the newest layers to the local disk, which is empty after a move: reads of them need the
+   * object store no longer. One thread.
+   *
+   * @param stopped asked now and then
+   */
+  void warm(BooleanSupplier stopped) throws IOException {
+    long bytes = 0;
+    for (LayerFile file : map.files()) {
+      bytes += file.descriptor().fileBytes();
+      if (stopped.getAsBoolean() || bytes > Math.min(WARM_BYTES, options.localCacheBytes())) {
+        return;
+      }
+      if (!file.isLocal()) {
+        file.fetch(directory.resolve("fetching-" + file.descriptor().name()), stopped);
+        if (!map.files().contains(file)) {
+          // Merged meanwhile.
+          file.discardLocal();
+        }
+      }
+    }
   }
 
   /** Keeps the local files of published layers within their bound: the oldest go first. */

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.layer.BlockCache;
+import dev.varve.engine.layer.Chain;
 import dev.varve.engine.layer.ManifestStore;
 import dev.varve.engine.layer.RecordBoundary;
 import dev.varve.engine.layer.ValueKind;
@@ -15,8 +16,12 @@ import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.testkit.ExpectedLog;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -98,6 +103,48 @@ final class TimelineLayersTest {
       publish(second, 0x6000, 0x7000);
       assertTrue(objects(store).containsAll(replaced), "removed under the one before");
       assertEquals(replaced, second.manifest().obsolete());
+    }
+  }
+
+  @Test
+  void theNewestLayersAreFetchedAfterAMove() throws IOException {
+    MemoryObjectStore store = new MemoryObjectStore();
+    try (TimelineLayers there = attach(store)) {
+      there.commitImport(IDENTITY, 0x1000, List.of());
+      publish(there, 0x1000, 0x2000);
+      publish(there, 0x2000, 0x3000);
+    }
+    AtomicBoolean down = new AtomicBoolean();
+    ObjectStore mayBeDown =
+        new ForwardingObjectStore(store) {
+          @Override
+          public byte[] getRange(String name, long offset, int length) throws IOException {
+            if (down.get()) {
+              throw new IOException("the store does not answer");
+            }
+            return super.getRange(name, offset, length);
+          }
+        };
+    Path elsewhere = directory.resolve("elsewhere");
+    try (TimelineLayers here =
+        TimelineLayers.attach(
+            mayBeDown, PREFIX, elsewhere, new BlockCache(1 << 20), 0, EngineOptions.defaults())) {
+      AtomicInteger asked = new AtomicInteger();
+      here.warm(() -> asked.incrementAndGet() > 1);
+      assertEquals(List.of(), files(elsewhere), "stopped in the first file");
+      here.warm(() -> false);
+      assertEquals(2, files(elsewhere).size());
+      down.set(true);
+      Chain chain = new Chain();
+      here.map().collect(KeySpace.key(KeySpace.CONTROL, 0), 0x3000, chain);
+      assertEquals(0x3000, chain.lsn(0));
+      here.warm(() -> false);
+    }
+  }
+
+  private static List<Path> files(Path directory) throws IOException {
+    try (Stream<Path> files = Files.list(directory)) {
+      return files.toList();
     }
   }
 
