@@ -32,8 +32,11 @@ final class ShardPlanner {
   /** How long a pod that cannot hand over is asked again. */
   static final Duration HAND_OVER_LIMIT = Duration.ofSeconds(10);
 
-  /** How long readers are given to go over to the pod that the Service leads to now. */
-  static final Duration READERS_LEAVE = Duration.ofSeconds(4);
+  /**
+   * How long readers are given to go over to the pod that the Service leads to now: at least four
+   * seconds, since whole ones are written down.
+   */
+  static final Duration READERS_LEAVE = Duration.ofSeconds(5);
 
   private static final Duration MOVING = Duration.ofSeconds(1);
   private static final Duration SOON = Duration.ofSeconds(2);

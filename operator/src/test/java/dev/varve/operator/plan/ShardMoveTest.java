@@ -173,11 +173,11 @@ final class ShardMoveTest {
     assertLeadsTo(C, fourth);
     assertEquals("2026-01-01T12:00:00Z", attachment().servingSince());
     assertTrue(fourth.detaches().isEmpty());
-    assertEquals(Duration.ofSeconds(4), fourth.again());
+    assertEquals(Duration.ofSeconds(5), fourth.again());
 
-    now = NOW.plusMillis(3999);
+    now = NOW.plusMillis(4999);
     assertTrue(plan().detaches().isEmpty());
-    now = NOW.plusSeconds(4);
+    now = NOW.plusSeconds(5);
     assertEquals(List.of(new Detach(0, "uid-a")), plan().detaches());
     holders.remove(A);
     now = NOW.plusSeconds(20);
@@ -198,7 +198,7 @@ final class ShardMoveTest {
     // It is back, and believes that it has the shard.
     holders.put(A, report(5, State.Active, 0x1000));
     assertLeadsTo(C, plan());
-    now = NOW.plusSeconds(4);
+    now = NOW.plusSeconds(5);
     assertEquals(List.of(new Detach(0, "uid-a")), plan().detaches());
   }
 

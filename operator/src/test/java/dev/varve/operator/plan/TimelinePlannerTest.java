@@ -279,7 +279,7 @@ final class TimelinePlannerTest {
     attached();
     elsewhere = List.of(new Holder(OTHER, report(4, Report.State.Active, "")));
     assertTrue(plan().detaches().isEmpty());
-    now = NOW.plusSeconds(4);
+    now = NOW.plusSeconds(5);
     assertEquals(List.of(new TimelinePlan.Detach(0, "uid-1")), plan().detaches());
     pod = null;
     assertTrue(plan().detaches().isEmpty());
