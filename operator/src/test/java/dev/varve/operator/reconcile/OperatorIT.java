@@ -11,15 +11,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.protobuf.ByteString;
 import dev.varve.api.v1.AttachTimelineRequest;
 import dev.varve.api.v1.DetachTimelineRequest;
-import dev.varve.crd.ShardAttachment;
-import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import dev.varve.crd.DeletionPolicy;
+import dev.varve.crd.ShardAttachment;
 import dev.varve.crd.ShardPlacement;
 import dev.varve.crd.Tenant;
 import dev.varve.crd.TenantSpec;
 import dev.varve.crd.Timeline;
 import dev.varve.operator.reconcile.TestCluster.RunningOperator;
 import dev.varve.operator.render.TokenSecret;
+import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -66,8 +66,7 @@ final class OperatorIT {
     tenant.setMetadata(new ObjectMetaBuilder().withName("striped").withNamespace(SHOP).build());
     tenant.setSpec(said);
     cluster.admin.resource(tenant).create();
-    await(
-        "a finalizer", () -> !cluster.tenant("striped").getMetadata().getFinalizers().isEmpty());
+    await("a finalizer", () -> !cluster.tenant("striped").getMetadata().getFinalizers().isEmpty());
     assertEquals(said, cluster.tenant("striped").getSpec());
     cluster.admin.resource(tenant).delete();
     await("gone", () -> cluster.tenant("striped") == null);
