@@ -36,7 +36,8 @@ public class OperatorBeans {
         config.pageserverSelector(),
         pod -> new InetSocketAddress(pod.address(), TimelineObjects.PORT),
         token,
-        config.pollInterval());
+        config.pollInterval(),
+        config.grace());
   }
 
   void close(@Disposes Fleet fleet) {

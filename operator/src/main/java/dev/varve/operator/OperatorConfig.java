@@ -22,7 +22,7 @@ public interface OperatorConfig {
   @WithDefault("varve-management")
   String managementSecret();
 
-  /** How long a pageserver that is not ready keeps its shards. */
+  /** How long a pageserver that is not ready, or does not answer, keeps its shards. */
   @WithDefault("10s")
   Duration grace();
 

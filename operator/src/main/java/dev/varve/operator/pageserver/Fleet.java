@@ -59,6 +59,7 @@ public final class Fleet implements AutoCloseable {
           Thread.ofPlatform().daemon().name("varve-fleet").factory());
   private final Function<PageserverPod, InetSocketAddress> addresses;
   private final String managementToken;
+  private final Duration grace;
 
   /** A report that listeners were told of, and when. */
   private record Told(Report report, long nanos) {}
@@ -71,6 +72,11 @@ public final class Fleet implements AutoCloseable {
     final AtomicBoolean asked = new AtomicBoolean();
     final AtomicBoolean soon = new AtomicBoolean();
 
+    /** When it ceased to answer; null while it does, and before the first answer. */
+    volatile @Nullable Instant silentSince;
+
+    final AtomicBoolean silenceTold = new AtomicBoolean();
+
     /** What listeners were told last of each timeline; of the polling thread, under this lock. */
     final Map<String, Told> told = new HashMap<>();
 
@@ -82,6 +88,8 @@ public final class Fleet implements AutoCloseable {
 
   /**
    * @param addresses where a pod is managed
+   * @param grace a pod that has not answered for so long is not ready, whatever Kubernetes says: it
+   *     takes most of a minute to find out that a node has lost its power
    */
   public Fleet(
       KubernetesClient client,
@@ -89,9 +97,11 @@ public final class Fleet implements AutoCloseable {
       String selector,
       Function<PageserverPod, InetSocketAddress> addresses,
       String managementToken,
-      Duration pollInterval) {
+      Duration pollInterval,
+      Duration grace) {
     this.addresses = addresses;
     this.managementToken = managementToken;
+    this.grace = grace;
     informer = client.pods().inNamespace(namespace).withLabelSelector(selector).runnableInformer(0);
     informer.addEventHandler(new PodHandler());
     informer.run();
@@ -135,8 +145,19 @@ public final class Fleet implements AutoCloseable {
   public List<PageserverPod> pods() {
     return informer.getStore().list().stream()
         .map(Fleet::of)
+        .map(this::asHeard)
         .sorted((a, b) -> a.name().compareTo(b.name()))
         .toList();
+  }
+
+  private PageserverPod asHeard(PageserverPod pod) {
+    Pageserver pageserver = byUid.get(pod.uid());
+    Instant silent = pageserver == null ? null : pageserver.silentSince;
+    return pod.ready() && silent != null && isOver(silent) ? pod.unreadySince(silent) : pod;
+  }
+
+  private boolean isOver(Instant silentSince) {
+    return silentSince.plus(grace).isBefore(Instant.now());
   }
 
   static PageserverPod of(Pod pod) {
@@ -261,15 +282,22 @@ public final class Fleet implements AutoCloseable {
       before = pageserver.reports;
       try {
         after = pageserver.client.list();
+        pageserver.silentSince = null;
+        pageserver.silenceTold.set(false);
       } catch (StatusRuntimeException e) {
         if (before != null) {
           LOG.info("{} does not answer: {}", pod.name(), e.getStatus());
+          pageserver.silentSince = Instant.now();
         }
         after = null;
       }
       pageserver.reports = after;
     }
     tellDifferences(before, after);
+    Instant silent = pageserver.silentSince;
+    if (silent != null && isOver(silent) && pageserver.silenceTold.compareAndSet(false, true)) {
+      tellPods();
+    }
     if (after != null) {
       tellMeasures(pageserver, after);
       if (after.values().stream().anyMatch(r -> r.state() == Report.State.Loading)) {

@@ -24,4 +24,9 @@ public record PageserverPod(
   public boolean isUsable() {
     return ready && !leaving && !address.isEmpty();
   }
+
+  /** The same pod, taken to be not ready. */
+  public PageserverPod unreadySince(Instant since) {
+    return new PageserverPod(name, uid, node, address, labels, false, since, leaving);
+  }
 }
