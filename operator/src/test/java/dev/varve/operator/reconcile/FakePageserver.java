@@ -39,6 +39,9 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   private final Map<String, Integer> store;
   private final Server server;
 
+  /** Whether it does not answer when it is asked for its timelines. */
+  volatile boolean silent;
+
   /** Trouble of every source; empty for none. */
   volatile String sourceTrouble = "";
 
@@ -132,6 +135,10 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   @Override
   public void listTimelines(
       ListTimelinesRequest request, StreamObserver<ListTimelinesResponse> answer) {
+    if (silent) {
+      answer.onError(Status.UNAVAILABLE.asException());
+      return;
+    }
     ListTimelinesResponse.Builder all = ListTimelinesResponse.newBuilder();
     for (AttachTimelineRequest timeline : attached.values()) {
       TimelineState state =

@@ -139,6 +139,16 @@ final class OperatorIT {
     await("the old one is told", () -> !first.attached.containsKey("shop.acme/orders"));
     cluster.ready("ps-0", FIRST, true);
 
+    // It is ready for Kubernetes, but has not answered for the grace: the same.
+    second.silent = true;
+    await("moved back", () -> podsOf("acme").equals(Set.of("ps-0")));
+    await("served there", () -> cluster.addresses("varve-orders").equals(List.of(FIRST)));
+    first.silent = true;
+    second.silent = false;
+    await("moved again", () -> podsOf("acme").equals(Set.of("ps-1")));
+    first.silent = false;
+    await("the first is told", () -> !first.attached.containsKey("shop.acme/orders"));
+
     // A restart of the pageserver's container: attached again.
     generation = second.attached.remove("shop.acme/orders").getGeneration();
     await("attached again", () -> second.attached.containsKey("shop.acme/orders"));

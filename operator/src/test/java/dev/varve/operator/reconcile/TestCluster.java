@@ -171,7 +171,8 @@ final class TestCluster implements AutoCloseable {
             pod ->
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), at(pod.address()).port()),
             token,
-            SETTINGS.pollInterval());
+            SETTINGS.pollInterval(),
+            SETTINGS.grace());
     Operator operator = new Operator(o -> o.withKubernetesClient(client));
     operator.register(new TenantReconciler(client, fleet, SETTINGS, Clock.systemUTC()));
     operator.register(new TimelineReconciler(client, fleet, SETTINGS, Clock.systemUTC()));
