@@ -42,6 +42,7 @@ final class MoveIT {
             "app.kubernetes.io/component=s3",
             "-o",
             "jsonpath={.items[0].spec.nodeName}");
+    spread();
     shop.sourcesOn(home, "main-db");
     Scan.prepare(shop, "main-db");
     shop.tenant("acme", "shards: 2");
@@ -98,6 +99,14 @@ final class MoveIT {
                 "-o",
                 "jsonpath={.items[*].metadata.name}")
             .split(" "));
+  }
+
+  /** Two pageservers, one on each node: a drain leaves both on one. */
+  private static void spread() {
+    for (int i = 0; i < 3 && pageserversOn(away()).getFirst().isEmpty(); i++) {
+      Kubectl.run("-n", Shop.SYSTEM, "delete", "pod", "varve-pageserver-1");
+      Shop.installed();
+    }
   }
 
   private static String away() {
@@ -193,11 +202,7 @@ final class MoveIT {
       disabledReason = "VARVE_NODE_COMMAND names no program that stops and starts nodes")
   void aNodeLosesItsPower() {
     String node = away();
-    if (pageserversOn(node).getFirst().isEmpty()) {
-      // The drain left both on one node: spread them again.
-      Kubectl.run("-n", Shop.SYSTEM, "delete", "pod", "varve-pageserver-1");
-      Kubectl.run("-n", Shop.SYSTEM, "rollout", "status", SET, "--timeout=240s");
-    }
+    spread();
     eachShardHasOneHolder();
     Scan scan = scan("scan-power");
     Nodes.stop(node);

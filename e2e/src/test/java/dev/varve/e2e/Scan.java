@@ -21,7 +21,7 @@ final class Scan {
 
   private static final String FUNCTION =
       """
-      create table stop();
+      create table stop(now int);
       create function scan(out pages int, out longest_ms int) language plpgsql as $$
       declare
         start timestamptz;
@@ -76,7 +76,7 @@ final class Scan {
    */
   Duration stop(String figure) {
     if (!result.isDone()) {
-      shop.query(pod, "alter table stop add unused int; insert into stop values (1)");
+      shop.query(pod, "insert into stop values (1)");
     }
     String[] said = result.join().split("\\|", -1);
     Duration longest = Duration.ofMillis(Long.parseLong(said[1]));
