@@ -109,6 +109,17 @@ final class MoveIT {
     }
   }
 
+  /** The operator spreads the shards some seconds after the pageservers are spread. */
+  private static void oneShardOn(String node) {
+    String pod = pageserversOn(node).getFirst();
+    Shop.until(
+        "a shard on " + pod,
+        START,
+        () -> held().contains(" " + pod + " "),
+        () -> held() + "\n" + shop.kubectl("get", "tenant", "acme", "-o", "yaml"));
+    eachShardHasOneHolder();
+  }
+
   private static String away() {
     return Nodes.names().stream().filter(name -> !name.equals(home)).findFirst().orElseThrow();
   }
@@ -127,15 +138,15 @@ final class MoveIT {
   @Test
   @Order(1)
   void aPageserverIsKilled() {
+    oneShardOn(away());
+    String before = held();
     Scan scan = scan("scan-kill");
-    Kubectl.run(
-        "-n",
-        Shop.SYSTEM,
-        "delete",
-        "pod",
-        pageserversOn(away()).getFirst(),
-        "--grace-period=0",
-        "--force");
+    kill(pageserversOn(away()).getFirst());
+    Shop.until(
+        "another generation",
+        START,
+        () -> held().lines().count() == 2 && !held().equals(before),
+        MoveIT::held);
     eachShardHasOneHolder();
     shop.ready("timeline/main", START);
     scan.stop("pageserver-killed-longest-read-wait");
@@ -191,6 +202,33 @@ final class MoveIT {
     Shop.installed();
   }
 
+  /** Ends a pageserver's process; without power over nodes its pod is deleted, which is kinder. */
+  private static void kill(String pod) {
+    if (Nodes.canControl()) {
+      String container =
+          Kubectl.run(
+              "-n",
+              Shop.SYSTEM,
+              "get",
+              "pod",
+              pod,
+              "-o",
+              "jsonpath={.status.containerStatuses[0].containerID}");
+      Nodes.exec(
+          away(),
+          "ctr",
+          "-n",
+          "k8s.io",
+          "tasks",
+          "kill",
+          "-s",
+          "SIGKILL",
+          container.substring("containerd://".length()));
+    } else {
+      Kubectl.run("-n", Shop.SYSTEM, "delete", "pod", pod, "--grace-period=0", "--force");
+    }
+  }
+
   private static void assertShort(Duration wait) {
     assertTrue(wait.compareTo(Duration.ofSeconds(2)) < 0, wait::toString);
   }
@@ -203,7 +241,7 @@ final class MoveIT {
   void aNodeLosesItsPower() {
     String node = away();
     spread();
-    eachShardHasOneHolder();
+    oneShardOn(node);
     Scan scan = scan("scan-power");
     Nodes.stop(node);
     try {
