@@ -126,6 +126,14 @@ final class TimelineDeletion {
     if (worker == null) {
       return delete || access != null ? "no pageserver is ready to do it: look at their pods" : "";
     }
+    if (!delete && access != null) {
+      for (Holder holder : fleet.holders(shard)) {
+        String trouble = publish(fleet.client(holder.pod()), shard);
+        if (!trouble.isEmpty()) {
+          return trouble;
+        }
+      }
+    }
     for (Holder holder : fleet.holders(shard)) {
       if (!holder.pod().uid().equals(worker.uid())) {
         String trouble = detach(fleet.client(holder.pod()), shard, null, false);
@@ -135,6 +143,19 @@ final class TimelineDeletion {
       }
     }
     return detach(fleet.client(worker), shard, access, delete);
+  }
+
+  /** What is retained includes what was received last, since its slot goes. */
+  private static String publish(PageserverClient pageserver, ShardId shard) {
+    try {
+      pageserver.handOver(shard);
+      return "";
+    } catch (StatusRuntimeException e) {
+      return e.getStatus().getCode() == Status.Code.UNAVAILABLE
+          ? "what was received cannot be written to the object store yet: "
+              + e.getStatus().getDescription()
+          : "";
+    }
   }
 
   private static String detach(

@@ -17,6 +17,7 @@ import dev.varve.crd.ShardPlacement;
 import dev.varve.crd.Tenant;
 import dev.varve.crd.TenantSpec;
 import dev.varve.crd.Timeline;
+import dev.varve.crd.TimelineSpec;
 import dev.varve.operator.reconcile.TestCluster.RunningOperator;
 import dev.varve.operator.render.TokenSecret;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
@@ -288,5 +289,34 @@ final class OperatorIT {
     await("the tenant is gone", () -> cluster.tenant("wide") == null);
     cluster.remove("sh-1");
     cluster.remove("sh-2");
+  }
+
+  /** What is retained is written to the object store before its slot goes. */
+  @Test
+  void aTimelineIsPublishedBeforeItIsRetained() {
+    String address = "10.9.2.1";
+    cluster.pageserver("kp-0", address);
+    cluster.tenant("keeper", 1);
+    cluster.password("kept-password", "one");
+    cluster.timeline("kept", "keeper", "kept-password");
+    await("served", () -> cluster.isReady("kept"));
+    cluster
+        .admin
+        .resource(cluster.timeline("kept"))
+        .edit(t -> {
+          t.setSpec(
+              new TimelineSpec(t.getSpec().tenant(), t.getSpec().source(), DeletionPolicy.Retain));
+          return t;
+        });
+    cluster.at(address).publishTrouble = "the object store does not answer";
+    cluster.delete(cluster.timeline("kept"));
+    await("it waits", () -> cluster.hasReason("kept", "Ready", "Deleting"));
+    assertTrue(cluster.at(address).attached.containsKey("shop.keeper/kept"));
+    cluster.at(address).publishTrouble = "";
+    await("gone", () -> cluster.timeline("kept") == null);
+    assertNotNull(cluster.store.get("shop.keeper/kept"));
+    cluster.admin.resources(Tenant.class).inNamespace(SHOP).withName("keeper").delete();
+    await("the tenant is gone", () -> cluster.tenant("keeper") == null);
+    cluster.remove("kp-0");
   }
 }
