@@ -20,8 +20,10 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -105,9 +107,33 @@ public final class Fleet implements AutoCloseable {
     informer = client.pods().inNamespace(namespace).withLabelSelector(selector).runnableInformer(0);
     informer.addEventHandler(new PodHandler());
     informer.run();
+    hearAll();
     var _ =
         clock.scheduleWithFixedDelay(
             this::pollAll, 0, pollInterval.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /**
+   * Asks every pod once: an operator that starts must not take for silent what it has not asked
+   * yet, and lead readers away from it.
+   */
+  private void hearAll() {
+    List<Future<?>> all = new ArrayList<>();
+    for (PageserverPod pod : pods()) {
+      if (!pod.address().isEmpty()) {
+        all.add(threads.submit(() -> poll(pod)));
+      }
+    }
+    for (Future<?> one : all) {
+      try {
+        one.get();
+      } catch (ExecutionException e) {
+        LOG.error("a pageserver cannot be asked", e);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+    }
   }
 
   private final class PodHandler implements ResourceEventHandler<Pod> {
@@ -238,6 +264,8 @@ public final class Fleet implements AutoCloseable {
           threads.execute(() -> pollInTurn(pod));
         }
       }
+    } catch (RejectedExecutionException e) {
+      LOG.debug("closed", e);
     } catch (RuntimeException e) {
       LOG.error("the pageservers cannot be asked", e);
     }

@@ -1,6 +1,7 @@
 package dev.varve.operator.reconcile;
 
 import dev.varve.crd.Tenant;
+import dev.varve.crd.TenantStatus;
 import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineStatus;
 import dev.varve.operator.OperatorConfig;
@@ -41,6 +42,7 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -120,10 +122,22 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
                         .stream()
                         .map(ResourceID::fromResource)
                         .collect(Collectors.toSet()))
+                .withOnUpdateFilter((after, before) -> isOfConcern(before, after))
                 .build(),
             context);
     return List.of(
         pageservers, tenants, owned(Service.class, context), owned(EndpointSlice.class, context));
+  }
+
+  /** A tenant counts its timelines: of that they need not know, or many at once wake each other. */
+  static boolean isOfConcern(Tenant before, Tenant after) {
+    TenantStatus was = before.getStatus();
+    TenantStatus is = after.getStatus();
+    return was == null
+        || is == null
+        || !Objects.equals(before.getSpec(), after.getSpec())
+        || !Objects.equals(was.shards(), is.shards())
+        || !Objects.equals(was.conditions(), is.conditions());
   }
 
   private static String key(String namespace, String tenant) {

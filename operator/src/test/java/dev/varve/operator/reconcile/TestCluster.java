@@ -141,6 +141,18 @@ final class TestCluster implements AutoCloseable {
             "crd/tenants.varve.dev.yaml", "crd/timelines.varve.dev.yaml", "operator/rbac.yaml")) {
       admin.load(Files.newInputStream(BASE.resolve(file))).create();
     }
+    // Addresses for many Services; there are 254 otherwise.
+    admin
+        .resource(
+            """
+            apiVersion: networking.k8s.io/v1
+            kind: ServiceCIDR
+            metadata:
+              name: more
+            spec:
+              cidrs: [10.64.0.0/16]
+            """)
+        .create();
     await(
         "definitions",
         () ->
@@ -194,11 +206,20 @@ final class TestCluster implements AutoCloseable {
   }
 
   static void await(String what, BooleanSupplier condition) {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(90);
+    await(what, Duration.ofSeconds(90), condition);
+  }
+
+  /** Looks ten times a second, or less often at what takes long to see. */
+  static void await(String what, Duration patience, BooleanSupplier condition) {
+    long start = System.nanoTime();
+    long looked = start;
     while (!condition.getAsBoolean()) {
-      assertTrue(System.nanoTime() < deadline, () -> "waited in vain for " + what);
+      long now = System.nanoTime();
+      assertTrue(now - start < patience.toNanos(), () -> "waited in vain for " + what);
       try {
-        TimeUnit.MILLISECONDS.sleep(100);
+        TimeUnit.NANOSECONDS.sleep(
+            Math.max(TimeUnit.MILLISECONDS.toNanos(100), 5 * (now - looked)));
+        looked = System.nanoTime();
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         throw new AssertionError(e);
