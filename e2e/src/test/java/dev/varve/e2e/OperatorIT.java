@@ -6,9 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.time.Duration;
 import java.util.List;
 import java.util.Random;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
@@ -71,8 +74,8 @@ final class OperatorIT {
     shop.ready("timeline/idle", END);
     // The source itself writes WAL now and then for a while after it was used.
     String before = "";
-    List<Usage> first = List.of();
-    List<Usage> last = List.of();
+    SortedMap<String, Usage> first = new TreeMap<>();
+    SortedMap<String, Usage> last = first;
     double seconds = 0;
     for (int i = 0; i < 6 && !before.equals(versions()); i++) {
       before = versions();
@@ -83,12 +86,16 @@ final class OperatorIT {
       last = usage();
     }
     assertEquals(before, versions());
-    for (int i = 0; i < Math.min(first.size(), last.size()); i++) {
+    assertEquals(first.keySet(), last.keySet());
+    int operator = 0;
+    for (String name : last.keySet()) {
+      Usage now = last.get(name);
       Figure.print(
-          "operator-" + i + "-idle-cpu",
-          (last.get(i).cpuNanos() - first.get(i).cpuNanos()) / 1e7 / seconds,
+          "operator-" + operator + "-idle-cpu",
+          (now.cpuNanos() - first.get(name).cpuNanos()) / 1e7 / seconds,
           "% of a core");
-      Figure.print("operator-" + i + "-idle-memory", last.get(i).bytes() / 1048576.0, "MiB");
+      Figure.print("operator-" + operator + "-idle-memory", now.bytes() / 1048576.0, "MiB");
+      operator++;
     }
   }
 
@@ -103,19 +110,23 @@ final class OperatorIT {
 
   private record Usage(long cpuNanos, long bytes) {}
 
-  /** Of each operator, as the kubelets know it. */
-  private static List<Usage> usage() {
+  /** Of each operator's pod, as the kubelets know it. */
+  private static SortedMap<String, Usage> usage() {
     Pattern pod =
         Pattern.compile(
-            "\"name\": \"varve-operator-[^\"]*\",\\s*\"namespace\".*?\"usageCoreNanoSeconds\": (\\d+).*?\"workingSetBytes\": (\\d+)",
+            "\"name\": \"(varve-operator-[^\"]*)\",\\s*\"namespace\".*?\"usageCoreNanoSeconds\": (\\d+).*?\"workingSetBytes\": (\\d+)",
             Pattern.DOTALL);
     return Nodes.names().stream()
         .flatMap(node ->
             pod.matcher(
                     Kubectl.run("get", "--raw", "/api/v1/nodes/" + node + "/proxy/stats/summary"))
                 .results())
-        .map(match -> new Usage(Long.parseLong(match.group(1)), Long.parseLong(match.group(2))))
-        .toList();
+        .collect(
+            Collectors.toMap(
+                match -> match.group(1),
+                match -> new Usage(Long.parseLong(match.group(2)), Long.parseLong(match.group(3))),
+                (one, other) -> other,
+                TreeMap::new));
   }
 
   private static void pause(long millis) {
