@@ -28,6 +28,7 @@ import io.fabric8.kubernetes.api.model.discovery.v1.EndpointSlice;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.fabric8.kubernetes.client.http.HttpClient;
 import io.javaoperatorsdk.operator.Operator;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -44,6 +45,7 @@ import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -169,9 +171,24 @@ final class TestCluster implements AutoCloseable {
   }
 
   RunningOperator operator() {
+    return operator(_ -> {}, Duration.ofMinutes(2), false);
+  }
+
+  /**
+   * An operator that is tampered with.
+   *
+   * @param http what its calls go through
+   * @param interval at most so long after a reconciliation comes the next
+   * @param blind whether it is told of no change of a Tenant or Timeline that it knows
+   */
+  RunningOperator operator(Consumer<HttpClient.Builder> http, Duration interval, boolean blind) {
     Config config = Config.fromKubeconfig(server.getKubeConfigYaml());
     config.setImpersonateUsername("system:serviceaccount:varve:varve-operator");
-    KubernetesClient client = new KubernetesClientBuilder().withConfig(config).build();
+    KubernetesClient client =
+        new KubernetesClientBuilder()
+            .withConfig(config)
+            .withHttpClientBuilderConsumer(http::accept)
+            .build();
     String token =
         ManagementToken.getOrMake(
             client, SETTINGS.namespace(), SETTINGS.managementSecret(), new SecureRandom());
@@ -186,8 +203,12 @@ final class TestCluster implements AutoCloseable {
             SETTINGS.pollInterval(),
             SETTINGS.grace());
     Operator operator = new Operator(o -> o.withKubernetesClient(client));
-    operator.register(new TenantReconciler(client, fleet, SETTINGS, Clock.systemUTC()));
-    operator.register(new TimelineReconciler(client, fleet, SETTINGS, Clock.systemUTC()));
+    operator.register(
+        new TenantReconciler(client, fleet, SETTINGS, Clock.systemUTC()),
+        o -> o.withReconciliationMaxInterval(interval).withOnUpdateFilter((_, _) -> !blind));
+    operator.register(
+        new TimelineReconciler(client, fleet, SETTINGS, Clock.systemUTC()),
+        o -> o.withReconciliationMaxInterval(interval).withOnUpdateFilter((_, _) -> !blind));
     operator.start();
     return new RunningOperator(client, fleet, operator);
   }
