@@ -6,15 +6,18 @@ import dev.varve.engine.layer.ManifestStore;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.timeline.EngineOptions;
+import dev.varve.engine.timeline.LocalDisk;
 import dev.varve.engine.timeline.PageCache;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.engine.timeline.TimelineLayers;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +29,7 @@ public final class Tenants implements AutoCloseable {
   private final Path directory;
   private final EngineOptions options;
   private final LongSupplier nanos;
+  private final LocalDisk disk;
   private final PageCache pageCache;
   private final BlockCache blockCache;
   private final ConcurrentHashMap<TimelineId, Timeline> timelines = new ConcurrentHashMap<>();
@@ -39,6 +43,7 @@ public final class Tenants implements AutoCloseable {
     this.directory = directory;
     this.options = options;
     this.nanos = nanos;
+    this.disk = new LocalDisk(options.localCacheBytes());
     this.pageCache = new PageCache(options.pageCacheBytes());
     this.blockCache = new BlockCache(options.blockCacheBytes());
   }
@@ -61,6 +66,7 @@ public final class Tenants implements AutoCloseable {
                   store,
                   id.objectPrefix(),
                   id.localDirectory(directory),
+                  disk,
                   blockCache,
                   generation,
                   options);
@@ -77,11 +83,34 @@ public final class Tenants implements AutoCloseable {
     return timelines.keySet().stream().sorted(Comparator.comparing(TimelineId::toString)).toList();
   }
 
-  /** Stops serving a timeline; what was published stays in the object store. */
+  /**
+   * Stops serving a timeline. What was published stays in the object store, and on the local disk
+   * for the next attachment here.
+   */
   public void detach(TimelineId id) {
     Timeline timeline = timelines.remove(id);
     if (timeline != null) {
       timeline.close();
+    }
+  }
+
+  /**
+   * Removes what the local disk holds of a timeline that is not attached and will not be soon.
+   *
+   * @throws PageserverException.Unavailable when the disk refuses
+   */
+  public void removeLocalFiles(TimelineId id) {
+    if (timelines.containsKey(id)) {
+      throw new PageserverException.InvalidRequest(id + " is attached; detach it first");
+    }
+    Path local = id.localDirectory(directory);
+    try (Stream<Path> files = Files.exists(local) ? Files.list(local) : Stream.empty()) {
+      // Directories are those of shards.
+      for (Path file : (Iterable<Path>) files.filter(Files::isRegularFile)::iterator) {
+        Files.delete(file);
+      }
+    } catch (IOException e) {
+      throw unavailable("remove the local files of " + id, e);
     }
   }
 
@@ -117,6 +146,10 @@ public final class Tenants implements AutoCloseable {
 
   private static PageserverException unavailable(String what, IOException e) {
     return new PageserverException.Unavailable("cannot " + what + ": " + e.getMessage(), e);
+  }
+
+  public LocalDisk disk() {
+    return disk;
   }
 
   public PageCache pageCache() {

@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,8 +29,13 @@ final class Compaction {
     this.options = options;
   }
 
-  /** The files of one LSN range, ascending by key. */
-  private record Run(List<LayerFile> files) {
+  /**
+   * The files of one LSN range, ascending by key.
+   *
+   * @param mergeable with the run before it: no image lies between the two, which would be hidden
+   *     by what is older than it
+   */
+  private record Run(List<LayerFile> files, boolean mergeable) {
     LayerDescriptor first() {
       return files.getFirst().descriptor();
     }
@@ -49,7 +56,9 @@ final class Compaction {
     while (from > 0) {
       int level = runs.get(from - 1).first().level();
       int begin = from - 1;
-      while (begin > 0 && runs.get(begin - 1).first().level() == level) {
+      while (begin > 0
+          && runs.get(begin).mergeable()
+          && runs.get(begin - 1).first().level() == level) {
         begin--;
       }
       if (from - begin >= options.compactAfterLayers()) {
@@ -74,10 +83,16 @@ final class Compaction {
                 Comparator.<LayerFile>comparingLong(file -> file.descriptor().startLsn())
                     .thenComparingLong(file -> file.descriptor().firstKey()))
             .toList();
+    Set<Long> images =
+        layers.map().files().stream()
+            .filter(file -> file.descriptor().isImage())
+            .map(file -> file.descriptor().endLsn())
+            .collect(Collectors.toSet());
     List<Run> runs = new ArrayList<>();
     for (LayerFile file : deltas) {
       if (runs.isEmpty() || runs.getLast().first().startLsn() != file.descriptor().startLsn()) {
-        runs.add(new Run(new ArrayList<>()));
+        boolean mergeable = !images.contains(file.descriptor().startLsn());
+        runs.add(new Run(new ArrayList<>(), mergeable));
       }
       runs.getLast().files().add(file);
     }

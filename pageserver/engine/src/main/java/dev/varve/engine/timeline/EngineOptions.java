@@ -10,7 +10,8 @@ import java.time.Duration;
  * @param frozenLayers how many frozen layers may wait for their file before WAL has to wait
  * @param unpublishedBytes how many bytes of layer files may wait for the object store before WAL
  *     has to wait
- * @param localCacheBytes how many bytes of published layer files are kept on the local disk
+ * @param localCacheBytes how many bytes of published layer files are kept on the local disk, of all
+ *     timelines together
  * @param pageCacheBytes memory for materialised pages, of all timelines together
  * @param blockCacheBytes memory for decompressed layer blocks, of all timelines together
  * @param imageAfterRecords a page that collects this many records in a layer gets an image there

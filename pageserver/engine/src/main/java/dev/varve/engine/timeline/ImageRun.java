@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A stream of pages and values at one LSN, written to as many image layers as it takes: a new one
  * begins when a key is not above the one before, and when a file has grown large. Finished files
- * are uploaded at once. One thread.
+ * are uploaded at once, so that the local disk has to hold no more than it is allowed to. One
+ * thread.
  */
 final class ImageRun implements AutoCloseable {
   private final TimelineLayers layers;
@@ -55,8 +56,8 @@ final class ImageRun implements AutoCloseable {
   private void roll(LayerWriter current) throws IOException {
     LayerFile file = layers.adopt(current.finish(lastKey));
     writer = null;
-    file.upload();
     files.add(file);
+    layers.upload(file);
   }
 
   /** Ends the last file; returns all of them. */
@@ -65,6 +66,14 @@ final class ImageRun implements AutoCloseable {
       roll(writer);
     }
     return files;
+  }
+
+  /** Removes the files that are finished from the local disk: they are not wanted after all. */
+  void discard() throws IOException {
+    for (LayerFile file : files) {
+      file.discardLocal();
+      file.close();
+    }
   }
 
   @Override

@@ -28,30 +28,40 @@ final class LayerFile implements LayerSource, AutoCloseable {
   private final ObjectStore store;
   private final String objectName;
   private final Path path;
+  private final LocalDisk disk;
   private final Layer layer;
   private volatile @Nullable FileChannel local;
   private volatile boolean published;
+  private volatile long lastReadNanos = System.nanoTime();
 
   /**
    * @param objectName where it is, or will be, in the object store
    * @param path where it is on the local disk, when it is there
+   * @param disk gets to know whether it is there
    */
   LayerFile(
       LayerDescriptor descriptor,
       ObjectStore store,
       String objectName,
       Path path,
+      LocalDisk disk,
       BlockCache cache,
       boolean published)
       throws IOException {
     this.store = store;
     this.objectName = objectName;
     this.path = path;
+    this.disk = disk;
     this.published = published;
     this.layer = new Layer(descriptor, this, cache);
     if (Files.exists(path) && Files.size(path) == descriptor.fileBytes()) {
-      local = FileChannel.open(path, StandardOpenOption.READ);
+      openLocal();
     }
+  }
+
+  private void openLocal() throws IOException {
+    local = FileChannel.open(path, StandardOpenOption.READ);
+    disk.added(this);
   }
 
   LayerDescriptor descriptor() {
@@ -70,6 +80,11 @@ final class LayerFile implements LayerSource, AutoCloseable {
     return local != null;
   }
 
+  /** When its bytes were last asked for, here or there; of {@link System#nanoTime}. */
+  long lastReadNanos() {
+    return lastReadNanos;
+  }
+
   /** Uploads the file; it may be read from the object store once a manifest lists it. */
   void upload() throws IOException {
     store.putFile(objectName, path);
@@ -86,6 +101,7 @@ final class LayerFile implements LayerSource, AutoCloseable {
 
   @Override
   public byte[] read(long offset, int length) throws IOException {
+    lastReadNanos = System.nanoTime();
     FileChannel channel = local;
     if (channel == null) {
       return store.getRange(objectName, offset, length);
@@ -133,7 +149,7 @@ final class LayerFile implements LayerSource, AutoCloseable {
         }
       }
       Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
-      local = FileChannel.open(path, StandardOpenOption.READ);
+      openLocal();
     } finally {
       Files.deleteIfExists(temporary);
     }
@@ -146,6 +162,7 @@ final class LayerFile implements LayerSource, AutoCloseable {
       local = null;
       channel.close();
       Files.deleteIfExists(path);
+      disk.removed(this);
     }
   }
 
@@ -157,6 +174,7 @@ final class LayerFile implements LayerSource, AutoCloseable {
     FileChannel channel = local;
     if (channel != null) {
       Files.deleteIfExists(path);
+      disk.removed(this);
     }
   }
 
@@ -164,6 +182,7 @@ final class LayerFile implements LayerSource, AutoCloseable {
   public void close() {
     FileChannel channel = local;
     local = null;
+    disk.removed(this);
     if (channel != null) {
       try {
         channel.close();

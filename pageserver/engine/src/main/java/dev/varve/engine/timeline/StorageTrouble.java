@@ -11,10 +11,14 @@ final class StorageTrouble {
   private final ConcurrentSkipListMap<String, String> failing = new ConcurrentSkipListMap<>();
   private final LongAdder errors = new LongAdder();
 
-  /** {@code work} failed and will be tried again. */
-  void failed(String work, Exception e) {
+  /**
+   * {@code work} failed and will be tried again.
+   *
+   * @return whether that is news
+   */
+  boolean failed(String work, Exception e) {
     errors.increment();
-    failing.put(work, e.toString());
+    return failing.put(work, e.toString()) == null;
   }
 
   /** {@code work} was done, or is no longer wanted. */

@@ -118,7 +118,8 @@ public final class Timeline implements AutoCloseable {
     boolean hintsLogged = checksums || controlFile[ControlFile.WAL_LOG_HINTS] != 0;
     RedoContext context = new RedoContext(identity.major(), hintsLogged);
     OpenLayer open = new OpenLayer(publishedLsn, nanos.getAsLong());
-    WalIngest ingest = new WalIngest(shard, dictionary, reader, context, open);
+    DatabaseCopy databases = new DatabaseCopy(layers, reader, shard, options);
+    WalIngest ingest = new WalIngest(shard, dictionary, databases, context, open);
     ingest.state().load(view);
     layers.open(open);
     TimelineWriter writer =

@@ -46,6 +46,7 @@ public final class TimelineLayers implements AutoCloseable {
   private final ObjectStore store;
   private final String prefix;
   private final Path directory;
+  private final LocalDisk disk;
   private final BlockCache cache;
   private final ManifestStore manifests;
   private final EngineOptions options;
@@ -69,6 +70,7 @@ public final class TimelineLayers implements AutoCloseable {
       ObjectStore store,
       String prefix,
       Path directory,
+      LocalDisk disk,
       BlockCache cache,
       ManifestStore manifests,
       Manifest claimed,
@@ -77,6 +79,7 @@ public final class TimelineLayers implements AutoCloseable {
     this.store = store;
     this.prefix = prefix;
     this.directory = directory;
+    this.disk = disk;
     this.cache = cache;
     this.manifests = manifests;
     this.options = options;
@@ -104,6 +107,11 @@ public final class TimelineLayers implements AutoCloseable {
         }
       }
     }
+  }
+
+  /** Of the timeline's objects, with a slash at its end. */
+  String prefix() {
+    return prefix;
   }
 
   LayerMap map() {
@@ -173,6 +181,7 @@ public final class TimelineLayers implements AutoCloseable {
         store,
         prefix + LAYERS + descriptor.name(),
         directory.resolve(descriptor.name()),
+        disk,
         cache,
         published);
   }
@@ -208,27 +217,44 @@ public final class TimelineLayers implements AutoCloseable {
     map = map.withFile(layer, file);
   }
 
+  /** The same for images at the end of a record that is just being taken in. */
+  synchronized void imagesWritten(Collection<LayerFile> files) {
+    unpublishedBytes += files.stream().mapToLong(file -> file.descriptor().fileBytes()).sum();
+    map = map.withFiles(List.of(), files);
+  }
+
+  /** Brings a finished file to the object store, and the local disk within its bound. */
+  void upload(LayerFile file) throws IOException {
+    file.upload();
+    disk.shrink();
+  }
+
   // The publisher's side
 
   /** Uploads what was written and commits it; false when there was nothing. */
   boolean publish() throws IOException {
-    List<LayerFile> waiting =
-        new ArrayList<>(
-            map.files().stream()
-                .filter(file -> !file.descriptor().isImage())
-                .filter(file ->
-                    Long.compareUnsigned(file.descriptor().endLsn(), manifest.publishedLsn()) > 0)
-                .toList());
-    if (waiting.isEmpty()) {
+    List<LayerFile> unlisted =
+        map.files().stream()
+            .filter(file ->
+                Long.compareUnsigned(file.descriptor().endLsn(), manifest.publishedLsn()) > 0)
+            .toList();
+    LayerFile newestDelta =
+        unlisted.stream().filter(file -> !file.descriptor().isImage()).findFirst().orElse(null);
+    if (newestDelta == null) {
       return false;
     }
+    LayerDescriptor newest = newestDelta.descriptor();
+    // An image is of use only with the records that end at it.
+    List<LayerFile> waiting =
+        unlisted.stream()
+            .filter(file -> Long.compareUnsigned(file.descriptor().endLsn(), newest.endLsn()) <= 0)
+            .toList();
     for (LayerFile file : waiting) {
       if (!file.isPublished()) {
         file.upload();
       }
     }
     List<LayerDescriptor> added = waiting.stream().map(LayerFile::descriptor).toList();
-    LayerDescriptor newest = added.getFirst();
     long readableFrom =
         consistentLsn != 0 && Long.compareUnsigned(consistentLsn, newest.endLsn()) <= 0
             ? consistentLsn
@@ -245,7 +271,7 @@ public final class TimelineLayers implements AutoCloseable {
     for (String name : obsolete) {
       store.delete(prefix + LAYERS + name);
     }
-    evict();
+    disk.shrink();
     return true;
   }
 
@@ -330,7 +356,9 @@ public final class TimelineLayers implements AutoCloseable {
     long bytes = 0;
     for (LayerFile file : map.files()) {
       bytes += file.descriptor().fileBytes();
-      if (stopped.getAsBoolean() || bytes > Math.min(WARM_BYTES, options.localCacheBytes())) {
+      if (stopped.getAsBoolean()
+          || bytes > WARM_BYTES
+          || !disk.hasRoomFor(file.descriptor().fileBytes())) {
         return;
       }
       if (!file.isLocal()) {
@@ -338,19 +366,6 @@ public final class TimelineLayers implements AutoCloseable {
         if (!map.files().contains(file)) {
           // Merged meanwhile.
           file.discardLocal();
-        }
-      }
-    }
-  }
-
-  /** Keeps the local files of published layers within their bound: the oldest go first. */
-  private void evict() throws IOException {
-    long bytes = 0;
-    for (LayerFile file : map.files()) {
-      if (file.isLocal()) {
-        bytes += file.descriptor().fileBytes();
-        if (bytes > options.localCacheBytes() && file.isPublished()) {
-          file.evict();
         }
       }
     }
@@ -367,13 +382,14 @@ public final class TimelineLayers implements AutoCloseable {
       ObjectStore store,
       String prefix,
       Path directory,
+      LocalDisk disk,
       BlockCache cache,
       int generation,
       EngineOptions options) {
     try {
       ManifestStore manifests = new ManifestStore(store, prefix, new SecureRandom().nextLong());
       Manifest claimed = manifests.claim(generation);
-      return new TimelineLayers(store, prefix, directory, cache, manifests, claimed, options);
+      return new TimelineLayers(store, prefix, directory, disk, cache, manifests, claimed, options);
     } catch (IOException | UncheckedIOException e) {
       throw new PageserverException.Unavailable(
           prefix + ": cannot be attached: " + e.getMessage(), e);

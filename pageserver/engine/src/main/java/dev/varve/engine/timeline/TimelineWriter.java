@@ -5,19 +5,25 @@ import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.redo.RedoException;
 import dev.varve.engine.wal.WalDecoder;
 import dev.varve.engine.wal.WalRecord;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The one writer of a timeline: WAL bytes go through the decoder and ingest into the open layer,
  * which is frozen when it is large or old enough. The WAL receiver's thread feeds it; the flusher's
- * may freeze an aged layer in between; one lock keeps them apart, and is not held across I/O:
- * waiting for room gives it up.
+ * may freeze an aged layer in between; one lock keeps them apart; waiting for room gives it up.
  */
-final class TimelineWriter {
+final class TimelineWriter implements DatabaseCopy.Host {
+  private static final Logger log = LoggerFactory.getLogger(TimelineWriter.class);
+  private static final Duration RETRY = Duration.ofSeconds(1);
+
   private final TimelineLayers layers;
   private final EngineOptions options;
   private final LongSupplier nanos;
@@ -27,6 +33,10 @@ final class TimelineWriter {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition room = lock.newCondition();
   private OpenLayer open;
+
+  /** Whether the lock is given up while the open layer has half of a record. */
+  private boolean inRecord;
+
   private final long backupStartLsn;
   private volatile long receivedLsn;
   private volatile long consistentLsn;
@@ -102,18 +112,15 @@ final class TimelineWriter {
       requireHealthy();
       decoder.feed(lsn, wal, offset, length);
       while (decoder.next(record)) {
-        ingest.ingest(record);
+        ingest.ingest(record, this);
         open.endRecord(record.startLsn, decoder.nextLsn());
         if (ingest.endedBackupStartLsn() == backupStartLsn && consistentLsn == 0) {
           consistentLsn = record.endLsn;
         }
-        if (open.bytes() >= options.openLayerBytes() || !open.reaches(record.endLsn)) {
-          receivedLsn = open.endLsn();
-          awaitRoom();
-          // While this thread waited, the layer may have been frozen for its age.
-          if (!open.isEmpty()) {
-            freeze();
-          }
+        if (open.bytes() >= options.openLayerBytes()
+            || ingest.endsLayer()
+            || !open.reaches(record.endLsn)) {
+          freezeWhenThereIsRoom();
         }
       }
       receivedLsn = open.endLsn();
@@ -149,6 +156,7 @@ final class TimelineWriter {
     lock.lock();
     try {
       if (failure == null
+          && !inRecord
           && !open.isEmpty()
           && layers.map().frozen().isEmpty()
           && (now || nanos.getAsLong() - open.createdNanos() >= options.openLayerAge().toNanos())) {
@@ -167,16 +175,58 @@ final class TimelineWriter {
     open = next;
   }
 
-  private void awaitRoom() {
-    while (layers.isFull()) {
+  private void freezeWhenThereIsRoom() {
+    receivedLsn = open.endLsn();
+    awaitUntil(() -> !layers.isFull());
+    // While this thread waited, the layer may have been frozen for its age.
+    if (!open.isEmpty()) {
+      freeze();
+    }
+  }
+
+  private void awaitUntil(BooleanSupplier condition) {
+    while (!condition.getAsBoolean()) {
       requireHealthy();
       try {
         // A lost signal must not stop ingest for ever.
         room.await(1, TimeUnit.SECONDS);
       } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new PageserverException.Unavailable("interrupted while waiting for room", e);
+        throw interrupted(e);
       }
+    }
+  }
+
+  private static PageserverException interrupted(InterruptedException e) {
+    Thread.currentThread().interrupt();
+    return new PageserverException.Unavailable("interrupted while waiting for room", e);
+  }
+
+  // DatabaseCopy.Host
+
+  @Override
+  public void writeOut() {
+    if (!open.isEmpty()) {
+      freezeWhenThereIsRoom();
+    }
+    awaitUntil(() -> layers.map().frozen().isEmpty());
+  }
+
+  @Override
+  public void retryLater(String work, Exception cause) {
+    if (layers.trouble().failed(work, cause)) {
+      log.warn("{}{} failed and is tried again: {}", layers.prefix(), work, cause.toString());
+    }
+    inRecord = true;
+    try {
+      long left = RETRY.toNanos();
+      while (left > 0) {
+        requireHealthy();
+        left = room.awaitNanos(left);
+      }
+    } catch (InterruptedException e) {
+      throw interrupted(e);
+    } finally {
+      inRecord = false;
     }
   }
 
@@ -195,7 +245,8 @@ final class TimelineWriter {
     signalRoom();
   }
 
-  private void requireHealthy() {
+  @Override
+  public void requireHealthy() {
     PageserverException reason = failure;
     if (reason != null) {
       throw reason;

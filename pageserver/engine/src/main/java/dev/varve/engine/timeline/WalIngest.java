@@ -1,8 +1,6 @@
 package dev.varve.engine.timeline;
 
-import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.ByteWriter;
-import dev.varve.engine.layer.Chain;
 import dev.varve.engine.layer.ImagePage;
 import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.CheckPoint;
@@ -17,7 +15,11 @@ import dev.varve.engine.redo.ResourceManager;
 import dev.varve.engine.redo.ResourceManagers;
 import dev.varve.engine.wal.BlockRecord;
 import dev.varve.engine.wal.WalRecord;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Turns records into entries of the open layer: for each block of the shard what redo of that block
@@ -29,16 +31,18 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
 
   private final RelationDictionary dictionary;
   private final ClusterState state;
-  private final PageReader reader;
   private final Shard shard;
+  private final DatabaseCopy databases;
   private final ByteWriter encoded = new ByteWriter();
   private final byte[] page = new byte[Page.SIZE];
   private final byte[] imageBytes = new byte[ImagePage.MAX_BYTES];
   private OpenLayer layer;
+  private DatabaseCopy.@Nullable Host host;
   private RedoContext context;
   private long lsn;
   private long endedBackupStartLsn;
   private long newestCommitMicros;
+  private boolean endsLayer;
 
   /** The fork that the last block belonged to: most records stay in it. */
   private int lastTablespace = -1;
@@ -51,12 +55,12 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   WalIngest(
       Shard shard,
       RelationDictionary dictionary,
-      PageReader reader,
+      DatabaseCopy databases,
       RedoContext context,
       OpenLayer layer) {
     this.shard = shard;
     this.dictionary = dictionary;
-    this.reader = reader;
+    this.databases = databases;
     this.context = context;
     this.layer = layer;
     this.state = new ClusterState(this, dictionary);
@@ -84,6 +88,11 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
     return endedBackupStartLsn;
   }
 
+  /** Whether the open layer has to be frozen behind the last record. */
+  boolean endsLayer() {
+    return endsLayer;
+  }
+
   /** When the newest transaction known committed: microseconds since 2000-01-01; 0 for none. */
   long newestCommitMicros() {
     return newestCommitMicros;
@@ -92,11 +101,14 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   /**
    * Takes in one record.
    *
+   * @param host whoever drives this, for a record that takes long
    * @throws RedoException when the record is not known or cannot be: the timeline stops
    */
-  void ingest(WalRecord record) {
+  void ingest(WalRecord record, DatabaseCopy.Host host) {
+    this.host = host;
     lsn = record.endLsn;
     endedBackupStartLsn = 0;
+    endsLayer = false;
     ResourceManager manager = ResourceManagers.of(record.rmid);
     for (int id = 0; id <= record.maxBlockId; id++) {
       if (record.blockPresent[id]) {
@@ -124,9 +136,7 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
     long key = KeySpace.key(relationId, block);
     if (image) {
       Redo.restoreImage(record, id, page);
-      int length = ImagePage.encode(page, imageBytes);
-      layer.put(
-          key, lsn, length == 0 ? ValueKind.ZERO_PAGE : ValueKind.IMAGE, imageBytes, 0, length);
+      putPage(key, page);
       if (manager.redoAfterImage(record, id)) {
         putRecord(key, record, id, true);
       }
@@ -142,6 +152,12 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
     encoded.reset();
     BlockRecord.encode(record, id, forced, encoded);
     layer.put(key, lsn, ValueKind.RECORD, encoded.array(), 0, encoded.length());
+  }
+
+  /** The whole page as of the record that is being taken in. */
+  void putPage(long key, byte[] bytes) {
+    int length = ImagePage.encode(bytes, imageBytes);
+    layer.put(key, lsn, length == 0 ? ValueKind.ZERO_PAGE : ValueKind.IMAGE, imageBytes, 0, length);
   }
 
   private int relationId(int tablespace, int database, int relation, int fork) {
@@ -244,44 +260,35 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   @Override
   public void copyDatabase(
       int sourceDatabaseOid, int sourceTablespaceOid, int databaseOid, int tablespaceOid) {
-    state.putDatabase(
-        databaseOid, tablespaceOid, state.relationMap(sourceDatabaseOid, sourceTablespaceOid));
-    Chain chain = new Chain();
+    List<Integer> sources = new ArrayList<>();
+    long blocks = 0;
     int end = dictionary.end();
     for (int id = KeySpace.FIRST_RELATION; id < end; id++) {
-      int blocks = state.size(id);
-      if (blocks == -1 || !dictionary.isIn(id, sourceTablespaceOid, sourceDatabaseOid)) {
-        continue;
+      if (state.size(id) != -1 && dictionary.isIn(id, sourceTablespaceOid, sourceDatabaseOid)) {
+        sources.add(id);
+        blocks += Integer.toUnsignedLong(state.size(id));
       }
-      int copy =
-          state.intern(
-              tablespaceOid,
-              databaseOid,
-              dictionary.locator(id).relationNumber(),
-              dictionary.fork(id));
-      for (int block = 0; block != blocks; block++) {
-        if (!owns(id, block)) {
-          continue;
-        }
-        if (!reader.page(KeySpace.key(id, block), lsn, page, chain)) {
-          throw new PageserverException.Corrupt(
-              "copying database "
-                  + Integer.toUnsignedString(sourceDatabaseOid)
-                  + ": "
-                  + dictionary.locator(id)
-                  + " has no block "
-                  + Integer.toUnsignedString(block));
-        }
-        int length = ImagePage.encode(page, imageBytes);
-        layer.put(
-            KeySpace.key(copy, block),
-            lsn,
-            length == 0 ? ValueKind.ZERO_PAGE : ValueKind.IMAGE,
-            imageBytes,
-            0,
-            length);
-      }
-      state.setSize(copy, blocks);
+    }
+    boolean large = databases.isLarge(blocks);
+    DatabaseCopy.Host current = Objects.requireNonNull(host);
+    if (large) {
+      current.writeOut();
+    }
+    state.putDatabase(
+        databaseOid, tablespaceOid, state.relationMap(sourceDatabaseOid, sourceTablespaceOid));
+    List<DatabaseCopy.Fork> forks = new ArrayList<>();
+    for (int id : sources) {
+      RelFileLocator source = dictionary.locator(id);
+      int fork = dictionary.fork(id);
+      int copy = state.intern(tablespaceOid, databaseOid, source.relationNumber(), fork);
+      state.setSize(copy, state.size(id));
+      forks.add(new DatabaseCopy.Fork(id, copy, source, fork, state.size(id)));
+    }
+    if (large) {
+      databases.toImageLayers(forks, lsn, current);
+      endsLayer = true;
+    } else {
+      databases.toOpenLayer(forks, lsn, this, current);
     }
   }
 

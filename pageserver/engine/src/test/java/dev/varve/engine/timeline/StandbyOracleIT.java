@@ -14,6 +14,7 @@ import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.testkit.PostgresServer;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -34,6 +35,8 @@ import org.junit.jupiter.params.provider.MethodSource;
  * that LSN and shutting down. What a standby may leave otherwise is named where it is skipped.
  */
 final class StandbyOracleIT {
+  private static final int DEFAULT_TABLESPACE = 1663;
+
   @ParameterizedTest
   @CsvSource({"17, false", "18, true"})
   void pagesEqualAStandbys(int major, boolean checksums, @TempDir Path directory) throws Exception {
@@ -79,6 +82,50 @@ final class StandbyOracleIT {
         });
   }
 
+  /**
+   * Databases that are copied as files and are larger than an open layer, again and again to the
+   * same place, with changes in between: the copy goes to layers of its own, among merged ones.
+   */
+  @ParameterizedTest
+  @CsvSource({"15, true", "18, false"})
+  void copiedDatabasesEqualAStandbys(int major, boolean checksums, @TempDir Path directory)
+      throws Exception {
+    compare(
+        major,
+        checksums,
+        directory,
+        EngineOptions.defaults().withOpenLayer(256 << 10, Duration.ofMillis(300)),
+        StandbyOracleIT::copyDatabases);
+  }
+
+  private static void copyDatabases(PostgresServer primary) throws Exception {
+    primary.execute("postgres", "create database template_of_all");
+    primary.execute(
+        "template_of_all",
+        "create table t(id int primary key, a text)",
+        "insert into t select i, md5(i::text) from generate_series(1, 10000) i");
+    primary.execute(
+        "postgres",
+        "set allow_in_place_tablespaces = on",
+        "create tablespace elsewhere location ''",
+        "create database moved template template_of_all strategy file_copy");
+    for (int round = 0; round < 2; round++) {
+      primary.execute("moved", "update t set a = a || 'x' where id % 5 = " + round, "vacuum t");
+      primary.execute(
+          "postgres",
+          "alter database moved set tablespace elsewhere",
+          "create database copy" + round + " template moved strategy file_copy");
+      primary.execute("moved", "update t set a = a || 'y' where id % 7 = " + round);
+      primary.execute("postgres", "alter database moved set tablespace pg_default");
+      primary.execute("moved", "delete from t where id % 11 = " + round);
+      primary.execute(
+          "postgres",
+          "drop database if exists copy" + (1 - round),
+          "create table filler" + round + " as select generate_series(1, 50000)");
+    }
+    primary.execute("postgres", "checkpoint");
+  }
+
   /** The rounds of a long run: every access method, by chance. */
   @ParameterizedTest(allowZeroInvocations = true)
   @MethodSource("rounds")
@@ -106,6 +153,17 @@ final class StandbyOracleIT {
 
   private static void compare(int major, boolean checksums, Path directory, Workload workload)
       throws Exception {
+    compare(
+        major,
+        checksums,
+        directory,
+        EngineOptions.defaults().withOpenLayer(2 << 20, Duration.ofMillis(300)),
+        workload);
+  }
+
+  private static void compare(
+      int major, boolean checksums, Path directory, EngineOptions options, Workload workload)
+      throws Exception {
     Path copy = PostgresServer.temporaryDirectory();
     Files.setPosixFilePermissions(copy, PosixFilePermissions.fromString("rwx------"));
     try (PostgresServer primary =
@@ -119,7 +177,7 @@ final class StandbyOracleIT {
             new Tenants(
                 new LocalObjectStore(directory.resolve("store")),
                 directory.resolve("cache"),
-                EngineOptions.defaults().withOpenLayer(2 << 20, Duration.ofMillis(300)),
+                options,
                 System::nanoTime)) {
       primary.execute(
           "postgres",
@@ -192,10 +250,7 @@ final class StandbyOracleIT {
     List<String> differences = new ArrayList<>();
     int compared = 0;
     for (ClusterView.Directory directory : timeline.view(lsn).directories()) {
-      String path =
-          directory.databaseOid() == 0
-              ? "global"
-              : "base/" + Integer.toUnsignedString(directory.databaseOid());
+      String path = path(directory, copy);
       for (RelationEntry entry :
           timeline.listRelations(directory.tablespaceOid(), directory.databaseOid(), lsn)) {
         if (entry.fork() == dev.varve.engine.postgres.ForkNumber.FREE_SPACE_MAP) {
@@ -254,5 +309,19 @@ final class StandbyOracleIT {
     assertTrue(compared > 1000, "only " + compared + " blocks compared");
     assertEquals(
         List.of(), differences.subList(0, Math.min(40, differences.size())), standby.log());
+  }
+
+  private static String path(ClusterView.Directory directory, Path copy) throws IOException {
+    if (directory.databaseOid() == 0) {
+      return "global";
+    }
+    String database = Integer.toUnsignedString(directory.databaseOid());
+    if (directory.tablespaceOid() == DEFAULT_TABLESPACE) {
+      return "base/" + database;
+    }
+    String tablespace = "pg_tblspc/" + Integer.toUnsignedString(directory.tablespaceOid());
+    try (Stream<Path> versions = Files.list(copy.resolve(tablespace))) {
+      return copy.relativize(versions.findFirst().orElseThrow()) + "/" + database;
+    }
   }
 }

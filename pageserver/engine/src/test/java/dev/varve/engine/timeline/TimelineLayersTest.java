@@ -35,7 +35,13 @@ final class TimelineLayersTest {
 
   private TimelineLayers attach(ObjectStore store) {
     return TimelineLayers.attach(
-        store, PREFIX, directory, new BlockCache(1 << 20), 0, EngineOptions.defaults());
+        store,
+        PREFIX,
+        directory,
+        new LocalDisk(1 << 30),
+        new BlockCache(1 << 20),
+        0,
+        EngineOptions.defaults());
   }
 
   @Test
@@ -128,7 +134,13 @@ final class TimelineLayersTest {
     Path elsewhere = directory.resolve("elsewhere");
     try (TimelineLayers here =
         TimelineLayers.attach(
-            mayBeDown, PREFIX, elsewhere, new BlockCache(1 << 20), 0, EngineOptions.defaults())) {
+            mayBeDown,
+            PREFIX,
+            elsewhere,
+            new LocalDisk(1 << 30),
+            new BlockCache(1 << 20),
+            0,
+            EngineOptions.defaults())) {
       AtomicInteger asked = new AtomicInteger();
       here.warm(() -> asked.incrementAndGet() > 1);
       assertEquals(List.of(), files(elsewhere), "stopped in the first file");

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import dev.varve.engine.bytes.ByteWriter;
 import dev.varve.engine.layer.BlockCache;
+import dev.varve.engine.layer.LayerDescriptor;
+import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.redo.RedoContext;
 import dev.varve.engine.store.MemoryObjectStore;
@@ -13,6 +15,7 @@ import dev.varve.engine.wal.WalDecoder;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -22,6 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class TimelineWriterTest {
   private static final int SEGMENT_SIZE = 16 << 20;
   private static final int CLOG = 3;
+  private static final int DATABASE = 4;
   private static final EngineOptions ONE_RECORD_A_LAYER =
       new EngineOptions(
           1, Duration.ofHours(1), 1, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 8, 8, 1 << 20);
@@ -40,14 +44,7 @@ final class TimelineWriterTest {
     long endLsn = wal.lsn();
     ClusterIdentity identity =
         new ClusterIdentity(WalBuilder.SYSTEM_IDENTIFIER, PostgresMajor.V17, SEGMENT_SIZE);
-    try (TimelineLayers layers =
-        TimelineLayers.attach(
-            new MemoryObjectStore(),
-            "tenants/t/timelines/m/",
-            directory,
-            new BlockCache(1 << 20),
-            0,
-            ONE_RECORD_A_LAYER)) {
+    try (TimelineLayers layers = attach()) {
       layers.commitImport(identity, SEGMENT_SIZE, List.of());
       OpenLayer open = new OpenLayer(SEGMENT_SIZE, 0);
       layers.open(open);
@@ -59,7 +56,12 @@ final class TimelineWriterTest {
               ONE_RECORD_A_LAYER,
               () -> 0,
               identity,
-              new WalIngest(Shard.WHOLE, new RelationDictionary(), reader, context, open),
+              new WalIngest(
+                  Shard.WHOLE,
+                  new RelationDictionary(),
+                  new DatabaseCopy(layers, reader, Shard.WHOLE, ONE_RECORD_A_LAYER),
+                  context,
+                  open),
               open,
               SEGMENT_SIZE,
               SEGMENT_SIZE,
@@ -86,6 +88,85 @@ final class TimelineWriterTest {
       }
       assertEquals(endLsn, layers.manifest().publishedLsn());
     }
+  }
+
+  /** What was in the same place before must not be found in memory, before the copy's files. */
+  @Test
+  @Timeout(60)
+  void aDatabaseIsCopiedWhenEverythingBeforeIsInFiles() throws Exception {
+    WalBuilder wal = new WalBuilder(PostgresMajor.V17, SEGMENT_SIZE, SEGMENT_SIZE);
+    ByteWriter zeroed = new ByteWriter();
+    zeroed.i64(0);
+    wal.append(WalBuilder.record(CLOG, 0, 0, WalBuilder.main(zeroed.toByteArray())));
+    ByteWriter copied = new ByteWriter();
+    for (int oid : new int[] {7, 1663, 5, 1663}) {
+      copied.i32(oid);
+    }
+    wal.append(WalBuilder.record(DATABASE, 0, 0, WalBuilder.main(copied.toByteArray())));
+    ClusterIdentity identity =
+        new ClusterIdentity(WalBuilder.SYSTEM_IDENTIFIER, PostgresMajor.V17, SEGMENT_SIZE);
+    try (TimelineLayers layers = attach()) {
+      layers.commitImport(identity, SEGMENT_SIZE, List.of());
+      OpenLayer open = new OpenLayer(SEGMENT_SIZE, 0);
+      layers.open(open);
+      RedoContext context = new RedoContext(PostgresMajor.V17, false);
+      List<Integer> inMemory = new ArrayList<>();
+      PageReader reader =
+          new PageReader(
+              () -> {
+                LayerMap map = layers.map();
+                inMemory.add(map.frozen().size() + map.open().recordCount());
+                return map;
+              },
+              () -> context);
+      RelationDictionary dictionary = new RelationDictionary();
+      WalIngest ingest =
+          new WalIngest(
+              Shard.WHOLE,
+              dictionary,
+              new DatabaseCopy(layers, reader, Shard.WHOLE, ONE_RECORD_A_LAYER),
+              context,
+              open);
+      int source = ingest.state().intern(1663, 5, 16384, 0);
+      ingest.state().setSize(source, 1);
+      open.put(KeySpace.key(source, 0), SEGMENT_SIZE + 8, ValueKind.ZERO_PAGE, new byte[0], 0, 0);
+      TimelineWriter writer =
+          new TimelineWriter(
+              layers,
+              ONE_RECORD_A_LAYER,
+              () -> 0,
+              identity,
+              ingest,
+              open,
+              SEGMENT_SIZE,
+              SEGMENT_SIZE,
+              WalDecoder.UNKNOWN_PREV,
+              0);
+      LayerFlusher flusher =
+          new LayerFlusher("t/m", layers, reader, dictionary, writer, ONE_RECORD_A_LAYER);
+      flusher.start();
+      writer.receive(SEGMENT_SIZE, wal.wal(), 0, wal.wal().length);
+      flusher.close();
+      assertEquals(List.of(0), inMemory);
+      assertEquals(
+          List.of(wal.lsn()),
+          layers.map().files().stream()
+              .map(LayerFile::descriptor)
+              .filter(LayerDescriptor::isImage)
+              .map(LayerDescriptor::endLsn)
+              .toList());
+    }
+  }
+
+  private TimelineLayers attach() {
+    return TimelineLayers.attach(
+        new MemoryObjectStore(),
+        "tenants/t/timelines/m/",
+        directory,
+        new LocalDisk(1 << 30),
+        new BlockCache(1 << 20),
+        0,
+        ONE_RECORD_A_LAYER);
   }
 
   private static void writeOldest(TimelineLayers layers) throws IOException {

@@ -260,7 +260,16 @@ public final class Attachments implements AutoCloseable {
     byId.remove(attachment.id());
     watcher.detached(attachment.id());
     attachment.close();
+    removeLocalFiles(attachment.id());
     notifyAll();
+  }
+
+  private void removeLocalFiles(TimelineId id) {
+    try {
+      tenants.removeLocalFiles(id);
+    } catch (PageserverException.Unavailable e) {
+      LOG.warn("{}: detached, but its local files are left: {}", id, e.getMessage());
+    }
   }
 
   /**

@@ -1,0 +1,139 @@
+package dev.varve.engine.timeline;
+
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.layer.Chain;
+import dev.varve.engine.postgres.Page;
+import dev.varve.engine.postgres.RelFileLocator;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
+
+/**
+ * Copies the pages of a database's directory, as {@code CREATE DATABASE … STRATEGY file_copy} and
+ * {@code ALTER DATABASE … SET TABLESPACE} do: the one record whose effect its length does not
+ * bound. A directory that is small beside the open layer goes into it, page by page. A larger one
+ * goes to image layers at the record's end, of which memory holds a block. They are published
+ * together with the delta layer that ends there.
+ *
+ * <p>For the images to be found before anything older of the same relations, no delta layer and no
+ * layer in memory reaches over their LSN: everything before the record is written to files first,
+ * the open layer ends with the record, and compaction does not merge across.
+ */
+final class DatabaseCopy {
+  private static final String WORK = "copying a database";
+
+  /** A fork to copy: {@code sourceId} and {@code copyId} of the dictionary, and its size. */
+  record Fork(int sourceId, int copyId, RelFileLocator source, int fork, int blocks) {}
+
+  /** Who takes in the record. */
+  interface Host {
+    /** Brings everything before the record to files; the open layer is empty then. */
+    void writeOut();
+
+    /**
+     * Waits a little before {@code work} is tried again.
+     *
+     * @throws PageserverException when the timeline stopped: the record is not taken in
+     */
+    void retryLater(String work, Exception cause);
+
+    /**
+     * @throws PageserverException when the timeline stopped
+     */
+    void requireHealthy();
+  }
+
+  /** Takes one copied page, which is only lent. */
+  private interface Target {
+    void page(long key, byte[] page) throws IOException;
+  }
+
+  private final TimelineLayers layers;
+  private final PageReader reader;
+  private final Shard shard;
+  private final EngineOptions options;
+  private final Chain chain = new Chain();
+  private final byte[] page = new byte[Page.SIZE];
+
+  DatabaseCopy(TimelineLayers layers, PageReader reader, Shard shard, EngineOptions options) {
+    this.layers = layers;
+    this.reader = reader;
+    this.shard = shard;
+    this.options = options;
+  }
+
+  /** Whether so many blocks, before they are dealt out to shards, are too many for memory. */
+  boolean isLarge(long blocks) {
+    return blocks / shard.count() * Page.SIZE > options.openLayerBytes();
+  }
+
+  /** Hands every page of the forks, as of {@code lsn}, to {@code ingest}. */
+  void toOpenLayer(List<Fork> forks, long lsn, WalIngest ingest, Host host) {
+    try {
+      copy(forks, lsn, ingest::putPage, host);
+    } catch (IOException e) {
+      throw new UncheckedIOException("memory does no I/O", e);
+    }
+    layers.trouble().over(WORK);
+  }
+
+  /** Writes every page of the forks, as of {@code lsn}, to image layers at it. */
+  void toImageLayers(List<Fork> forks, long lsn, Host host) {
+    while (!writeImages(forks, lsn, host)) {
+      host.requireHealthy();
+    }
+    layers.trouble().over(WORK);
+  }
+
+  /** Returns false when it has to be done again, after a while that has passed. */
+  private boolean writeImages(List<Fork> forks, long lsn, Host host) {
+    try (ImageRun images = new ImageRun(layers, lsn, options.targetLayerBytes())) {
+      try {
+        copy(forks, lsn, images::page, host);
+        layers.imagesWritten(images.finish());
+        return true;
+      } catch (IOException e) {
+        images.discard();
+        throw e;
+      }
+    } catch (IOException e) {
+      host.retryLater(WORK, e);
+      return false;
+    }
+  }
+
+  private void copy(List<Fork> forks, long lsn, Target target, Host host) throws IOException {
+    for (Fork fork : forks) {
+      RelFileLocator source = fork.source();
+      for (int block = 0; block != fork.blocks(); block++) {
+        if (shard.owns(source.databaseOid(), source.relationNumber(), fork.fork(), block)) {
+          while (!read(fork, block, lsn, host)) {
+            host.requireHealthy();
+          }
+          target.page(KeySpace.key(fork.copyId(), block), page);
+        }
+      }
+      host.requireHealthy();
+    }
+  }
+
+  /** Returns false when it has to be done again, after a while that has passed. */
+  private boolean read(Fork fork, int block, long lsn, Host host) {
+    try {
+      if (reader.page(KeySpace.key(fork.sourceId(), block), lsn, page, chain)) {
+        return true;
+      }
+    } catch (PageserverException.Unavailable e) {
+      host.retryLater(WORK, e);
+      return false;
+    }
+    throw new PageserverException.Corrupt(
+        WORK
+            + ": no layer knows block "
+            + Integer.toUnsignedString(block)
+            + " of fork "
+            + fork.fork()
+            + " of "
+            + fork.source());
+  }
+}

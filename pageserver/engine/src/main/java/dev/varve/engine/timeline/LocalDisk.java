@@ -1,0 +1,70 @@
+package dev.varve.engine.timeline;
+
+import java.io.IOException;
+import java.util.Comparator;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * The layer files on a pageserver's disk, of all its timelines together. Those that are in the
+ * object store as well are a cache within a bound: when it is exceeded, those that nobody read for
+ * longest go first. Any thread.
+ */
+public final class LocalDisk {
+  private record Candidate(LayerFile file, long lastReadNanos) {}
+
+  private final long limitBytes;
+  private final Set<LayerFile> files = ConcurrentHashMap.newKeySet();
+  private final AtomicLong bytes = new AtomicLong();
+
+  /**
+   * @param limitBytes for the files that the object store has; the others stay whatever they take
+   */
+  public LocalDisk(long limitBytes) {
+    this.limitBytes = limitBytes;
+  }
+
+  /** Bytes of all layer files on the disk. */
+  public long bytes() {
+    return bytes.get();
+  }
+
+  boolean hasRoomFor(long more) {
+    return bytes.get() + more <= limitBytes;
+  }
+
+  void added(LayerFile file) {
+    if (files.add(file)) {
+      bytes.addAndGet(file.descriptor().fileBytes());
+    }
+  }
+
+  void removed(LayerFile file) {
+    if (files.remove(file)) {
+      bytes.addAndGet(-file.descriptor().fileBytes());
+    }
+  }
+
+  /** Removes what exceeds the bound. */
+  synchronized void shrink() throws IOException {
+    if (hasRoomFor(0)) {
+      return;
+    }
+    // Sorting needs times that do not change meanwhile.
+    List<Candidate> candidates =
+        files.stream()
+            .filter(LayerFile::isPublished)
+            .map(file -> new Candidate(file, file.lastReadNanos()))
+            .sorted(
+                Comparator.comparingLong(
+                    candidate -> candidate.lastReadNanos() - System.nanoTime()))
+            .toList();
+    Iterator<Candidate> oldest = candidates.iterator();
+    while (!hasRoomFor(0) && oldest.hasNext()) {
+      oldest.next().file().evict();
+    }
+  }
+}
