@@ -11,7 +11,9 @@ import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.TpcB;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
+import java.io.IOException;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -19,6 +21,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -72,7 +75,7 @@ final class ServerIT {
       }
       try (ServerProcess server = start()) {
         assertSamePages(server, primary);
-        assertDetach(server, primary);
+        assertDetach(server, primary, directory);
       }
     }
   }
@@ -197,15 +200,24 @@ final class ServerIT {
         body);
   }
 
-  private static void assertDetach(ServerProcess server, PostgresServer primary) throws Exception {
+  private static void assertDetach(ServerProcess server, PostgresServer primary, Path directory)
+      throws Exception {
+    assertTrue(localFiles(directory) > 0);
     assertEquals(204, server.delete(PATH + "?dropSlot=true").statusCode());
     assertEquals("0", primary.query("postgres", "select count(*) from pg_replication_slots"));
     assertEquals(404, server.get(PATH).statusCode());
+    assertEquals(0, localFiles(directory));
     assertFalse(server.get("/q/metrics").body().contains("timeline=\"main\""));
     // Without a source: what was published is served still.
     HttpResponse<String> again = server.put(PATH, "{}");
     assertEquals(200, again.statusCode(), again.body());
     server.await(PATH, t -> t.get("state").asText().equals("active"));
     assertEquals(List.of(), server.warnings());
+  }
+
+  private static long localFiles(Path directory) throws IOException {
+    try (Stream<Path> files = Files.walk(directory.resolve("local/layers"))) {
+      return files.filter(Files::isRegularFile).count();
+    }
   }
 }
