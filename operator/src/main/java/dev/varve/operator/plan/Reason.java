@@ -18,6 +18,7 @@ enum Reason {
   Copying(Kind.TIMELINE_READY),
   CatchingUp(Kind.TIMELINE_READY),
   AttachRefused(Kind.TIMELINE_READY),
+  LayoutDiffers(Kind.TIMELINE_READY),
   Broken(Kind.TIMELINE_READY),
 
   Receiving(Kind.SOURCE_REACHABLE),

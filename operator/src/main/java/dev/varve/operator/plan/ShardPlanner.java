@@ -222,8 +222,11 @@ final class ShardPlanner {
 
   private Verdict verdict(boolean settled, @Nullable Holder endpoint) {
     PageserverPod pod = shard.pod();
-    if (!shard.trouble().isEmpty()) {
-      return Verdict.warning(Reason.AttachRefused, shard.trouble());
+    Refusal refusal = shard.refusal();
+    if (refusal != null) {
+      return refusal.isOfLayout()
+          ? Verdict.warning(Reason.LayoutDiffers, layoutDiffers(refusal))
+          : Verdict.warning(Reason.AttachRefused, refusal.message());
     }
     if (settled && current().report().state() == State.Broken) {
       return Verdict.warning(Reason.Broken, current().report().problem());
@@ -256,6 +259,14 @@ final class ShardPlanner {
     return Verdict.not(Reason.Attaching, "it is being attached to " + pod.name());
   }
 
+  private String layoutDiffers(Refusal refusal) {
+    String tenant = world.timeline().getSpec().tenant();
+    return refusal.message()
+        + ". For the former delete this Timeline, with deletionPolicy: Retain, and the Tenant "
+        + tenant
+        + ", and create both again with those shards and that stripe";
+  }
+
   private String notPlaced() {
     var placed =
         world.tenant() == null || world.tenant().getStatus() == null
@@ -280,7 +291,9 @@ final class ShardPlanner {
 
   private @Nullable Duration again(
       Verdict verdict, boolean settled, @Nullable ShardAttachment next) {
-    if (verdict.reason() == Reason.AttachRefused || verdict.reason() == Reason.SecretMissing) {
+    if (verdict.reason() == Reason.AttachRefused
+        || verdict.reason() == Reason.LayoutDiffers
+        || verdict.reason() == Reason.SecretMissing) {
       return TROUBLE;
     }
     if (!settled) {

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * @param pod the one that the tenant's status names; null: none, or it is gone
  * @param heard whether that pod was asked and answered
  * @param holders every pod that answered and has the shard
- * @param trouble why the attachment that was just tried was refused; empty for nothing
+ * @param refusal of the attachment that was just tried; null: it was not
  * @param handOverSince when the holder was first asked to hand it over, in vain; null: not at all
  */
 public record ShardWorld(
@@ -18,5 +18,5 @@ public record ShardWorld(
     @Nullable PageserverPod pod,
     boolean heard,
     List<Holder> holders,
-    String trouble,
+    @Nullable Refusal refusal,
     @Nullable Instant handOverSince) {}

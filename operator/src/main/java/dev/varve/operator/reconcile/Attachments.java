@@ -6,6 +6,7 @@ import dev.varve.operator.pageserver.Fleet;
 import dev.varve.operator.pageserver.PageserverClient;
 import dev.varve.operator.plan.Notice;
 import dev.varve.operator.plan.PageserverPod;
+import dev.varve.operator.plan.Refusal;
 import dev.varve.operator.plan.ShardId;
 import dev.varve.operator.plan.TimelinePlan;
 import dev.varve.operator.plan.TimelinePlan.Attach;
@@ -45,7 +46,7 @@ final class Attachments {
    * @param timeline with the status as it was written
    * @param troubles by shard
    */
-  record Outcome(Timeline timeline, Map<Integer, String> troubles) {}
+  record Outcome(Timeline timeline, Map<Integer, Refusal> troubles) {}
 
   /** What came of one; empty for the best. */
   private record Tried(Attach attach, @Nullable StatusRuntimeException failure) {}
@@ -103,7 +104,7 @@ final class Attachments {
 
   Outcome attach(
       Timeline timeline, List<ShardId> shards, List<Attach> attaches, Credentials credentials) {
-    Map<Integer, String> troubles = new HashMap<>();
+    Map<Integer, Refusal> troubles = new HashMap<>();
     Timeline current =
         raise(timeline, shards, attaches.stream().filter(Attach::raise).toList(), troubles);
     List<Attach> late = new ArrayList<>();
@@ -133,7 +134,7 @@ final class Attachments {
     return new Outcome(current, troubles);
   }
 
-  private static List<Attach> without(List<Attach> attaches, Map<Integer, String> troubles) {
+  private static List<Attach> without(List<Attach> attaches, Map<Integer, Refusal> troubles) {
     return attaches.stream().filter(a -> !troubles.containsKey(a.shard())).toList();
   }
 
@@ -142,7 +143,7 @@ final class Attachments {
       Timeline timeline,
       List<ShardId> shards,
       List<Attach> attaches,
-      Map<Integer, String> troubles) {
+      Map<Integer, Refusal> troubles) {
     Map<Attach, Integer> generations = new LinkedHashMap<>();
     List<Object> stored =
         Fanout.each(
@@ -156,11 +157,11 @@ final class Attachments {
             });
     for (int i = 0; i < attaches.size(); i++) {
       Attach attach = attaches.get(i);
-      if (stored.get(i) instanceof Integer seen) {
+      if (stored.get(i) instanceof Refusal refusal) {
+        troubles.put(attach.shard(), refusal);
+      } else if (stored.get(i) instanceof Integer seen) {
         ShardAttachment before = TimelinePlanner.attachment(timeline.getStatus(), attach.shard());
         generations.put(attach, Math.max(seen, before == null ? 0 : before.generation()) + 1);
-      } else {
-        troubles.put(attach.shard(), String.valueOf(stored.get(i)));
       }
     }
     if (generations.isEmpty()) {
@@ -237,8 +238,10 @@ final class Attachments {
     }
   }
 
-  private static String trouble(PageserverPod pod, StatusRuntimeException e) {
-    return pod.name() + ": " + text(e);
+  private static Refusal trouble(PageserverPod pod, StatusRuntimeException e) {
+    return e.getStatus().getCode() == Status.Code.FAILED_PRECONDITION
+        ? new Refusal(true, text(e))
+        : new Refusal(false, pod.name() + ": " + text(e));
   }
 
   private static String text(StatusRuntimeException e) {

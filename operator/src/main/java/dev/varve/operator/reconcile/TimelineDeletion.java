@@ -164,9 +164,12 @@ final class TimelineDeletion {
       pageserver.detach(shard, access, delete);
       return "";
     } catch (StatusRuntimeException e) {
-      return e.getStatus().getCode() == Status.Code.NOT_FOUND
-          ? ""
-          : String.valueOf(e.getStatus().getDescription());
+      String why = String.valueOf(e.getStatus().getDescription());
+      return switch (e.getStatus().getCode()) {
+        case NOT_FOUND -> "";
+        case FAILED_PRECONDITION -> why + "; or set deletionPolicy: Retain here, and it is left";
+        default -> why;
+      };
     }
   }
 

@@ -7,6 +7,7 @@ import dev.varve.crd.TimelineStatus;
 import dev.varve.operator.OperatorConfig;
 import dev.varve.operator.pageserver.Fleet;
 import dev.varve.operator.plan.PageserverPod;
+import dev.varve.operator.plan.Refusal;
 import dev.varve.operator.plan.ShardId;
 import dev.varve.operator.plan.ShardLayout;
 import dev.varve.operator.plan.ShardWorld;
@@ -202,7 +203,7 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
       Timeline timeline,
       @Nullable Tenant tenant,
       Credentials credentials,
-      Map<Integer, String> troubles) {
+      Map<Integer, Refusal> troubles) {
     List<ShardWorld> shards = new ArrayList<>();
     for (ShardId id : shards(timeline, tenant)) {
       PageserverPod pod = TenantPlanner.placedOn(tenant, id.index(), fleet.pods());
@@ -212,7 +213,7 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
               pod,
               pod != null && fleet.reports(pod.uid()) != null,
               fleet.holders(id),
-              troubles.getOrDefault(id.index(), ""),
+              troubles.get(id.index()),
               attachments.handOverSince(id)));
     }
     return TimelinePlanner.plan(

@@ -42,7 +42,7 @@ final class ShardMoveTest {
   private PageserverPod placed = A;
   private boolean heard = true;
   private final Map<PageserverPod, Report> holders = new LinkedHashMap<>();
-  private String trouble = "";
+  private @Nullable Refusal refusal;
   private @Nullable Instant handOverSince;
   private Instant now = NOW;
   private Report next = report(5, State.Active, 0x900);
@@ -79,8 +79,8 @@ final class ShardMoveTest {
             null,
             "",
             List.of(
-                new ShardWorld(0, placed, heard, first, trouble, handOverSince),
-                new ShardWorld(1, B, true, List.of(new Holder(B, next)), "", null)),
+                new ShardWorld(0, placed, heard, first, refusal, handOverSince),
+                new ShardWorld(1, B, true, List.of(new Holder(B, next)), null, null)),
             now));
   }
 
@@ -240,7 +240,7 @@ final class ShardMoveTest {
   @Test
   void refusedSuccessorLeavesItWithTheOldOne() {
     holders.put(A, report(5, State.HandedOver, 0x1100));
-    trouble = "c: no disk";
+    refusal = new Refusal(false, "c: no disk");
     TimelinePlan plan = plan();
     assertLeadsTo(A, plan);
     assertEquals("AttachRefused", ready(plan).reason());

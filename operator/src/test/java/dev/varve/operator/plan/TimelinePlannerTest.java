@@ -45,7 +45,7 @@ final class TimelinePlannerTest {
   private boolean heard = true;
   private @Nullable Report report;
   private List<Holder> elsewhere = List.of();
-  private String attachTrouble = "";
+  private @Nullable Refusal refusal;
   private Instant now = NOW;
 
   private static Timeline timeline() {
@@ -68,7 +68,7 @@ final class TimelinePlannerTest {
             token,
             access,
             accessTrouble,
-            List.of(new ShardWorld(0, pod, heard, holders(), attachTrouble, null)),
+            List.of(new ShardWorld(0, pod, heard, holders(), refusal, null)),
             now));
   }
 
@@ -168,8 +168,13 @@ final class TimelinePlannerTest {
   void attachmentThatWasWrittenDownIsTriedAgainAsItIs() {
     timeline.setStatus(TimelinePlanner.raised(null, Map.of(assertAttach(plan(), true), 5)));
     assertAttach(plan(), false);
-    attachTrouble = "ps-0: no disk";
+    refusal = new Refusal(false, "ps-0: no disk");
     assertNotReady(plan(), "AttachRefused", "no disk");
+    refusal = new Refusal(true, "the object store has it written as 2 shards, not as 1 shard");
+    assertNotReady(plan(), "LayoutDiffers", "written as 2 shards");
+    assertNotReady(plan(), "LayoutDiffers", "the Tenant acme");
+    assertEquals(Duration.ofSeconds(5), plan().again());
+    assertEquals("LayoutDiffers", plan().notices().getLast().reason());
   }
 
   @Test

@@ -15,6 +15,7 @@ import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import io.grpc.Server;
 import io.grpc.Status;
+import io.grpc.StatusException;
 import io.grpc.netty.NettyServerBuilder;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
@@ -64,6 +65,26 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
     return shard.isEmpty() ? tenant + "/" + timeline : tenant + "/" + timeline + "/" + shard;
   }
 
+  private boolean hasAnotherLayout(String id) {
+    return store.keySet().stream()
+        .anyMatch(
+            stored -> timeline(stored).equals(timeline(id)) && !layout(stored).equals(layout(id)));
+  }
+
+  private static String timeline(String id) {
+    String[] parts = id.split("/", -1);
+    return parts[0] + "/" + parts[1];
+  }
+
+  private static String layout(String id) {
+    String shard = id.substring(timeline(id).length());
+    return shard.substring(shard.indexOf('-') + 1);
+  }
+
+  private static StatusException anotherLayout() {
+    return Status.FAILED_PRECONDITION.withDescription("written in other shards").asException();
+  }
+
   int port() {
     return server.getPort();
   }
@@ -72,6 +93,10 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   public synchronized void attachTimeline(
       AttachTimelineRequest request, StreamObserver<AttachTimelineResponse> answer) {
     String id = id(request.getTenant(), request.getTimeline(), request.getShard());
+    if (hasAnotherLayout(id)) {
+      answer.onError(anotherLayout());
+      return;
+    }
     int seen = store.getOrDefault(id, 0);
     AttachTimelineRequest present = attached.get(id);
     boolean again = present != null && present.getGeneration() == request.getGeneration();
@@ -93,6 +118,10 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   public synchronized void detachTimeline(
       DetachTimelineRequest request, StreamObserver<DetachTimelineResponse> answer) {
     String id = id(request.getTenant(), request.getTimeline(), request.getShard());
+    if (request.getDeleteObjects() && hasAnotherLayout(id)) {
+      answer.onError(anotherLayout());
+      return;
+    }
     attached.remove(id);
     handedOver.remove(id);
     detached.add(request);
@@ -123,12 +152,13 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   @Override
   public void getStoredGeneration(
       GetStoredGenerationRequest request, StreamObserver<GetStoredGenerationResponse> answer) {
+    String id = id(request.getTenant(), request.getTimeline(), request.getShard());
+    if (hasAnotherLayout(id)) {
+      answer.onError(anotherLayout());
+      return;
+    }
     answer.onNext(
-        GetStoredGenerationResponse.newBuilder()
-            .setGeneration(
-                store.getOrDefault(
-                    id(request.getTenant(), request.getTimeline(), request.getShard()), 0))
-            .build());
+        GetStoredGenerationResponse.newBuilder().setGeneration(store.getOrDefault(id, 0)).build());
     answer.onCompleted();
   }
 

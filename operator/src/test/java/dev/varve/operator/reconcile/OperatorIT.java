@@ -291,6 +291,48 @@ final class OperatorIT {
     cluster.remove("sh-2");
   }
 
+  /** Retained in two shards, and the tenant has one: nothing is attached, nothing removed. */
+  @Test
+  void dataInOtherShardsIsNeitherAttachedNorRemoved() {
+    String address = "10.9.4.1";
+    String half = "shop.narrow/stored/0-of-2-by-2048";
+    cluster.store.put(half, 3);
+    cluster.pageserver("ly-0", address);
+    cluster.tenant("narrow", 1);
+    cluster.timeline("stored", "narrow", null);
+    await("a refusal", () -> cluster.hasReason("stored", "Ready", "LayoutDiffers"));
+    assertTrue(cluster.at(address).attached.isEmpty());
+    cluster.delete(cluster.timeline("stored"));
+    await("it waits", () -> cluster.hasReason("stored", "Ready", "Deleting"));
+    retain("stored");
+    await("gone", () -> cluster.timeline("stored") == null);
+    assertEquals(3, cluster.store.get(half));
+    cluster.admin.resource(cluster.tenant("narrow")).delete();
+    await("the tenant is gone", () -> cluster.tenant("narrow") == null);
+
+    cluster.tenant("narrow", 2);
+    cluster.timeline("stored", "narrow", null);
+    await("served", () -> cluster.isReady("stored"));
+    assertEquals(4, cluster.at(address).attached.get(half).getGeneration());
+    cluster.delete(cluster.timeline("stored"));
+    await("gone", () -> cluster.timeline("stored") == null);
+    assertNull(cluster.store.get(half));
+    cluster.admin.resource(cluster.tenant("narrow")).delete();
+    await("the tenant is gone", () -> cluster.tenant("narrow") == null);
+    cluster.remove("ly-0");
+  }
+
+  private static void retain(String timeline) {
+    cluster
+        .admin
+        .resource(cluster.timeline(timeline))
+        .edit(t -> {
+          t.setSpec(
+              new TimelineSpec(t.getSpec().tenant(), t.getSpec().source(), DeletionPolicy.Retain));
+          return t;
+        });
+  }
+
   /** What is retained is written to the object store before its slot goes. */
   @Test
   void aTimelineIsPublishedBeforeItIsRetained() {
@@ -300,14 +342,7 @@ final class OperatorIT {
     cluster.password("kept-password", "one");
     cluster.timeline("kept", "keeper", "kept-password");
     await("served", () -> cluster.isReady("kept"));
-    cluster
-        .admin
-        .resource(cluster.timeline("kept"))
-        .edit(t -> {
-          t.setSpec(
-              new TimelineSpec(t.getSpec().tenant(), t.getSpec().source(), DeletionPolicy.Retain));
-          return t;
-        });
+    retain("kept");
     cluster.at(address).publishTrouble = "the object store does not answer";
     cluster.delete(cluster.timeline("kept"));
     await("it waits", () -> cluster.hasReason("kept", "Ready", "Deleting"));

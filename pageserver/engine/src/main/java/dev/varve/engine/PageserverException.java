@@ -67,6 +67,17 @@ public abstract sealed class PageserverException extends RuntimeException {
     }
   }
 
+  /**
+   * The data is stored in other shards than were asked for; ask for those, or take another name.
+   */
+  public static final class LayoutDiffers extends PageserverException {
+    private static final long serialVersionUID = 1L;
+
+    public LayoutDiffers(String message) {
+      super(message, null);
+    }
+  }
+
   /** Another owner with a higher generation took over; stop. */
   public static final class Fenced extends PageserverException {
     private static final long serialVersionUID = 1L;

@@ -3,7 +3,6 @@ package dev.varve.engine.tenant;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.BlockCache;
 import dev.varve.engine.layer.ManifestStore;
-import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.engine.timeline.LocalDisk;
@@ -53,6 +52,7 @@ public final class Tenants implements AutoCloseable {
    * backup into. Whoever held it before is fenced.
    *
    * @param generation the wanted one, or 0 for the next
+   * @throws PageserverException.LayoutDiffers when the object store holds it in other shards
    */
   public Timeline attach(TimelineId id, int generation) {
     return timelines.compute(
@@ -61,6 +61,7 @@ public final class Tenants implements AutoCloseable {
           if (present != null) {
             throw new PageserverException.InvalidRequest(id + " is attached already");
           }
+          claimLayout(id);
           TimelineLayers layers =
               TimelineLayers.attach(
                   store,
@@ -72,6 +73,14 @@ public final class Tenants implements AutoCloseable {
                   options);
           return new Timeline(id.toString(), id.shard(), layers, options, pageCache, nanos);
         });
+  }
+
+  private void claimLayout(TimelineId id) {
+    try {
+      StoredLayout.claim(store, id);
+    } catch (IOException e) {
+      throw unavailable("write down the layout of " + id, e);
+    }
   }
 
   public @Nullable Timeline find(TimelineId id) {
@@ -117,9 +126,12 @@ public final class Tenants implements AutoCloseable {
   /**
    * The generation that attached the timeline last, by what the object store holds; 0 when it holds
    * nothing of it.
+   *
+   * @throws PageserverException.LayoutDiffers when it holds the timeline in other shards
    */
   public int storedGeneration(TimelineId id) {
     try {
+      StoredLayout.require(store, id);
       return new ManifestStore(store, id.objectPrefix(), 0).load().generation();
     } catch (IOException e) {
       throw unavailable("read the manifest of " + id, e);
@@ -130,15 +142,15 @@ public final class Tenants implements AutoCloseable {
    * Removes every object of a timeline that is not attached; nothing happens when there are none.
    * May be repeated after a failure. Another pageserver that still holds the timeline would write
    * on without being fenced: detach it there first.
+   *
+   * @throws PageserverException.LayoutDiffers when it is stored in other shards: none are removed
    */
   public void deleteObjects(TimelineId id) {
     if (timelines.containsKey(id)) {
       throw new PageserverException.InvalidRequest(id + " is attached; detach it first");
     }
     try {
-      for (ObjectEntry entry : store.list(id.objectPrefix())) {
-        store.delete(entry.name());
-      }
+      StoredLayout.remove(store, id);
     } catch (IOException e) {
       throw unavailable("remove the objects of " + id, e);
     }

@@ -37,14 +37,14 @@ public record TimelineId(String tenant, String timeline, Shard shard) {
     }
   }
 
-  /** Where the timeline's objects are, with a slash at the end. */
+  /** Where the objects of all its shards are, with a slash at the end. */
+  String timelinePrefix() {
+    return "tenants/" + tenant + "/timelines/" + timeline + "/";
+  }
+
+  /** Where the objects of this shard are, with a slash at the end. */
   public String objectPrefix() {
-    return "tenants/"
-        + tenant
-        + "/timelines/"
-        + timeline
-        + "/"
-        + (shard.coversAll() ? "" : "shards/" + shard + "/");
+    return timelinePrefix() + (shard.coversAll() ? "" : "shards/" + shard + "/");
   }
 
   /** Where its layer files are below a pageserver's directory. */

@@ -45,7 +45,7 @@ final class ShardedTimelineIT {
       TpcB load = new TpcB(primary, 1);
       load.initialize();
       PrimaryFeed feed = new PrimaryFeed(primary);
-      Timeline whole = tenants.attach(new TimelineId("acme", "main"), 0);
+      Timeline whole = tenants.attach(new TimelineId("acme", "whole"), 0);
       List<Timeline> shards = new ArrayList<>();
       for (int i = 0; i < SHARDS; i++) {
         Shard shard = new Shard(i, SHARDS, STRIPE);

@@ -39,7 +39,8 @@ final class GrpcStatus {
       case PageserverException.NotFound _ -> Status.NOT_FOUND;
       case PageserverException.LsnNotReceived _, PageserverException.Unavailable _ ->
           Status.UNAVAILABLE;
-      case PageserverException.LsnCollected _ -> Status.FAILED_PRECONDITION;
+      case PageserverException.LsnCollected _, PageserverException.LayoutDiffers _ ->
+          Status.FAILED_PRECONDITION;
       case PageserverException.Fenced _, PageserverException.NotHere _ -> Status.ABORTED;
       case PageserverException.Corrupt _ -> Status.DATA_LOSS;
     };

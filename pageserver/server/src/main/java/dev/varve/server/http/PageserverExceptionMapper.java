@@ -25,6 +25,7 @@ public class PageserverExceptionMapper implements ExceptionMapper<PageserverExce
       case PageserverException.NotFound _ -> 404;
       case PageserverException.Fenced _, PageserverException.NotHere _ -> 409;
       case PageserverException.LsnCollected _ -> 410;
+      case PageserverException.LayoutDiffers _ -> 412;
       case PageserverException.LsnNotReceived _, PageserverException.Unavailable _ -> 503;
       case PageserverException.Corrupt _ -> 500;
     };

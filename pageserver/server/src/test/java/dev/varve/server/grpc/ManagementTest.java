@@ -19,6 +19,7 @@ import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.PrimarySource;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.engine.store.MemoryObjectStore;
+import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.timeline.EngineOptions;
@@ -43,8 +44,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -301,6 +304,45 @@ final class ManagementTest {
         delete.toBuilder().setDropSlot(true).setPrimary(primary()).build();
     assertEquals(
         Status.Code.UNAVAILABLE, code(() -> a.management(MANAGEMENT).detachTimeline(withSlot)));
+  }
+
+  /** Retained whole, wanted in two shards: that would begin anew beside the data. */
+  @Test
+  void anotherLayoutThanTheStoredOneIsRefusedAndLeavesTheData() throws Exception {
+    a.management(MANAGEMENT).attachTimeline(attach(1, "t"));
+    DetachTimelineRequest detach =
+        DetachTimelineRequest.newBuilder().setTenant(TENANT).setTimeline(TIMELINE).build();
+    a.management(MANAGEMENT).detachTimeline(detach);
+    List<String> before = names();
+
+    String shard = "0-of-2-by-2048";
+    AttachTimelineRequest sharded = attach(2, "t").toBuilder().setShard(shard).build();
+    GetStoredGenerationRequest stored =
+        GetStoredGenerationRequest.newBuilder()
+            .setTenant(TENANT)
+            .setTimeline(TIMELINE)
+            .setShard(shard)
+            .build();
+    DetachTimelineRequest delete =
+        detach.toBuilder().setShard(shard).setDeleteObjects(true).build();
+    List<Consumer<ManagementServiceGrpc.ManagementServiceBlockingStub>> calls =
+        List.of(
+            s -> s.attachTimeline(sharded),
+            s -> s.getStoredGeneration(stored),
+            s -> s.detachTimeline(delete));
+    for (var call : calls) {
+      Status status =
+          assertThrows(StatusRuntimeException.class, () -> call.accept(b.management(MANAGEMENT)))
+              .getStatus();
+      assertEquals(Status.Code.FAILED_PRECONDITION, status.getCode());
+      assertTrue(status.getDescription().contains("1 shard, not as 2 shards"), status::toString);
+    }
+    assertEquals(before, names());
+    assertEquals(2, b.management(MANAGEMENT).attachTimeline(attach(2, "t")).getGeneration());
+  }
+
+  private List<String> names() {
+    return store.list("").stream().map(ObjectEntry::name).toList();
   }
 
   @Test

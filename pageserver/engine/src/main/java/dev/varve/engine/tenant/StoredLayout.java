@@ -1,0 +1,164 @@
+package dev.varve.engine.tenant;
+
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.bytes.ByteReader;
+import dev.varve.engine.bytes.ByteWriter;
+import dev.varve.engine.bytes.Crc32c;
+import dev.varve.engine.bytes.LittleEndian;
+import dev.varve.engine.store.ObjectEntry;
+import dev.varve.engine.store.ObjectExistsException;
+import dev.varve.engine.store.ObjectNotFoundException;
+import dev.varve.engine.store.ObjectStore;
+import dev.varve.engine.timeline.Shard;
+import java.io.IOException;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How the pages of a timeline in the object store are dealt out over shards: the object {@code
+ * layout} below the timeline's prefix, {@code docs/formats/sharding.md}. The first attachment of
+ * any shard creates it; every later one, and every removal, has to be of the same layout, since
+ * another one would begin an empty timeline beside the data. Where the object is missing the names
+ * of the others tell.
+ *
+ * @param count 1 to 256; 1: the whole timeline
+ * @param stripeBlocks blocks per stripe; 0 when {@code count} is 1
+ */
+record StoredLayout(int count, int stripeBlocks) {
+  private static final long MAGIC = 0x3159_414C_5652_4156L; // "VARVLAY1"
+  private static final int VERSION = 1;
+  private static final String NAME = "layout";
+  private static final String SHARDS = "shards/";
+
+  static StoredLayout of(Shard shard) {
+    return new StoredLayout(shard.count(), shard.coversAll() ? 0 : shard.stripeBlocks());
+  }
+
+  /**
+   * Checks that what is stored, if anything, has the layout that {@code id} tells.
+   *
+   * @throws PageserverException.LayoutDiffers when it has not
+   * @throws PageserverException.Corrupt when it cannot be known
+   */
+  static void require(ObjectStore store, TimelineId id) throws IOException {
+    StoredLayout recorded = recorded(store, id);
+    if (recorded != null) {
+      recorded.requireFor(id);
+      return;
+    }
+    String prefix = id.timelinePrefix();
+    for (ObjectEntry entry : store.list(prefix)) {
+      String name = entry.name().substring(prefix.length());
+      if (!name.equals(NAME)) {
+        byName(prefix, name).requireFor(id);
+      }
+    }
+  }
+
+  /** Likewise, and writes it down where it is not yet. */
+  static void claim(ObjectStore store, TimelineId id) throws IOException {
+    StoredLayout recorded = recorded(store, id);
+    if (recorded != null) {
+      recorded.requireFor(id);
+      return;
+    }
+    require(store, id);
+    try {
+      store.create(id.timelinePrefix() + NAME, of(id.shard()).encode());
+    } catch (ObjectExistsException e) {
+      require(store, id); // by another shard, or by an earlier call whose answer was lost
+    }
+  }
+
+  /** Removes every object of the shard, and the record with the last one's. */
+  static void remove(ObjectStore store, TimelineId id) throws IOException {
+    require(store, id);
+    String record = id.timelinePrefix() + NAME;
+    for (ObjectEntry entry : store.list(id.objectPrefix())) {
+      if (!entry.name().equals(record)) {
+        store.delete(entry.name());
+      }
+    }
+    List<ObjectEntry> left = store.list(id.timelinePrefix());
+    if (left.size() == 1 && left.getFirst().name().equals(record)) {
+      store.delete(record);
+    }
+  }
+
+  /** Null when it is not written down. */
+  private static @Nullable StoredLayout recorded(ObjectStore store, TimelineId id)
+      throws IOException {
+    String name = id.timelinePrefix() + NAME;
+    try {
+      return decode(name, store.get(name));
+    } catch (ObjectNotFoundException e) {
+      return null;
+    }
+  }
+
+  private static StoredLayout byName(String prefix, String name) {
+    if (!name.startsWith(SHARDS)) {
+      return of(Shard.WHOLE);
+    }
+    int end = name.indexOf('/', SHARDS.length());
+    try {
+      return of(Shard.parse(name.substring(SHARDS.length(), end < 0 ? name.length() : end)));
+    } catch (PageserverException.InvalidRequest e) {
+      throw new PageserverException.Corrupt(prefix + name + " belongs to no shard", e);
+    }
+  }
+
+  private void requireFor(TimelineId id) {
+    StoredLayout wanted = of(id.shard());
+    if (!equals(wanted)) {
+      throw new PageserverException.LayoutDiffers(
+          "the object store has "
+              + id.tenant()
+              + "/"
+              + id.timeline()
+              + " written as "
+              + this
+              + ", not as "
+              + wanted
+              + ": attach it so, or take another name");
+    }
+  }
+
+  byte[] encode() {
+    ByteWriter out = new ByteWriter();
+    out.i64(MAGIC);
+    out.u16(VERSION);
+    out.u16(count);
+    out.i32(stripeBlocks);
+    out.i32(Crc32c.compute(out.array(), 0, out.length()));
+    return out.toByteArray();
+  }
+
+  /**
+   * @throws PageserverException.Corrupt when it is something else
+   */
+  static StoredLayout decode(String name, byte[] bytes) {
+    int end = bytes.length - 4;
+    if (end < 0 || LittleEndian.i32(bytes, end) != Crc32c.compute(bytes, 0, end)) {
+      throw new PageserverException.Corrupt(name + ": wrong checksum");
+    }
+    ByteReader in = new ByteReader(name, bytes, 0, end);
+    if (in.i64() != MAGIC) {
+      throw new PageserverException.Corrupt(name + " is no record of a layout");
+    }
+    int version = in.u16();
+    if (version != VERSION) {
+      throw new PageserverException.Corrupt(
+          name + " has format version " + version + "; this program knows " + VERSION);
+    }
+    StoredLayout layout = new StoredLayout(in.u16(), in.i32());
+    in.end();
+    return layout;
+  }
+
+  /** As a Tenant says it. */
+  @Override
+  public String toString() {
+    return count == 1 ? "1 shard" : count + " shards with stripes of " + stripeBlocks + " blocks";
+  }
+}
