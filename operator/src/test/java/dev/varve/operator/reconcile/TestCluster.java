@@ -187,7 +187,7 @@ final class TestCluster implements AutoCloseable {
     KubernetesClient client =
         new KubernetesClientBuilder()
             .withConfig(config)
-            .withHttpClientBuilderConsumer(http::accept)
+            .withHttpClientBuilderConsumer(http)
             .build();
     String token =
         ManagementToken.getOrMake(
