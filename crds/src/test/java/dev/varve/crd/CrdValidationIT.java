@@ -4,12 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.fabric8.kubeapitest.KubeAPIServer;
-import io.fabric8.kubeapitest.KubeAPIServerConfigBuilder;
 import io.fabric8.kubernetes.api.model.HasMetadata;
-import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.KubernetesClientException;
@@ -19,7 +15,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -30,55 +25,23 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * A real API server takes the {@code valid-*.yaml} and refuses the {@code invalid-*.yaml}, whose
  * first line is {@code # refused:} and a part of the message. Documents of one file are applied one
- * after the other; only the last one of an invalid file is refused. The server's programs are in
- * the directory that {@code VARVE_KUBE_API_DIR} names; without it this is skipped.
+ * after the other; only the last one of an invalid file is refused.
  */
 final class CrdValidationIT {
   private static final Path CASES = Path.of("src/test/resources/dev/varve/crd");
   private static final String REFUSED = "# refused: ";
 
-  private static KubeAPIServer server;
+  private static ApiServer server;
   private static KubernetesClient client;
 
   @BeforeAll
   static void start() throws IOException {
-    String directory = System.getenv("VARVE_KUBE_API_DIR");
-    assumeTrue(
-        directory != null,
-        "VARVE_KUBE_API_DIR names no directory with kube-apiserver and etcd (docs/testing.md)");
-    server =
-        new KubeAPIServer(
-            KubeAPIServerConfigBuilder.anAPIServerConfig()
-                .withTestDir(directory)
-                .withApiServerVersion("1.34.4")
-                .withOfflineMode(true)
-                .withUpdateKubeConfig(false)
-                .withStartupTimeout(60_000)
-                .build());
-    server.start();
-    client =
-        new KubernetesClientBuilder()
-            .withConfig(Config.fromKubeconfig(server.getKubeConfigYaml()))
-            .build();
+    server = ApiServer.start();
+    client = new KubernetesClientBuilder().withConfig(server.config()).build();
     for (String plural : CrdFiles.PLURALS) {
       client.resource(CrdFiles.generated(plural)).create();
     }
-    for (String plural : CrdFiles.PLURALS) {
-      client
-          .apiextensions()
-          .v1()
-          .customResourceDefinitions()
-          .withName(plural + ".varve.dev")
-          .waitUntilCondition(
-              crd ->
-                  crd.getStatus() != null
-                      && crd.getStatus().getConditions() != null
-                      && crd.getStatus().getConditions().stream()
-                          .anyMatch(c ->
-                              c.getType().equals("Established") && c.getStatus().equals("True")),
-              30,
-              TimeUnit.SECONDS);
-    }
+    ApiServer.awaitDefinitions(client);
   }
 
   @AfterAll
@@ -87,7 +50,7 @@ final class CrdValidationIT {
       client.close();
     }
     if (server != null) {
-      server.stop();
+      server.close();
     }
   }
 

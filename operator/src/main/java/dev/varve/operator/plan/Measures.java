@@ -1,5 +1,6 @@
 package dev.varve.operator.plan;
 
+import dev.varve.crd.Condition;
 import dev.varve.crd.ShardAttachment;
 import dev.varve.crd.TimelineStatus;
 import java.time.Instant;
@@ -52,26 +53,43 @@ final class Measures {
     return copy(one, one, other.measuredAt()).equals(other);
   }
 
+  /** A status without any measures. */
+  static TimelineStatus none(
+      @Nullable Long observedGeneration,
+      @Nullable List<Condition> conditions,
+      @Nullable String timelineId,
+      @Nullable String address,
+      @Nullable List<ShardAttachment> shards) {
+    return new TimelineStatus(
+        observedGeneration,
+        conditions,
+        timelineId,
+        address,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        shards);
+  }
+
   /** {@code status} with its shards written anew. */
   static TimelineStatus withShards(@Nullable TimelineStatus status, List<ShardAttachment> shards) {
-    TimelineStatus blank =
-        new TimelineStatus(
-            status == null ? null : status.observedGeneration(),
-            status == null ? null : status.conditions(),
-            status == null ? null : status.timelineId(),
-            status == null ? null : status.address(),
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            shards);
-    return kept(blank, status);
+    return status == null
+        ? none(null, null, null, null, shards)
+        : kept(
+            none(
+                status.observedGeneration(),
+                status.conditions(),
+                status.timelineId(),
+                status.address(),
+                shards),
+            status);
   }
 
   private static TimelineStatus copy(

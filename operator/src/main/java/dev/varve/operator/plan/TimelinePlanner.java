@@ -242,23 +242,13 @@ public final class TimelinePlanner {
       Conditions conditions,
       @Nullable String address,
       @Nullable List<ShardAttachment> shards) {
-    return new TimelineStatus(
+    return Measures.none(
         timeline.getMetadata().getGeneration(),
         conditions.list(),
         TenantPlanner.tenantId(timeline.getMetadata().getNamespace(), timeline.getSpec().tenant())
             + "/"
             + timeline.getMetadata().getName(),
         address,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
         shards);
   }
 

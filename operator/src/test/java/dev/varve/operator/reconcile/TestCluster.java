@@ -1,8 +1,8 @@
 package dev.varve.operator.reconcile;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.varve.crd.ApiServer;
 import dev.varve.crd.Condition;
 import dev.varve.crd.DeletionPolicy;
 import dev.varve.crd.PrimarySource;
@@ -15,8 +15,6 @@ import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineSpec;
 import dev.varve.operator.OperatorConfig;
 import dev.varve.operator.pageserver.Fleet;
-import io.fabric8.kubeapitest.KubeAPIServer;
-import io.fabric8.kubeapitest.KubeAPIServerConfigBuilder;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
@@ -51,8 +49,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A real API server with the shipped definitions and Roles, pageservers that only manage, and
  * operators that run under the shipped Role. There is no kubelet: pods are ready when a test says
- * so, and one that is deleted stays until it is removed. Skipped without {@code
- * VARVE_KUBE_API_DIR}.
+ * so, and one that is deleted stays until it is removed.
  */
 final class TestCluster implements AutoCloseable {
   static final String SHOP = "shop";
@@ -71,7 +68,7 @@ final class TestCluster implements AutoCloseable {
   final Map<String, Integer> store = new ConcurrentHashMap<>();
 
   final KubernetesClient admin;
-  private final KubeAPIServer server;
+  private final ApiServer server;
   private final Map<String, FakePageserver> byAddress = new ConcurrentHashMap<>();
 
   private record TestConfig(
@@ -102,24 +99,8 @@ final class TestCluster implements AutoCloseable {
   }
 
   TestCluster() throws IOException {
-    String directory = System.getenv("VARVE_KUBE_API_DIR");
-    assumeTrue(
-        directory != null,
-        "VARVE_KUBE_API_DIR names no directory with kube-apiserver and etcd (docs/testing.md)");
-    server =
-        new KubeAPIServer(
-            KubeAPIServerConfigBuilder.anAPIServerConfig()
-                .withTestDir(directory)
-                .withApiServerVersion("1.34.4")
-                .withOfflineMode(true)
-                .withUpdateKubeConfig(false)
-                .withStartupTimeout(120_000)
-                .build());
-    server.start();
-    admin =
-        new KubernetesClientBuilder()
-            .withConfig(Config.fromKubeconfig(server.getKubeConfigYaml()))
-            .build();
+    server = ApiServer.start();
+    admin = new KubernetesClientBuilder().withConfig(server.config()).build();
     install();
   }
 
@@ -155,19 +136,7 @@ final class TestCluster implements AutoCloseable {
               cidrs: [10.64.0.0/16]
             """)
         .create();
-    await(
-        "definitions",
-        () ->
-            admin.apiextensions().v1().customResourceDefinitions().list().getItems().stream()
-                    .filter(d ->
-                        d.getStatus() != null
-                            && d.getStatus().getConditions() != null
-                            && d.getStatus().getConditions().stream()
-                                .anyMatch(c ->
-                                    c.getType().equals("Established")
-                                        && c.getStatus().equals("True")))
-                    .count()
-                == 2);
+    ApiServer.awaitDefinitions(admin);
   }
 
   RunningOperator operator() {
@@ -182,7 +151,7 @@ final class TestCluster implements AutoCloseable {
    * @param blind whether it is told of no change of a Tenant or Timeline that it knows
    */
   RunningOperator operator(Consumer<HttpClient.Builder> http, Duration interval, boolean blind) {
-    Config config = Config.fromKubeconfig(server.getKubeConfigYaml());
+    Config config = server.config();
     config.setImpersonateUsername("system:serviceaccount:varve:varve-operator");
     KubernetesClient client =
         new KubernetesClientBuilder()
@@ -438,6 +407,6 @@ final class TestCluster implements AutoCloseable {
   public void close() {
     byAddress.values().forEach(FakePageserver::close);
     admin.close();
-    server.stop();
+    server.close();
   }
 }
