@@ -50,7 +50,7 @@ public class Pageserver {
     TimelineMeters meters = new TimelineMeters(registry, pageMeters);
     Path cache = config.dataDirectory().resolve("layers");
     Tenants tenants = new Tenants(store, cache, options(config.engine()), System::nanoTime);
-    meters.watch(tenants.pageCache());
+    meters.watch(tenants.resources());
     return new Attachments(
         tenants,
         config.dataDirectory(),
@@ -94,6 +94,7 @@ public class Pageserver {
         engine.openLayerSize().asLongValue(),
         engine.openLayerAge(),
         engine.frozenLayers(),
+        engine.layerMemorySize().asLongValue(),
         engine.unpublishedSize().asLongValue(),
         engine.localCacheSize().asLongValue(),
         engine.pageCacheSize().asLongValue(),

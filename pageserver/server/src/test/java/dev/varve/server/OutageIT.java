@@ -55,6 +55,7 @@ final class OutageIT {
         1 << 20,
         Duration.ofMillis(200),
         defaults.frozenLayers(),
+        defaults.layerMemoryBytes(),
         BUDGET_BYTES,
         defaults.localCacheBytes(),
         defaults.pageCacheBytes(),

@@ -1,12 +1,10 @@
 package dev.varve.engine.tenant;
 
 import dev.varve.engine.PageserverException;
-import dev.varve.engine.layer.BlockCache;
 import dev.varve.engine.layer.ManifestStore;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.timeline.EngineOptions;
-import dev.varve.engine.timeline.LocalDisk;
-import dev.varve.engine.timeline.PageCache;
+import dev.varve.engine.timeline.SharedResources;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.engine.timeline.TimelineLayers;
 import java.io.IOException;
@@ -28,9 +26,7 @@ public final class Tenants implements AutoCloseable {
   private final Path directory;
   private final EngineOptions options;
   private final LongSupplier nanos;
-  private final LocalDisk disk;
-  private final PageCache pageCache;
-  private final BlockCache blockCache;
+  private final SharedResources resources;
   private final ConcurrentHashMap<TimelineId, Timeline> timelines = new ConcurrentHashMap<>();
 
   /**
@@ -42,9 +38,7 @@ public final class Tenants implements AutoCloseable {
     this.directory = directory;
     this.options = options;
     this.nanos = nanos;
-    this.disk = new LocalDisk(options.localCacheBytes());
-    this.pageCache = new PageCache(options.pageCacheBytes());
-    this.blockCache = new BlockCache(options.blockCacheBytes());
+    this.resources = SharedResources.of(options);
   }
 
   /**
@@ -67,11 +61,11 @@ public final class Tenants implements AutoCloseable {
                   store,
                   id.objectPrefix(),
                   id.localDirectory(directory),
-                  disk,
-                  blockCache,
+                  resources,
                   generation,
                   options);
-          return new Timeline(id.toString(), id.shard(), layers, options, pageCache, nanos);
+          return new Timeline(
+              id.toString(), id.shard(), layers, options, resources.pageCache(), nanos);
         });
   }
 
@@ -160,16 +154,8 @@ public final class Tenants implements AutoCloseable {
     return new PageserverException.Unavailable("cannot " + what + ": " + e.getMessage(), e);
   }
 
-  public LocalDisk disk() {
-    return disk;
-  }
-
-  public PageCache pageCache() {
-    return pageCache;
-  }
-
-  public BlockCache blockCache() {
-    return blockCache;
+  public SharedResources resources() {
+    return resources;
   }
 
   @Override

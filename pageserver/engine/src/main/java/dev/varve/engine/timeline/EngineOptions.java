@@ -8,6 +8,8 @@ import java.time.Duration;
  * @param openLayerBytes memory of a timeline's open layer at which it is frozen
  * @param openLayerAge age at which an open layer that holds anything is frozen
  * @param frozenLayers how many frozen layers may wait for their file before WAL has to wait
+ * @param layerMemoryBytes memory of open and frozen layers, of all timelines together, at which WAL
+ *     has to wait
  * @param unpublishedBytes how many bytes of layer files may wait for the object store before WAL
  *     has to wait
  * @param localCacheBytes how many bytes of published layer files are kept on the local disk, of all
@@ -22,6 +24,7 @@ public record EngineOptions(
     long openLayerBytes,
     Duration openLayerAge,
     int frozenLayers,
+    long layerMemoryBytes,
     long unpublishedBytes,
     long localCacheBytes,
     long pageCacheBytes,
@@ -33,6 +36,7 @@ public record EngineOptions(
     requirePositive("openLayerBytes", openLayerBytes);
     requirePositive("openLayerAge", openLayerAge.toNanos());
     requirePositive("frozenLayers", frozenLayers);
+    requirePositive("layerMemoryBytes", layerMemoryBytes);
     requirePositive("unpublishedBytes", unpublishedBytes);
     requirePositive("pageCacheBytes", pageCacheBytes);
     requirePositive("blockCacheBytes", blockCacheBytes);
@@ -53,6 +57,7 @@ public record EngineOptions(
         64 << 20,
         Duration.ofSeconds(5),
         2,
+        384 << 20,
         2L << 30,
         20L << 30,
         128 << 20,
@@ -68,6 +73,7 @@ public record EngineOptions(
         bytes,
         age,
         frozenLayers,
+        layerMemoryBytes,
         unpublishedBytes,
         localCacheBytes,
         pageCacheBytes,

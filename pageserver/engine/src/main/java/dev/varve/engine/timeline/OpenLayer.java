@@ -7,6 +7,7 @@ import dev.varve.engine.layer.ValueKind;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 final class OpenLayer {
   private static final VarHandle ELEMENT = MethodHandles.arrayElementVarHandle(long[].class);
   private static final int CHUNK_BYTES = 1 << 20;
+  private static final int FIRST_CHUNK_BYTES = 64 << 10;
   private static final int ENTRY_HEADER = 21;
   private static final ValueKind[] KINDS = ValueKind.values();
 
@@ -41,6 +43,8 @@ final class OpenLayer {
 
   private final long startLsn;
   private final long createdNanos;
+  private final LayerMemory memory;
+  private final AtomicLong accountedBytes = new AtomicLong();
   private volatile Table table = Table.ofCapacity(1 << 12);
   private int keyCount;
   private volatile byte[][] chunks = new byte[16][];
@@ -63,7 +67,11 @@ final class OpenLayer {
   private volatile int recordCount;
   private volatile long endLsn;
 
-  OpenLayer(long startLsn, long nowNanos) {
+  /**
+   * @param memory what it takes is counted there, but for what an empty one has
+   */
+  OpenLayer(long startLsn, long nowNanos, LayerMemory memory) {
+    this.memory = memory;
     this.startLsn = startLsn;
     this.endLsn = startLsn;
     this.createdNanos = nowNanos;
@@ -139,6 +147,7 @@ final class OpenLayer {
     if (at == recordEnds.length) {
       recordStarts = Arrays.copyOf(recordStarts, at * 2);
       recordEnds = Arrays.copyOf(recordEnds, at * 2);
+      account(8L * at);
     }
     recordStarts[at] = (int) (recordStartLsn - startLsn >>> 3);
     recordEnds[at] = (int) (recordEndLsn - startLsn >>> 3);
@@ -147,13 +156,25 @@ final class OpenLayer {
     bytes += 8;
   }
 
+  private void account(long more) {
+    accountedBytes.addAndGet(more);
+    memory.add(more);
+  }
+
+  /** Nobody will ask for it any more. May be repeated; not while it is written to. */
+  void release() {
+    memory.release(accountedBytes.getAndSet(0));
+  }
+
   /** Whether boundaries further on still fit the 35-bit distance from the start. */
   boolean reaches(long lsn) {
     return lsn - startLsn >>> 3 < 1L << 31;
   }
 
   private void addChunk(int needed) {
-    chunk = new byte[Math.max(CHUNK_BYTES, needed)];
+    // The first one is small: most timelines of many have little to say between two files.
+    chunk = new byte[Math.max(chunkCount == 0 ? FIRST_CHUNK_BYTES : CHUNK_BYTES, needed)];
+    account(chunk.length);
     if (chunkCount == chunks.length) {
       chunks = Arrays.copyOf(chunks, chunkCount * 2);
     }
@@ -179,6 +200,7 @@ final class OpenLayer {
       }
     }
     bytes += 16L * old.keys.length;
+    account(16L * old.keys.length);
     table = grown;
   }
 

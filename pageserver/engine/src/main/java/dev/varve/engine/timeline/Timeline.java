@@ -117,7 +117,7 @@ public final class Timeline implements AutoCloseable {
     boolean checksums = ControlFile.hasChecksums(controlFile);
     boolean hintsLogged = checksums || controlFile[ControlFile.WAL_LOG_HINTS] != 0;
     RedoContext context = new RedoContext(identity.major(), hintsLogged);
-    OpenLayer open = new OpenLayer(publishedLsn, nanos.getAsLong());
+    OpenLayer open = new OpenLayer(publishedLsn, nanos.getAsLong(), layers.memory());
     DatabaseCopy databases = new DatabaseCopy(layers, reader, shard, options);
     WalIngest ingest = new WalIngest(shard, dictionary, databases, context, open);
     ingest.state().load(view);

@@ -1,7 +1,6 @@
 package dev.varve.engine.timeline;
 
 import dev.varve.engine.PageserverException;
-import dev.varve.engine.layer.BlockCache;
 import dev.varve.engine.layer.LayerDescriptor;
 import dev.varve.engine.layer.LayerWriter;
 import dev.varve.engine.layer.Manifest;
@@ -46,8 +45,7 @@ public final class TimelineLayers implements AutoCloseable {
   private final ObjectStore store;
   private final String prefix;
   private final Path directory;
-  private final LocalDisk disk;
-  private final BlockCache cache;
+  private final SharedResources resources;
   private final ManifestStore manifests;
   private final EngineOptions options;
   private final long claimedNanos;
@@ -70,8 +68,7 @@ public final class TimelineLayers implements AutoCloseable {
       ObjectStore store,
       String prefix,
       Path directory,
-      LocalDisk disk,
-      BlockCache cache,
+      SharedResources resources,
       ManifestStore manifests,
       Manifest claimed,
       EngineOptions options)
@@ -79,8 +76,7 @@ public final class TimelineLayers implements AutoCloseable {
     this.store = store;
     this.prefix = prefix;
     this.directory = directory;
-    this.disk = disk;
-    this.cache = cache;
+    this.resources = resources;
     this.manifests = manifests;
     this.options = options;
     this.manifest = claimed;
@@ -167,7 +163,11 @@ public final class TimelineLayers implements AutoCloseable {
     map = map.withFrozen(next);
   }
 
-  /** Whether WAL has to wait. */
+  LayerMemory memory() {
+    return resources.layerMemory();
+  }
+
+  /** Whether WAL has to wait for files of this timeline. */
   boolean isFull() {
     return map.frozen().size() >= options.frozenLayers()
         || unpublishedBytes > options.unpublishedBytes();
@@ -181,8 +181,8 @@ public final class TimelineLayers implements AutoCloseable {
         store,
         prefix + LAYERS + descriptor.name(),
         directory.resolve(descriptor.name()),
-        disk,
-        cache,
+        resources.disk(),
+        resources.blockCache(),
         published);
   }
 
@@ -215,6 +215,7 @@ public final class TimelineLayers implements AutoCloseable {
   synchronized void fileWritten(OpenLayer layer, LayerFile file) {
     unpublishedBytes += file.descriptor().fileBytes();
     map = map.withFile(layer, file);
+    layer.release();
   }
 
   /** The same for images at the end of a record that is just being taken in. */
@@ -226,7 +227,7 @@ public final class TimelineLayers implements AutoCloseable {
   /** Brings a finished file to the object store, and the local disk within its bound. */
   void upload(LayerFile file) throws IOException {
     file.upload();
-    disk.shrink();
+    resources.disk().shrink();
   }
 
   // The publisher's side
@@ -271,7 +272,7 @@ public final class TimelineLayers implements AutoCloseable {
     for (String name : obsolete) {
       store.delete(prefix + LAYERS + name);
     }
-    disk.shrink();
+    resources.disk().shrink();
     return true;
   }
 
@@ -358,7 +359,7 @@ public final class TimelineLayers implements AutoCloseable {
       bytes += file.descriptor().fileBytes();
       if (stopped.getAsBoolean()
           || bytes > WARM_BYTES
-          || !disk.hasRoomFor(file.descriptor().fileBytes())) {
+          || !resources.disk().hasRoomFor(file.descriptor().fileBytes())) {
         return;
       }
       if (!file.isLocal()) {
@@ -374,7 +375,12 @@ public final class TimelineLayers implements AutoCloseable {
   @Override
   public void close() {
     stopCommitting();
-    map.files().forEach(LayerFile::close);
+    LayerMap last = map;
+    last.files().forEach(LayerFile::close);
+    last.frozen().forEach(OpenLayer::release);
+    if (last.open() != null) {
+      last.open().release();
+    }
   }
 
   /** Opens a timeline's layers for an attachment under a new generation. */
@@ -382,14 +388,13 @@ public final class TimelineLayers implements AutoCloseable {
       ObjectStore store,
       String prefix,
       Path directory,
-      LocalDisk disk,
-      BlockCache cache,
+      SharedResources resources,
       int generation,
       EngineOptions options) {
     try {
       ManifestStore manifests = new ManifestStore(store, prefix, new SecureRandom().nextLong());
       Manifest claimed = manifests.claim(generation);
-      return new TimelineLayers(store, prefix, directory, disk, cache, manifests, claimed, options);
+      return new TimelineLayers(store, prefix, directory, resources, manifests, claimed, options);
     } catch (IOException | UncheckedIOException e) {
       throw new PageserverException.Unavailable(
           prefix + ": cannot be attached: " + e.getMessage(), e);

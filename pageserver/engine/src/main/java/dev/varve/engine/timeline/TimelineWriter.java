@@ -118,6 +118,7 @@ final class TimelineWriter implements DatabaseCopy.Host {
           consistentLsn = record.endLsn;
         }
         if (open.bytes() >= options.openLayerBytes()
+            || layers.memory().isFull()
             || ingest.endsLayer()
             || !open.reaches(record.endLsn)) {
           freezeWhenThereIsRoom();
@@ -169,7 +170,7 @@ final class TimelineWriter implements DatabaseCopy.Host {
   }
 
   private void freeze() {
-    OpenLayer next = new OpenLayer(open.endLsn(), nanos.getAsLong());
+    OpenLayer next = new OpenLayer(open.endLsn(), nanos.getAsLong(), layers.memory());
     layers.freeze(next, consistentLsn);
     ingest.continueIn(next);
     open = next;
@@ -182,14 +183,16 @@ final class TimelineWriter implements DatabaseCopy.Host {
     if (!open.isEmpty()) {
       freeze();
     }
+    // Whoever has the memory, it becomes files at the latest when its layers are old enough.
+    awaitUntil(() -> !layers.memory().isFull());
   }
 
   private void awaitUntil(BooleanSupplier condition) {
     while (!condition.getAsBoolean()) {
       requireHealthy();
       try {
-        // A lost signal must not stop ingest for ever.
-        room.await(1, TimeUnit.SECONDS);
+        // Other timelines do not signal.
+        room.await(50, TimeUnit.MILLISECONDS);
       } catch (InterruptedException e) {
         throw interrupted(e);
       }

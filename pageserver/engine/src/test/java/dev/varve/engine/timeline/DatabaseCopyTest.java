@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.PageserverException;
-import dev.varve.engine.layer.BlockCache;
 import dev.varve.engine.layer.Chain;
 import dev.varve.engine.layer.ImagePage;
 import dev.varve.engine.layer.LayerDescriptor;
@@ -56,13 +55,12 @@ final class DatabaseCopyTest {
             new MemoryObjectStore(),
             "tenants/t/timelines/m/",
             directory,
-            new LocalDisk(1 << 30),
-            new BlockCache(1 << 20),
+            SharedResources.of(EngineOptions.defaults()),
             0,
             EngineOptions.defaults());
     ClusterIdentity identity = new ClusterIdentity(4711, PostgresMajor.V17, 16 << 20);
     layers.commitImport(identity, START, List.of());
-    OpenLayer open = new OpenLayer(START, 0);
+    OpenLayer open = new OpenLayer(START, 0, layers.memory());
     for (int block = 0; block < BLOCKS; block++) {
       byte[] image = new byte[ImagePage.MAX_BYTES];
       int length = ImagePage.encode(page(block), image);
@@ -195,7 +193,7 @@ final class DatabaseCopyTest {
 
   private void write(long startLsn, long endLsn) throws IOException {
     OpenLayer written = layers.map().open();
-    layers.freeze(new OpenLayer(endLsn, 0), 0);
+    layers.freeze(new OpenLayer(endLsn, 0, layers.memory()), 0);
     try (DeltaRun out = new DeltaRun(layers, 0, startLsn, endLsn, Long.MAX_VALUE)) {
       out.addBoundary(new RecordBoundary(startLsn, endLsn));
       layers.fileWritten(written, out.finish().getFirst());

@@ -31,8 +31,7 @@ final class LocalDiskTest {
         store,
         "tenants/t/timelines/" + timeline + "/",
         directory.resolve(timeline),
-        disk,
-        new BlockCache(1),
+        new SharedResources(disk, new LayerMemory(1), new BlockCache(1), new PageCache(1)),
         0,
         EngineOptions.defaults());
   }

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.varve.engine.layer.BlockCache;
 import dev.varve.engine.layer.Chain;
 import dev.varve.engine.layer.ManifestStore;
 import dev.varve.engine.layer.RecordBoundary;
@@ -38,8 +37,7 @@ final class TimelineLayersTest {
         store,
         PREFIX,
         directory,
-        new LocalDisk(1 << 30),
-        new BlockCache(1 << 20),
+        SharedResources.of(EngineOptions.defaults()),
         0,
         EngineOptions.defaults());
   }
@@ -137,8 +135,7 @@ final class TimelineLayersTest {
             mayBeDown,
             PREFIX,
             elsewhere,
-            new LocalDisk(1 << 30),
-            new BlockCache(1 << 20),
+            SharedResources.of(EngineOptions.defaults()),
             0,
             EngineOptions.defaults())) {
       AtomicInteger asked = new AtomicInteger();
@@ -168,9 +165,9 @@ final class TimelineLayersTest {
 
   private static void publish(TimelineLayers layers, long startLsn, long endLsn)
       throws IOException {
-    OpenLayer open = new OpenLayer(startLsn, 0);
+    OpenLayer open = new OpenLayer(startLsn, 0, layers.memory());
     layers.open(open);
-    layers.freeze(new OpenLayer(endLsn, 0), 0);
+    layers.freeze(new OpenLayer(endLsn, 0, layers.memory()), 0);
     layers.fileWritten(open, write(layers, 0, startLsn, endLsn));
     assertTrue(layers.publish());
   }

@@ -2,9 +2,9 @@ package dev.varve.engine.timeline;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.bytes.ByteWriter;
-import dev.varve.engine.layer.BlockCache;
 import dev.varve.engine.layer.LayerDescriptor;
 import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.PostgresMajor;
@@ -26,52 +26,28 @@ final class TimelineWriterTest {
   private static final int SEGMENT_SIZE = 16 << 20;
   private static final int CLOG = 3;
   private static final int DATABASE = 4;
+  private static final long MEMORY = 1 << 20;
+  private static final ClusterIdentity IDENTITY =
+      new ClusterIdentity(WalBuilder.SYSTEM_IDENTIFIER, PostgresMajor.V17, SEGMENT_SIZE);
   private static final EngineOptions ONE_RECORD_A_LAYER =
       new EngineOptions(
-          1, Duration.ofHours(1), 1, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 8, 8, 1 << 20);
+          1, Duration.ofHours(1), 1, MEMORY, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 8, 8, 1 << 20);
 
   @TempDir Path directory;
+
+  private final SharedResources shared = SharedResources.of(ONE_RECORD_A_LAYER);
+  private final RelationDictionary dictionary = new RelationDictionary();
 
   @Test
   @Timeout(60)
   void aLayerFrozenWhileTheWriterWaitsIsNotFrozenAgain() throws Exception {
-    WalBuilder wal = new WalBuilder(PostgresMajor.V17, SEGMENT_SIZE, SEGMENT_SIZE);
-    for (int page = 0; page < 2; page++) {
-      ByteWriter zeroed = new ByteWriter();
-      zeroed.i64(page);
-      wal.append(WalBuilder.record(CLOG, 0, 0, WalBuilder.main(zeroed.toByteArray())));
-    }
-    long endLsn = wal.lsn();
-    ClusterIdentity identity =
-        new ClusterIdentity(WalBuilder.SYSTEM_IDENTIFIER, PostgresMajor.V17, SEGMENT_SIZE);
+    WalBuilder wal = zeroedPages(2);
     try (TimelineLayers layers = attach()) {
-      layers.commitImport(identity, SEGMENT_SIZE, List.of());
-      OpenLayer open = new OpenLayer(SEGMENT_SIZE, 0);
-      layers.open(open);
-      RedoContext context = new RedoContext(PostgresMajor.V17, false);
-      PageReader reader = new PageReader(layers::map, () -> context);
+      OpenLayer open = open(layers);
       TimelineWriter writer =
-          new TimelineWriter(
-              layers,
-              ONE_RECORD_A_LAYER,
-              () -> 0,
-              identity,
-              new WalIngest(
-                  Shard.WHOLE,
-                  new RelationDictionary(),
-                  new DatabaseCopy(layers, reader, Shard.WHOLE, ONE_RECORD_A_LAYER),
-                  context,
-                  open),
-              open,
-              SEGMENT_SIZE,
-              SEGMENT_SIZE,
-              WalDecoder.UNKNOWN_PREV,
-              0);
-      byte[] bytes = wal.wal();
-      Thread receiver =
-          new Thread(() -> writer.receive(SEGMENT_SIZE, bytes, 0, bytes.length), "receiver");
-      receiver.start();
-      while (writer.receivedLsn() != endLsn) {
+          writer(layers, ingest(layers, new PageReader(layers::map, this::context), open), open);
+      Thread receiver = receiver(writer, wal);
+      while (writer.receivedLsn() != wal.lsn()) {
         Thread.onSpinWait();
       }
       // The second record's layer is as full as the first one's, which is yet to be written. Taking
@@ -86,30 +62,50 @@ final class TimelineWriterTest {
       while (layers.publish()) {
         assertFalse(layers.manifest().isEmpty());
       }
-      assertEquals(endLsn, layers.manifest().publishedLsn());
+      assertEquals(wal.lsn(), layers.manifest().publishedLsn());
     }
+  }
+
+  @Test
+  @Timeout(60)
+  void memoryThatOthersHaveIsWaitedFor() throws Exception {
+    WalBuilder wal = zeroedPages(2);
+    try (TimelineLayers layers = attach()) {
+      OpenLayer open = open(layers);
+      TimelineWriter writer =
+          writer(layers, ingest(layers, new PageReader(layers::map, this::context), open), open);
+      layers.memory().add(MEMORY);
+      Thread receiver = receiver(writer, wal);
+      long first = wal.written().getFirst().nextLsn();
+      while (writer.receivedLsn() != first) {
+        Thread.onSpinWait();
+      }
+      writer.freezeIfOld(true);
+      writeOldest(layers);
+      assertEquals(MEMORY, layers.memory().bytes(), "what is in a file takes none");
+      // Room for another frozen layer is there: what keeps it from going on is memory alone.
+      receiver.join(300);
+      assertEquals(first, writer.receivedLsn());
+      layers.memory().release(MEMORY);
+      receiver.join();
+      assertEquals(wal.lsn(), writer.receivedLsn());
+      assertTrue(layers.memory().bytes() > 0);
+    }
+    assertEquals(0, shared.layerMemory().bytes());
   }
 
   /** What was in the same place before must not be found in memory, before the copy's files. */
   @Test
   @Timeout(60)
   void aDatabaseIsCopiedWhenEverythingBeforeIsInFiles() throws Exception {
-    WalBuilder wal = new WalBuilder(PostgresMajor.V17, SEGMENT_SIZE, SEGMENT_SIZE);
-    ByteWriter zeroed = new ByteWriter();
-    zeroed.i64(0);
-    wal.append(WalBuilder.record(CLOG, 0, 0, WalBuilder.main(zeroed.toByteArray())));
+    WalBuilder wal = zeroedPages(1);
     ByteWriter copied = new ByteWriter();
     for (int oid : new int[] {7, 1663, 5, 1663}) {
       copied.i32(oid);
     }
     wal.append(WalBuilder.record(DATABASE, 0, 0, WalBuilder.main(copied.toByteArray())));
-    ClusterIdentity identity =
-        new ClusterIdentity(WalBuilder.SYSTEM_IDENTIFIER, PostgresMajor.V17, SEGMENT_SIZE);
     try (TimelineLayers layers = attach()) {
-      layers.commitImport(identity, SEGMENT_SIZE, List.of());
-      OpenLayer open = new OpenLayer(SEGMENT_SIZE, 0);
-      layers.open(open);
-      RedoContext context = new RedoContext(PostgresMajor.V17, false);
+      OpenLayer open = open(layers);
       List<Integer> inMemory = new ArrayList<>();
       PageReader reader =
           new PageReader(
@@ -118,30 +114,12 @@ final class TimelineWriterTest {
                 inMemory.add(map.frozen().size() + map.open().recordCount());
                 return map;
               },
-              () -> context);
-      RelationDictionary dictionary = new RelationDictionary();
-      WalIngest ingest =
-          new WalIngest(
-              Shard.WHOLE,
-              dictionary,
-              new DatabaseCopy(layers, reader, Shard.WHOLE, ONE_RECORD_A_LAYER),
-              context,
-              open);
+              this::context);
+      WalIngest ingest = ingest(layers, reader, open);
       int source = ingest.state().intern(1663, 5, 16384, 0);
       ingest.state().setSize(source, 1);
       open.put(KeySpace.key(source, 0), SEGMENT_SIZE + 8, ValueKind.ZERO_PAGE, new byte[0], 0, 0);
-      TimelineWriter writer =
-          new TimelineWriter(
-              layers,
-              ONE_RECORD_A_LAYER,
-              () -> 0,
-              identity,
-              ingest,
-              open,
-              SEGMENT_SIZE,
-              SEGMENT_SIZE,
-              WalDecoder.UNKNOWN_PREV,
-              0);
+      TimelineWriter writer = writer(layers, ingest, open);
       LayerFlusher flusher =
           new LayerFlusher("t/m", layers, reader, dictionary, writer, ONE_RECORD_A_LAYER);
       flusher.start();
@@ -158,15 +136,64 @@ final class TimelineWriterTest {
     }
   }
 
-  private TimelineLayers attach() {
-    return TimelineLayers.attach(
-        new MemoryObjectStore(),
-        "tenants/t/timelines/m/",
-        directory,
-        new LocalDisk(1 << 30),
-        new BlockCache(1 << 20),
-        0,
-        ONE_RECORD_A_LAYER);
+  private static WalBuilder zeroedPages(int count) {
+    WalBuilder wal = new WalBuilder(PostgresMajor.V17, SEGMENT_SIZE, SEGMENT_SIZE);
+    for (int page = 0; page < count; page++) {
+      ByteWriter zeroed = new ByteWriter();
+      zeroed.i64(page);
+      wal.append(WalBuilder.record(CLOG, 0, 0, WalBuilder.main(zeroed.toByteArray())));
+    }
+    return wal;
+  }
+
+  private RedoContext context() {
+    return new RedoContext(PostgresMajor.V17, false);
+  }
+
+  private static OpenLayer open(TimelineLayers layers) {
+    OpenLayer open = new OpenLayer(SEGMENT_SIZE, 0, layers.memory());
+    layers.open(open);
+    return open;
+  }
+
+  private WalIngest ingest(TimelineLayers layers, PageReader reader, OpenLayer open) {
+    DatabaseCopy databases = new DatabaseCopy(layers, reader, Shard.WHOLE, ONE_RECORD_A_LAYER);
+    return new WalIngest(Shard.WHOLE, dictionary, databases, context(), open);
+  }
+
+  private static TimelineWriter writer(TimelineLayers layers, WalIngest ingest, OpenLayer open) {
+    return new TimelineWriter(
+        layers,
+        ONE_RECORD_A_LAYER,
+        () -> 0,
+        IDENTITY,
+        ingest,
+        open,
+        SEGMENT_SIZE,
+        SEGMENT_SIZE,
+        WalDecoder.UNKNOWN_PREV,
+        0);
+  }
+
+  private static Thread receiver(TimelineWriter writer, WalBuilder wal) {
+    byte[] bytes = wal.wal();
+    Thread receiver =
+        new Thread(() -> writer.receive(SEGMENT_SIZE, bytes, 0, bytes.length), "receiver");
+    receiver.start();
+    return receiver;
+  }
+
+  private TimelineLayers attach() throws IOException {
+    TimelineLayers layers =
+        TimelineLayers.attach(
+            new MemoryObjectStore(),
+            "tenants/t/timelines/m/",
+            directory,
+            shared,
+            0,
+            ONE_RECORD_A_LAYER);
+    layers.commitImport(IDENTITY, SEGMENT_SIZE, List.of());
+    return layers;
   }
 
   private static void writeOldest(TimelineLayers layers) throws IOException {

@@ -118,11 +118,18 @@ public interface ServerConfig {
     @WithDefault("2")
     int frozenLayers();
 
+    /**
+     * Memory of open and frozen layers, of all timelines together, at which WAL has to wait until
+     * some are in files.
+     */
+    @WithDefault("384M")
+    MemorySize layerMemorySize();
+
     /** How much of a timeline may wait for the object store before its WAL has to wait. */
     @WithDefault("2G")
     MemorySize unpublishedSize();
 
-    /** Published layer files kept on the local disk. */
+    /** Published layer files kept on the local disk, of all timelines together. */
     @WithDefault("20G")
     MemorySize localCacheSize();
 

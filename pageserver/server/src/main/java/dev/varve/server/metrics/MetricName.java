@@ -101,6 +101,11 @@ enum MetricName {
       "status"),
   PAGE_CACHE_HITS("varve.page.cache.hits", Kind.COUNTER, "Pages found materialised in memory"),
   PAGE_CACHE_MISSES("varve.page.cache.misses", Kind.COUNTER, "Pages that had to be put together"),
+  LAYER_MEMORY(
+      "varve.layer.memory.bytes",
+      Kind.GAUGE,
+      "Memory of layers that are not in files yet; WAL waits at varve.engine.layer-memory-size"),
+  LOCAL_DISK("varve.local.disk.bytes", Kind.GAUGE, "Bytes of layer files on the local disk"),
   OBJECT_STORE(
       "varve.object.store",
       Kind.TIMER,

@@ -1,7 +1,10 @@
 package dev.varve.server.metrics;
 
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.timeline.LayerMemory;
+import dev.varve.engine.timeline.LocalDisk;
 import dev.varve.engine.timeline.PageCache;
+import dev.varve.engine.timeline.SharedResources;
 import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.AttachmentState;
 import dev.varve.server.attachment.AttachmentWatcher;
@@ -38,8 +41,15 @@ public final class TimelineMeters implements AttachmentWatcher {
         Integer.toString(id.shard().index()));
   }
 
-  /** The counters of the page cache, which all timelines share. */
-  public void watch(PageCache cache) {
+  /** What all timelines share. */
+  public void watch(SharedResources shared) {
+    Gauge.builder(MetricName.LAYER_MEMORY.id(), shared.layerMemory(), LayerMemory::bytes)
+        .description(MetricName.LAYER_MEMORY.description())
+        .register(registry);
+    Gauge.builder(MetricName.LOCAL_DISK.id(), shared.disk(), LocalDisk::bytes)
+        .description(MetricName.LOCAL_DISK.description())
+        .register(registry);
+    PageCache cache = shared.pageCache();
     FunctionCounter.builder(MetricName.PAGE_CACHE_HITS.id(), cache, PageCache::hits)
         .description(MetricName.PAGE_CACHE_HITS.description())
         .register(registry);
