@@ -13,6 +13,7 @@ import jakarta.inject.Singleton;
 import java.net.InetSocketAddress;
 import java.security.SecureRandom;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.InstantSource;
 
 /** The parts that the controllers share. */
@@ -50,6 +51,9 @@ public class OperatorBeans {
   LeaderElectionConfiguration leaderElection(OperatorConfig config) {
     return LeaderElectionConfigurationBuilder.aLeaderElectionConfiguration("varve-operator")
         .withLeaseNamespace(config.namespace())
+        .withLeaseDuration(Duration.ofSeconds(15))
+        .withRenewDeadline(Duration.ofSeconds(10))
+        .withRetryPeriod(Duration.ofSeconds(4))
         .build();
   }
 }

@@ -41,7 +41,9 @@ final class Events {
     try {
       client.resource(event(about, notice)).create();
     } catch (KubernetesClientException e) {
-      LOG.info("event not written: {}", e.getMessage());
+      if (!Conflict.isNamespaceGoing(e)) {
+        LOG.info("event not written: {}", e.getMessage());
+      }
     }
   }
 

@@ -39,6 +39,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Places each tenant and makes its token Secret; see {@link TenantPlanner}. */
 @GradualRetry(maxAttempts = Integer.MAX_VALUE, initialInterval = 1000, maxInterval = 30_000)
@@ -47,8 +49,9 @@ import org.jspecify.annotations.Nullable;
     name = "tenant",
     finalizerName = "varve.dev/operator",
     maxReconciliationInterval =
-        @MaxReconciliationInterval(interval = 2, timeUnit = TimeUnit.MINUTES))
+        @MaxReconciliationInterval(interval = 5, timeUnit = TimeUnit.MINUTES))
 public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenant> {
+  private static final Logger LOG = LoggerFactory.getLogger(TenantReconciler.class);
   private static final Duration RETRY = Duration.ofMillis(300);
   private static final Duration DELETION = Duration.ofSeconds(5);
 
@@ -76,6 +79,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
 
   @Override
   public List<EventSource<?, Tenant>> prepareEventSources(EventSourceContext<Tenant> context) {
+    Scheduler.keepAThread(context.getControllerConfiguration().getConfigurationService());
     SimpleInboundEventSource<Tenant> pods = new SimpleInboundEventSource<>("pageservers");
     fleet.listen(
         new Fleet.Listener() {
@@ -117,6 +121,13 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
     } catch (KubernetesClientException e) {
       if (Conflict.isConflict(e)) {
         return UpdateControl.<Tenant>noUpdate().rescheduleAfter(RETRY);
+      }
+      if (Conflict.isNamespaceGoing(e)) {
+        LOG.info(
+            "Tenant {}/{}: its namespace is being deleted",
+            tenant.getMetadata().getNamespace(),
+            tenant.getMetadata().getName());
+        return UpdateControl.noUpdate();
       }
       throw e;
     }

@@ -48,6 +48,8 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Keeps the shards of each timeline attached where its tenant is placed, and its Service leading
@@ -59,9 +61,10 @@ import org.jspecify.annotations.Nullable;
     name = "timeline",
     finalizerName = "varve.dev/operator",
     maxReconciliationInterval =
-        @MaxReconciliationInterval(interval = 2, timeUnit = TimeUnit.MINUTES))
+        @MaxReconciliationInterval(interval = 5, timeUnit = TimeUnit.MINUTES))
 public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<Timeline> {
   private static final String BY_TENANT = "tenant";
+  private static final Logger LOG = LoggerFactory.getLogger(TimelineReconciler.class);
   private static final Duration RETRY = Duration.ofMillis(300);
 
   private final KubernetesClient client;
@@ -181,6 +184,13 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
     } catch (KubernetesClientException e) {
       if (Conflict.isConflict(e)) {
         return UpdateControl.<Timeline>noUpdate().rescheduleAfter(RETRY);
+      }
+      if (Conflict.isNamespaceGoing(e)) {
+        LOG.info(
+            "Timeline {}/{}: its namespace is being deleted",
+            timeline.getMetadata().getNamespace(),
+            timeline.getMetadata().getName());
+        return UpdateControl.noUpdate();
       }
       throw e;
     }

@@ -53,12 +53,12 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   volatile long loadNanos;
 
   FakePageserver(Map<String, Integer> store) throws IOException {
+    this(store, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+  }
+
+  FakePageserver(Map<String, Integer> store, InetSocketAddress address) throws IOException {
     this.store = store;
-    server =
-        NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
-            .addService(this)
-            .build()
-            .start();
+    server = NettyServerBuilder.forAddress(address).addService(this).build().start();
   }
 
   private static String id(String tenant, String timeline, String shard) {

@@ -20,7 +20,10 @@ import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineSpec;
 import dev.varve.operator.reconcile.TestCluster.RunningOperator;
 import dev.varve.operator.render.TokenSecret;
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
+import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.client.dsl.Resource;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -28,7 +31,11 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -331,6 +338,63 @@ final class OperatorIT {
               new TimelineSpec(t.getSpec().tenant(), t.getSpec().source(), DeletionPolicy.Retain));
           return t;
         });
+  }
+
+  /** Its Secret cannot be made again, which is no error then. */
+  @Test
+  void aNamespaceThatIsBeingDeletedIsLeftAlone() {
+    List<LogRecord> failures = new CopyOnWriteArrayList<>();
+    Handler handler =
+        new Handler() {
+          @Override
+          public void publish(LogRecord record) {
+            if (record.getThrown() != null) {
+              failures.add(record);
+            }
+          }
+
+          @Override
+          public void flush() {}
+
+          @Override
+          public void close() {}
+        };
+    Tenant tenant = new Tenant();
+    tenant.setMetadata(new ObjectMetaBuilder().withName("late").withNamespace("going").build());
+    tenant.setSpec(new TenantSpec(1, 2048, DeletionPolicy.Retain, null));
+    cluster
+        .admin
+        .resource(new NamespaceBuilder().withNewMetadata().withName("going").endMetadata().build())
+        .create();
+    cluster.admin.resource(tenant).create();
+    Resource<Secret> secret =
+        cluster.admin.secrets().inNamespace("going").withName(TokenSecret.name("late"));
+    await("a token", () -> secret.get() != null);
+    cluster.admin.namespaces().withName("going").delete();
+    secret.delete();
+    Logger framework = Logger.getLogger("io.javaoperatorsdk.operator");
+    framework.addHandler(handler);
+    try {
+      Resource<Tenant> late =
+          cluster.admin.resources(Tenant.class).inNamespace("going").withName("late");
+      late.edit(t -> {
+        t.setSpec(new TenantSpec(1, 2048, DeletionPolicy.Delete, null));
+        return t;
+      });
+      await(
+          "the change to be seen",
+          () ->
+              late.get()
+                  .getMetadata()
+                  .getGeneration()
+                  .equals(late.get().getStatus().observedGeneration()));
+      late.delete();
+      await("gone", () -> late.get() == null);
+    } finally {
+      framework.removeHandler(handler);
+    }
+    assertNull(secret.get());
+    assertEquals(List.of(), failures.stream().map(LogRecord::getMessage).toList());
   }
 
   /** What is retained is written to the object store before its slot goes. */

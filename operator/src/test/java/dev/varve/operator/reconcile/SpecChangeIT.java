@@ -35,12 +35,12 @@ import org.junit.jupiter.api.Test;
  * the result of a patch of its own for the newest there is, and with it swallows the event of a
  * change that the API server took just before. So the operator writes each status itself, with the
  * version that it read, and looks again when that is old. Behind that every resource is looked at
- * every two minutes.
+ * every five minutes.
  */
 final class SpecChangeIT {
   private static final String ADDRESS = "10.9.3.1";
 
-  /** Less than the two minutes after which everything is looked at anyway. */
+  /** Less than the five minutes after which everything is looked at anyway. */
   private static final Duration SOON = Duration.ofSeconds(20);
 
   private static final int ROUNDS = 8;
@@ -159,7 +159,7 @@ final class SpecChangeIT {
     cluster.password("raced-password", "one");
     try (RunningOperator operator =
         cluster.operator(
-            http -> http.addOrReplaceInterceptor("racer", racer), Duration.ofMinutes(2), false)) {
+            http -> http.addOrReplaceInterceptor("racer", racer), Duration.ofMinutes(5), false)) {
       racer.arm("tenants", "racing", () -> changeTenant(DeletionPolicy.Delete));
       cluster.tenant("racing", 1);
       await("a finalizer", SOON, racer::hasRun);
@@ -245,7 +245,7 @@ final class SpecChangeIT {
           reconciler.getAnnotation(ControllerConfiguration.class);
       MaxReconciliationInterval interval = configuration.maxReconciliationInterval();
       assertEquals(
-          Duration.ofMinutes(2),
+          Duration.ofMinutes(5),
           Duration.of(interval.interval(), interval.timeUnit().toChronoUnit()));
     }
   }

@@ -140,7 +140,7 @@ final class TestCluster implements AutoCloseable {
   }
 
   RunningOperator operator() {
-    return operator(_ -> {}, Duration.ofMinutes(2), false);
+    return operator(_ -> {}, Duration.ofMinutes(5), false);
   }
 
   /**
@@ -180,6 +180,11 @@ final class TestCluster implements AutoCloseable {
         o -> o.withReconciliationMaxInterval(interval).withOnUpdateFilter((_, _) -> !blind));
     operator.start();
     return new RunningOperator(client, fleet, operator);
+  }
+
+  /** For an operator in another process. */
+  String kubeconfig() {
+    return server.getKubeConfigYaml();
   }
 
   /** What answers at a pod's address; the loopback interface is refused by the API server. */
