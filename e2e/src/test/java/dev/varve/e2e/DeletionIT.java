@@ -143,6 +143,16 @@ final class DeletionIT {
     String lsn = shop.lsn("main-db");
     Kubectl.run("-n", Shop.SYSTEM, "scale", "statefulset/varve-pageserver", "--replicas=2");
     Kubectl.run("-n", Shop.SYSTEM, "scale", "deployment/varve-operator", "--replicas=2");
+    // In haste without its shards: refused, and the data stays as it is.
+    shop.tenant("acme", "");
+    shop.timeline("rescued", "acme", "main-db", "Retain");
+    shop.awaitCondition(
+        "timeline",
+        "rescued",
+        "Ready",
+        "False LayoutDiffers .*2 shards with stripes of 2048 blocks, not as 1 shard.*");
+    shop.delete("timeline", "rescued");
+    shop.delete("tenant", "acme");
     long start = System.nanoTime();
     shop.tenant("acme", "shards: 2");
     shop.timeline("rescued", "acme", "main-db", "Retain");

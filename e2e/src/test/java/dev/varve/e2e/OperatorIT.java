@@ -172,7 +172,7 @@ final class OperatorIT {
     long seed = Long.getLong("varve.e2e.seed", System.nanoTime());
     System.out.println("an operator is killed " + KILLS + " times, seed " + seed);
     CompletableFuture<Void> killer = CompletableFuture.runAsync(() -> kill(new Random(seed)));
-    work("killed", 4_000, new Random(~seed));
+    work("killed", 2_500, new Random(~seed));
     killer.join();
     checkEnd("killed");
   }
@@ -228,7 +228,7 @@ final class OperatorIT {
                     "timeline/" + prefix + "-brief",
                     "tenant/" + prefix + "-gone",
                     "--wait=false"),
-            () -> shop.tenant(prefix + "-late", ""),
+            () -> shop.tenant(prefix + "-late", "shards: 2"),
             () -> shop.timeline(prefix + "-late", prefix + "-late", "main-db", "Delete"));
     for (Runnable step : steps) {
       step.run();
@@ -250,7 +250,7 @@ final class OperatorIT {
     }
     String slots = "varve_e2e_operator_" + prefix;
     assertEquals(
-        slots + "_changed " + slots + "_kept " + slots + "_late",
+        slots + "_changed " + slots + "_kept " + slots + "_late_0 " + slots + "_late_1",
         shop.query(
             "main-db",
             "select string_agg(slot_name, ' ' order by slot_name) from pg_replication_slots"

@@ -381,7 +381,7 @@ final class Shop {
   void awaitCondition(String kind, String name, String type, String regex) {
     until(
         kind + "/" + name + " to say " + type + " " + regex,
-        Duration.ofMinutes(1),
+        Duration.ofMinutes(2),
         () -> condition(kind, name, type).matches("(?s)" + regex),
         () -> kubectl("get", kind, name, "-o", "yaml"));
   }

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.parallel.ResourceLock;
     value = "dev.varve.e2e.Kubectl#hasCluster",
     disabledReason = "KUBECONFIG names no cluster")
 final class TroubleIT {
-  private static final Duration START = Duration.ofMinutes(1);
+  private static final Duration START = Duration.ofMinutes(2);
 
   private static final String BUCKET = "bucket";
 
