@@ -1,7 +1,6 @@
 package dev.varve.compute.fuse;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -82,10 +81,10 @@ public final class FuseSession {
   }
 
   private void serve(int fd) {
-    try (Arena arena = Arena.ofConfined()) {
-      int inBytes = options.maxTransferBytes() + 4096;
-      MemorySegment in = arena.allocate(inBytes, 4096);
-      MemorySegment out = arena.allocate(inBytes, 4096);
+    int inBytes = options.maxTransferBytes() + 4096;
+    MemorySegment in = Libc.malloc(inBytes);
+    MemorySegment out = Libc.malloc(inBytes);
+    try {
       ByteBuffer request = in.asByteBuffer().order(ByteOrder.nativeOrder());
       ByteBuffer reply = out.asByteBuffer().order(ByteOrder.nativeOrder());
       while (true) {
@@ -111,6 +110,9 @@ public final class FuseSession {
           }
         }
       }
+    } finally {
+      Libc.free(in);
+      Libc.free(out);
     }
   }
 

@@ -1,6 +1,5 @@
 package dev.varve.compute.fuse;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
@@ -14,6 +13,11 @@ import java.lang.invoke.MethodHandle;
 /**
  * The system calls that Java does not offer, by libc's names. Each answers the call's result, or
  * the negative error number.
+ *
+ * <p>One shape serves them all: five long integers in, one out. On x86-64 and AArch64 integers and
+ * pointers are passed in the same registers, a function ignores those that it has no parameter for,
+ * and Linux passes variable arguments no differently. Linking a shape takes a start's time, and a
+ * shape for each function took four times as long.
  *
  * <p>Thread-safe: the error number is kept per thread.
  */
@@ -36,40 +40,56 @@ public final class Libc {
   private static final ThreadLocal<MemorySegment> ERRNO =
       ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(Linker.Option.captureStateLayout()));
 
-  private static final MethodHandle READ =
-      handle("read", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
-  private static final MethodHandle WRITE =
-      handle("write", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
-  private static final MethodHandle OPEN =
-      handle("open", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT), 2);
-  private static final MethodHandle CLOSE =
-      handle("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
-  private static final MethodHandle IOCTL =
-      handle("ioctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS), 2);
-  private static final MethodHandle MOUNT =
-      handle(
-          "mount", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS));
-  private static final MethodHandle UMOUNT2 =
-      handle("umount2", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
-  private static final MethodHandle KILL =
-      handle("kill", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+  private static final MethodHandle CALL =
+      LINKER.downcallHandle(
+          FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG),
+          Linker.Option.captureCallState("errno"));
+
+  private static final MemorySegment READ = function("read");
+  private static final MemorySegment WRITE = function("write");
+  private static final MemorySegment OPEN = function("open");
+  private static final MemorySegment CLOSE = function("close");
+  private static final MemorySegment CHOWN = function("chown");
+  private static final MemorySegment IOCTL = function("ioctl");
+  private static final MemorySegment MOUNT = function("mount");
+  private static final MemorySegment UMOUNT2 = function("umount2");
+  private static final MemorySegment KILL = function("kill");
+  private static final MemorySegment MALLOC = function("malloc");
+  private static final MemorySegment FREE = function("free");
 
   private Libc() {}
 
-  /** Links all of them, which takes a tenth of a second; else the first call does. */
+  /** Links, which else the first call does. */
   public static void link() {}
 
-  static MethodHandle handle(String name, FunctionDescriptor type) {
-    return LINKER.downcallHandle(
-        LINKER.defaultLookup().findOrThrow(name), type, Linker.Option.captureCallState("errno"));
+  private static MemorySegment function(String name) {
+    return LINKER.defaultLookup().findOrThrow(name);
   }
 
-  private static MethodHandle handle(String name, FunctionDescriptor type, int firstVariadic) {
-    return LINKER.downcallHandle(
-        LINKER.defaultLookup().findOrThrow(name),
-        type,
-        Linker.Option.captureCallState("errno"),
-        Linker.Option.firstVariadicArg(firstVariadic));
+  /** A function of a shape of its own. */
+  static MethodHandle handle(String name, FunctionDescriptor type) {
+    return LINKER.downcallHandle(function(name), type, Linker.Option.captureCallState("errno"));
+  }
+
+  private static long call(MemorySegment function, long a, long b, long c, long d, long e) {
+    MemorySegment errno = ERRNO.get();
+    try {
+      long value = (long) CALL.invokeExact(function, errno, a, b, c, d, e);
+      return result(value, errno);
+    } catch (Throwable t) {
+      throw unexpected(t);
+    }
+  }
+
+  /** Of a function that answers an {@code int}: the upper half of what comes back is undefined. */
+  private static int callInt(MemorySegment function, long a, long b, long c, long d, long e) {
+    MemorySegment errno = ERRNO.get();
+    try {
+      int value = (int) (long) CALL.invokeExact(function, errno, a, b, c, d, e);
+      return (int) result(value, errno);
+    } catch (Throwable t) {
+      throw unexpected(t);
+    }
   }
 
   static MemorySegment errnoState() {
@@ -85,89 +105,80 @@ public final class Libc {
   }
 
   static long read(int fd, MemorySegment into, long bytes) {
-    MemorySegment errno = ERRNO.get();
-    try {
-      return result((long) READ.invokeExact(errno, fd, into, bytes), errno);
-    } catch (Throwable t) {
-      throw unexpected(t);
-    }
+    return call(READ, fd, into.address(), bytes, 0, 0);
   }
 
   static long write(int fd, MemorySegment from, long bytes) {
-    MemorySegment errno = ERRNO.get();
-    try {
-      return result((long) WRITE.invokeExact(errno, fd, from, bytes), errno);
-    } catch (Throwable t) {
-      throw unexpected(t);
-    }
+    return call(WRITE, fd, from.address(), bytes, 0, 0);
   }
 
   static int open(String path, int flags) {
-    MemorySegment errno = ERRNO.get();
     try (Arena arena = Arena.ofConfined()) {
-      return (int) result((int) OPEN.invokeExact(errno, arena.allocateFrom(path), flags), errno);
-    } catch (Throwable t) {
-      throw unexpected(t);
+      return callInt(OPEN, arena.allocateFrom(path).address(), flags, 0, 0, 0);
     }
   }
 
   static int close(int fd) {
-    MemorySegment errno = ERRNO.get();
-    try {
-      return (int) result((int) CLOSE.invokeExact(errno, fd), errno);
-    } catch (Throwable t) {
-      throw unexpected(t);
+    return callInt(CLOSE, fd, 0, 0, 0, 0);
+  }
+
+  /** Changes the owner of a file, or of what a link leads to. */
+  public static int chown(String path, int user, int group) {
+    try (Arena arena = Arena.ofConfined()) {
+      return callInt(CHOWN, arena.allocateFrom(path).address(), user, group, 0, 0);
     }
   }
 
   /** An {@code ioctl} whose argument points to one int. */
   static int ioctl(int fd, long request, int argument) {
-    MemorySegment errno = ERRNO.get();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment value = arena.allocateFrom(JAVA_INT, argument);
-      return (int) result((int) IOCTL.invokeExact(errno, fd, request, value), errno);
-    } catch (Throwable t) {
-      throw unexpected(t);
+      return callInt(IOCTL, fd, request, value.address(), 0, 0);
     }
   }
 
   static int mount(String source, String target, String type, long flags, String options) {
-    MemorySegment errno = ERRNO.get();
     try (Arena arena = Arena.ofConfined()) {
-      return (int)
-          result(
-              (int)
-                  MOUNT.invokeExact(
-                      errno,
-                      arena.allocateFrom(source),
-                      arena.allocateFrom(target),
-                      arena.allocateFrom(type),
-                      flags,
-                      arena.allocateFrom(options)),
-              errno);
-    } catch (Throwable t) {
-      throw unexpected(t);
+      return callInt(
+          MOUNT,
+          arena.allocateFrom(source).address(),
+          arena.allocateFrom(target).address(),
+          arena.allocateFrom(type).address(),
+          flags,
+          arena.allocateFrom(options).address());
     }
   }
 
   /** Unmounts; {@code flags} 0, or of {@link #MNT_FORCE} and {@link #MNT_DETACH}. */
   public static int umount(String target, int flags) {
-    MemorySegment errno = ERRNO.get();
     try (Arena arena = Arena.ofConfined()) {
-      return (int)
-          result((int) UMOUNT2.invokeExact(errno, arena.allocateFrom(target), flags), errno);
-    } catch (Throwable t) {
-      throw unexpected(t);
+      return callInt(UMOUNT2, arena.allocateFrom(target).address(), flags, 0, 0, 0);
     }
   }
 
   /** Sends a signal to a process. */
   public static int kill(long pid, int signal) {
-    MemorySegment errno = ERRNO.get();
-    try {
-      return (int) result((int) KILL.invokeExact(errno, Math.toIntExact(pid), signal), errno);
-    } catch (Throwable t) {
-      throw unexpected(t);
+    if (pid != (int) pid) {
+      throw new IllegalArgumentException("no process has the number " + pid);
     }
+    return callInt(KILL, pid, signal, 0, 0, 0);
+  }
+
+  /**
+   * Memory with nothing in it: unlike an arena's it is not written to first, so what is never used
+   * of a large piece costs nothing. To be given to {@link #free}, once.
+   *
+   * @throws OutOfMemoryError when there is none
+   */
+  static MemorySegment malloc(long bytes) {
+    long address = call(MALLOC, bytes, 0, 0, 0, 0);
+    if (address <= 0) {
+      throw new OutOfMemoryError("no memory for " + bytes + " bytes");
+    }
+    return MemorySegment.ofAddress(address).reinterpret(bytes);
+  }
+
+  static void free(MemorySegment memory) {
+    call(FREE, memory.address(), 0, 0, 0, 0);
   }
 }
