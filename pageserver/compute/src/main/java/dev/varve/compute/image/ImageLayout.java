@@ -2,6 +2,8 @@ package dev.varve.compute.image;
 
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
+import dev.varve.compute.fuse.Errno;
+import dev.varve.compute.fuse.Libc;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -9,11 +11,11 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.Set;
-import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
-import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 
 /**
  * Lays an image out below a {@link ComputeDirectory}: PostgreSQL's files in the data directory,
@@ -27,6 +29,12 @@ import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 public final class ImageLayout {
   private static final int CHUNK_BYTES = 64 << 10;
   private static final byte[] ZEROS = new byte[CHUNK_BYTES];
+  private static final Set<PosixFilePermission> FILE_MODE =
+      PosixFilePermissions.fromString("rw-------");
+  private static final Set<PosixFilePermission> DIRECTORY_MODE =
+      PosixFilePermissions.fromString("rwx------");
+  private static final Set<StandardOpenOption> NEW_FILE =
+      EnumSet.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
 
   private final ComputeDirectory directory;
   private final boolean eager;
@@ -63,18 +71,14 @@ public final class ImageLayout {
       make(directory.tablespace(tablespace.getOid()));
       make(directory.overlay(tablespace.getOid()));
     }
-    try (TarArchiveInputStream tar = new TarArchiveInputStream(image.tar())) {
-      for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
-        Path target = target(entry.getName());
-        if (entry.isDirectory()) {
-          make(target);
-        } else if (entry.isFile() && !entry.isSymbolicLink() && !entry.isLink()) {
-          make(parent(target));
-          write(tar, target);
-        } else {
-          throw new IOException(
-              "the image holds " + entry.getName() + ", which is neither file nor directory");
-        }
+    TarReader tar = new TarReader(image.tar());
+    for (TarReader.Entry entry = tar.next(); entry != null; entry = tar.next()) {
+      Path target = target(entry.name());
+      if (entry.directory()) {
+        make(target);
+      } else {
+        make(parent(target));
+        write(tar, target);
       }
     }
     make(directory.data().resolve("pg_tblspc"));
@@ -99,7 +103,8 @@ public final class ImageLayout {
   /** A file of PostgreSQL's own, such as its configuration. */
   public void file(Path target, String text) throws IOException {
     Files.writeString(target, text);
-    own(target, "rw-------");
+    Files.setPosixFilePermissions(target, FILE_MODE);
+    own(target);
   }
 
   private Path target(String name) throws IOException {
@@ -151,22 +156,26 @@ public final class ImageLayout {
       Files.createDirectories(parent(path));
     }
     if (!Files.isDirectory(path)) {
-      Files.createDirectory(path);
+      Files.createDirectory(path, PosixFilePermissions.asFileAttribute(DIRECTORY_MODE));
+    } else {
+      Files.setPosixFilePermissions(path, DIRECTORY_MODE);
     }
-    own(path, "rwx------");
+    own(path);
   }
 
-  private void own(Path path, String mode) throws IOException {
-    Files.setPosixFilePermissions(path, PosixFilePermissions.fromString(mode));
+  private void own(Path path) throws IOException {
     if (chown) {
-      Files.setAttribute(path, "unix:uid", user);
-      Files.setAttribute(path, "unix:gid", group);
+      int rc = Libc.chown(path.toString(), user, group);
+      if (rc < 0) {
+        throw new IOException(
+            "giving " + path + " to uid " + user + " failed: " + Errno.describe(-rc));
+      }
     }
   }
 
   private void write(InputStream from, Path target) throws IOException {
     try (FileChannel to =
-        FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        FileChannel.open(target, NEW_FILE, PosixFilePermissions.asFileAttribute(FILE_MODE))) {
       long at = 0;
       boolean hole = false;
       for (int got = from.readNBytes(chunk, 0, CHUNK_BYTES);
@@ -185,6 +194,6 @@ public final class ImageLayout {
         to.write(ByteBuffer.allocate(1), at - 1);
       }
     }
-    own(target, "rw-------");
+    own(target);
   }
 }
