@@ -308,6 +308,31 @@ final class LocalFile {
     }
   }
 
+  /** Fetches of the first blocks what is remote and together, once the fetcher has room. */
+  void fetchFirst(int blocks) {
+    fetcher.awaitAhead();
+    Run run = null;
+    lock.lock();
+    try {
+      int end = Math.min(blocks, remoteBlocks);
+      int block = 0;
+      while (block < end && (!remote(block) || flying(block) != null)) {
+        block++;
+      }
+      if (block < end && !unlinked) {
+        run = start(block, Math.min(end, block + MISS_RUN_BLOCKS));
+      }
+    } finally {
+      lock.unlock();
+    }
+    if (run == null) {
+      fetcher.leaveAhead();
+      return;
+    }
+    Run ahead = run;
+    fetcher.runAhead(() -> fetch(ahead, true));
+  }
+
   private boolean remote(int block) {
     return block < remoteBlocks && !local.contains(block);
   }

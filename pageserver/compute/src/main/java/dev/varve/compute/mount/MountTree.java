@@ -71,6 +71,16 @@ final class MountTree {
     return found;
   }
 
+  /** What a file holds; null when there is no such file. */
+  @Nullable LocalFile content(Node.Directory directory, String name) {
+    lock.lock();
+    try {
+      return directory.children.get(name) instanceof Node.File file ? file.content : null;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   void remove(Node node) {
     nodes.remove(node.id);
   }

@@ -54,6 +54,16 @@ final class PageFetcher {
     return ahead.tryAcquire();
   }
 
+  /** Likewise, once there is room. */
+  void awaitAhead() {
+    ahead.acquireUninterruptibly();
+  }
+
+  /** Gives the right back unused. */
+  void leaveAhead() {
+    ahead.release();
+  }
+
   void runAhead(Runnable run) {
     Thread.ofVirtual()
         .name("fetch-ahead")

@@ -101,18 +101,20 @@ public final class PageMount {
 
   /**
    * PostgreSQL reads every database's directory when it starts, looking for temporary files: ask
-   * for the lists before it does.
+   * for the lists before it does. Then for what its first backend reads.
    */
   private static void listAhead(MountTree tree, DirectoryListing listing) {
     Thread.ofVirtual()
         .name("list-ahead")
         .start(() -> {
-          for (Node.Directory directory : tree.unlisted()) {
-            try {
-              listing.await(directory);
-            } catch (FuseException e) {
-              return; // logged; whoever needs the directory asks again
+          List<Node.Directory> directories = FirstReads.inOrder(tree.unlisted());
+          try {
+            for (int i = 0; i < directories.size(); i++) {
+              listing.await(directories.get(i));
+              FirstReads.fetch(tree, directories.get(i), i);
             }
+          } catch (FuseException e) {
+            return; // logged; whoever needs the directory asks again
           }
         });
   }

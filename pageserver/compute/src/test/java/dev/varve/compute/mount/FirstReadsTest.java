@@ -1,0 +1,127 @@
+package dev.varve.compute.mount;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.varve.compute.page.PageSource;
+import dev.varve.compute.page.RelationFork;
+import dev.varve.testkit.ExpectedLog;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Catalogs are there before they are read, and what is local already stays as it is. */
+class FirstReadsTest {
+  private static final int PAGE = PageSource.PAGE_BYTES;
+  private static final RelationFork CLASSES = new RelationFork(1663, 5, 1259, 0);
+  private static final RelationFork ATTRIBUTES = new RelationFork(1663, 5, 1249, 0);
+
+  @TempDir Path overlay;
+
+  private final ModelPageSource source = new ModelPageSource();
+  private final MountCounters counters = new MountCounters();
+  private MountTree tree;
+  private Node.Directory database;
+
+  @BeforeEach
+  void listDatabase() throws Exception {
+    source.add(CLASSES, 14);
+    source.add(ATTRIBUTES, 200);
+    source.add(new RelationFork(1663, 5, 16400, 0), 30);
+    tree = new MountTree(1663, overlay, new PageFetcher(source, counters));
+    database = directory(5);
+  }
+
+  private Node.Directory directory(int oid) throws Exception {
+    Files.createDirectory(overlay.resolve("" + oid));
+    Node.Directory made = tree.addDirectory(tree.root(), "" + oid, MountTree.DIRECTORY_MODE, oid);
+    new DirectoryListing(tree).await(made);
+    return made;
+  }
+
+  private LocalFile file(String name) {
+    return Objects.requireNonNull(tree.content(database, name));
+  }
+
+  private void awaitPages(long pages) throws InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+    while (counters.aheadPages.sum() < pages && System.nanoTime() < deadline) {
+      TimeUnit.MILLISECONDS.sleep(1);
+    }
+    assertEquals(pages, counters.aheadPages.sum());
+  }
+
+  private static byte[] expected(RelationFork fork, int blocks) {
+    ByteBuffer pages = ByteBuffer.allocate(blocks * PAGE);
+    for (int i = 0; i < blocks; i++) {
+      ModelPageSource.fill(fork, i, pages);
+    }
+    return pages.array();
+  }
+
+  private static byte[] read(LocalFile file, int bytes) throws Exception {
+    ByteBuffer into = ByteBuffer.allocate(bytes);
+    file.read(0, into, null);
+    return into.array();
+  }
+
+  @Test
+  void catalogsAreReadWithoutAskingAgain() throws Exception {
+    FirstReads.fetch(tree, database, 0);
+    awaitPages(14 + 64);
+    assertArrayEquals(expected(CLASSES, 14), read(file("1259"), 14 * PAGE));
+    assertArrayEquals(expected(ATTRIBUTES, 64), read(file("1249"), 64 * PAGE));
+    FirstReads.fetch(tree, database, 0);
+    assertEquals(14 + 64, source.pages.get());
+  }
+
+  @Test
+  void whatWasWrittenStays() throws Exception {
+    byte[] own = new byte[PAGE];
+    own[17] = 1;
+    file("1259").write(0, ByteBuffer.wrap(own));
+    file("1249").truncate(3L * PAGE);
+    FirstReads.fetch(tree, database, 0);
+    awaitPages(13 + 3);
+    assertArrayEquals(own, read(file("1259"), PAGE));
+    assertArrayEquals(expected(ATTRIBUTES, 3), read(file("1249"), 3 * PAGE));
+  }
+
+  @Test
+  void neitherTemplatesNorManyDatabases() throws Exception {
+    Node.Directory template = directory(1);
+    FirstReads.fetch(tree, template, 0);
+    FirstReads.fetch(tree, database, 4);
+    assertEquals(0, source.requests.get());
+    assertEquals(List.of(database, template), FirstReads.inOrder(List.of(template, database)));
+  }
+
+  @Test
+  void aSourceThatFailsIsAskedAgainByWhoReads() throws Exception {
+    ExpectedLog.containing("refused RelationFork[");
+    source.failing = true;
+    FirstReads.fetch(tree, database, 0);
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+    while (source.requests.get() < 2 && System.nanoTime() < deadline) {
+      TimeUnit.MILLISECONDS.sleep(1);
+    }
+    source.failing = false;
+    byte[] got = null;
+    while (got == null && System.nanoTime() < deadline) {
+      try {
+        got = read(file("1259"), PAGE);
+      } catch (dev.varve.compute.fuse.FuseException e) {
+        TimeUnit.MILLISECONDS.sleep(1); // the failed run is still being put away
+      }
+    }
+    assertTrue(got != null);
+    assertArrayEquals(expected(CLASSES, 1), got);
+  }
+}
