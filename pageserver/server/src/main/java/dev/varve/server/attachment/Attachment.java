@@ -131,6 +131,12 @@ public final class Attachment implements AutoCloseable {
     return loaded;
   }
 
+  /** The timeline once it can be read, before that null. */
+  @Nullable Timeline readable() {
+    Timeline loaded = timeline;
+    return loaded == null || loaded.isEmpty() || loaded.readableFromLsn() == 0 ? null : loaded;
+  }
+
   /** Whether it was loaded, or is known to be in trouble: whether a caller gets an answer. */
   public boolean isSettled() {
     return timeline != null || !problem.isEmpty();

@@ -35,6 +35,7 @@ public final class Attachments implements AutoCloseable {
   private final AttachmentWatcher watcher;
   private volatile boolean draining;
   private final Map<TimelineId, Attachment> byId = new ConcurrentHashMap<>();
+  private final ImageRehearsal rehearsal = new ImageRehearsal(byId.values());
 
   public Attachments(Tenants tenants, Path dataDirectory, Tls tls, AttachmentWatcher watcher) {
     this.tenants = tenants;
@@ -181,6 +182,12 @@ public final class Attachments implements AutoCloseable {
     byId.put(record.id(), attachment);
     watcher.attached(attachment);
     attachment.start();
+    rehearsal.begin();
+  }
+
+  /** For tests. */
+  ImageRehearsal rehearsal() {
+    return rehearsal;
   }
 
   /**
@@ -371,6 +378,7 @@ public final class Attachments implements AutoCloseable {
   /** Stops everything, and keeps the record of it for the next start. */
   @Override
   public synchronized void close() {
+    rehearsal.close();
     for (Attachment attachment : list()) {
       byId.remove(attachment.id());
       attachment.close();
