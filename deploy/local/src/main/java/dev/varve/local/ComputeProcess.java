@@ -2,11 +2,10 @@ package dev.varve.local;
 
 import dev.varve.testkit.PostgresBinaries;
 import dev.varve.testkit.PostgresServer;
-import java.io.File;
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.FileTime;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
@@ -16,9 +15,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /** A compute: the agent as a program of its own, with stock PostgreSQL under it. */
 final class ComputeProcess {
@@ -55,8 +53,9 @@ final class ComputeProcess {
                 "-Xmx256m",
                 "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=allow",
+                "-DZstdNativePath=" + zstd(root),
                 "-cp",
-                classpath(root),
+                jar(root).toString(),
                 "dev.varve.compute.agent.Agent",
                 "--server",
                 pageserver,
@@ -83,32 +82,36 @@ final class ComputeProcess {
   }
 
   /**
-   * Whether the agent's classes are there loaded and linked as a file, made of the jars as they are
+   * Whether the agent's classes are there loaded and linked as a file, made of its jar as it is
    * now; otherwise the agent that is started next makes it when it stops (JEP 514).
    */
   static boolean hasClassCache(Path root) throws IOException {
     Path cache = classCache(root);
-    if (!Files.exists(cache)) {
-      return false;
-    }
-    FileTime made = Files.getLastModifiedTime(cache);
-    try (Stream<Path> jars = Files.list(root.resolve("deploy/local/target/lib"))) {
-      for (Path jar : jars.toList()) {
-        if (Files.getLastModifiedTime(jar).compareTo(made) > 0) {
-          return false;
-        }
-      }
-    }
-    return true;
+    return Files.exists(cache)
+        && Files.getLastModifiedTime(jar(root)).compareTo(Files.getLastModifiedTime(cache)) <= 0;
   }
 
   private static Path classCache(Path root) {
     return root.resolve("deploy/local/target/agent.aot");
   }
 
-  private static String classpath(Path root) throws IOException {
-    try (Stream<Path> jars = Files.list(root.resolve("deploy/local/target/lib"))) {
-      return jars.map(Path::toString).sorted().collect(Collectors.joining(File.pathSeparator));
+  /** The agent's package. */
+  private static Path jar(Path root) throws IOException {
+    return only(root.resolve("pageserver/compute/target"), "*-agent.jar");
+  }
+
+  private static Path zstd(Path root) throws IOException {
+    return only(
+        root.resolve("pageserver/compute/target/native/linux")
+            .resolve(System.getProperty("os.arch")),
+        "*.so");
+  }
+
+  private static Path only(Path directory, String glob) throws IOException {
+    try (DirectoryStream<Path> found = Files.newDirectoryStream(directory, glob)) {
+      return found.iterator().next();
+    } catch (NoSuchElementException e) {
+      throw new IOException("no " + glob + " in " + directory + "; build first", e);
     }
   }
 

@@ -22,8 +22,6 @@ public final class PageserverChannel {
   /** Long enough for a lost SYN to be sent again. */
   private static final int CONNECT_TIMEOUT_MILLIS = 2_000;
 
-  private static final Pattern NUMBER_PLUS_SHARD = Pattern.compile("\\{(\\d{1,5})\\+shard}");
-
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
@@ -52,7 +50,10 @@ public final class PageserverChannel {
    *     address
    */
   public static String address(String pattern, int shard) {
-    return NUMBER_PLUS_SHARD
+    if (pattern.indexOf('{') < 0) {
+      return pattern;
+    }
+    return Pattern.compile("\\{(\\d{1,5})\\+shard}")
         .matcher(pattern.replace("{shard}", Integer.toString(shard)))
         .replaceAll(found -> Integer.toString(Integer.parseInt(found.group(1)) + shard));
   }
