@@ -1,8 +1,6 @@
 package dev.varve.compute.agent;
 
-import com.github.luben.zstd.util.Native;
 import dev.varve.compute.fuse.FuseOptions;
-import dev.varve.compute.fuse.Libc;
 import dev.varve.compute.fuse.ProcessOwner;
 import dev.varve.compute.image.ComputeDirectory;
 import dev.varve.compute.image.GrpcImage;
@@ -50,14 +48,6 @@ public final class Agent {
       System.exit(EXIT_USAGE);
       return;
     }
-    // Beside the connection to the pageserver, which takes as long.
-    Thread.ofPlatform()
-        .daemon()
-        .name("link")
-        .start(() -> {
-          Libc.link();
-          Native.load();
-        });
     int code;
     try {
       code = run(options);

@@ -59,9 +59,6 @@ public final class Libc {
 
   private Libc() {}
 
-  /** Links, which else the first call does. */
-  public static void link() {}
-
   private static MemorySegment function(String name) {
     return LINKER.defaultLookup().findOrThrow(name);
   }
