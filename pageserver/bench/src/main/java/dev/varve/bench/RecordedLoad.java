@@ -3,6 +3,7 @@ package dev.varve.bench;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.timeline.ClusterIdentity;
+import dev.varve.engine.wal.WalDecoder;
 import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.TpcB;
 import java.io.IOException;
@@ -36,6 +37,14 @@ record RecordedLoad(ClusterIdentity identity, Path backup, long startLsn, byte[]
   /** Address of the first byte of {@link #wal}. */
   long segmentLsn() {
     return startLsn & -WalSegments.SEGMENT_BYTES;
+  }
+
+  /** A decoder at {@link #startLsn}. */
+  WalDecoder decoder() {
+    WalDecoder decoder =
+        new WalDecoder(identity.major(), identity.walSegmentBytes(), identity.systemIdentifier());
+    decoder.startAt(startLsn, WalDecoder.UNKNOWN_PREV);
+    return decoder;
   }
 
   /**

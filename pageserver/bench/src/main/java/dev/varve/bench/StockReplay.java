@@ -11,16 +11,16 @@ import java.util.regex.Pattern;
  * What stock PostgreSQL needs to replay recorded WAL onto its base backup, by its own account: the
  * startup process logs its CPU time and the time that passed when redo is done. It has no client,
  * no hot standby, no archive to ask and a buffer cache for the whole database.
- *
- * @param cpuSeconds user and system time of the startup process alone
- * @param seconds from the start of redo to its end
  */
-record StockReplay(double cpuSeconds, double seconds) {
+final class StockReplay {
   private static final Pattern DONE =
       Pattern.compile(
           "redo done at .* user: ([0-9.]+) s, system: ([0-9.]+) s, elapsed: ([0-9.]+) s");
 
-  static StockReplay run(RecordedLoad load) throws IOException {
+  private StockReplay() {}
+
+  /** The startup process is one thread: all of its CPU time. */
+  static Cost run(RecordedLoad load) throws IOException {
     Path home = PostgresServer.temporaryDirectory();
     Path data = home.resolve("data");
     try {
@@ -38,9 +38,8 @@ record StockReplay(double cpuSeconds, double seconds) {
         if (!matcher.find()) {
           throw new IllegalStateException("PostgreSQL did not tell how redo went: " + server.log());
         }
-        return new StockReplay(
-            Double.parseDouble(matcher.group(1)) + Double.parseDouble(matcher.group(2)),
-            Double.parseDouble(matcher.group(3)));
+        double cpu = Double.parseDouble(matcher.group(1)) + Double.parseDouble(matcher.group(2));
+        return new Cost(Double.parseDouble(matcher.group(3)), cpu, cpu);
       }
     } finally {
       PostgresServer.deleteTree(home);
