@@ -120,8 +120,10 @@ final class RecordParser {
     }
     for (int id = 0; id <= record.maxBlockId; id++) {
       if (record.blockPresent[id]) {
-        record.blockImageOffset[id] = at;
-        at += record.blockImageLength[id];
+        if (record.blockImageLength[id] != 0) {
+          record.blockImageOffset[id] = at;
+          at += record.blockImageLength[id];
+        }
         record.blockDataOffset[id] = at;
         at += record.blockDataLength[id];
       }

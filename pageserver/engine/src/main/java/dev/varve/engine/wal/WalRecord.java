@@ -115,7 +115,7 @@ public final class WalRecord {
 
   /**
    * Forgets everything. Entries above {@link #maxBlockId} are always clear, so that only those
-   * below are touched.
+   * below are touched; likewise what belongs to an image where there was none.
    */
   void clear() {
     for (int id = 0; id <= maxBlockId; id++) {
@@ -128,18 +128,24 @@ public final class WalRecord {
       blockNumber[id] = 0;
       blockDataOffset[id] = 0;
       blockDataLength[id] = 0;
-      blockImageApplies[id] = false;
-      blockImageOffset[id] = 0;
-      blockImageLength[id] = 0;
-      blockImageHoleOffset[id] = 0;
-      blockImageHoleLength[id] = 0;
-      blockImageCompression[id] = FullPageImage.COMPRESSION_NONE;
+      if (blockImageLength[id] != 0) {
+        clearImage(id);
+      }
     }
     maxBlockId = -1;
     mainOffset = 0;
     mainLength = 0;
     origin = 0;
     toplevelXid = 0;
+  }
+
+  private void clearImage(int id) {
+    blockImageApplies[id] = false;
+    blockImageOffset[id] = 0;
+    blockImageLength[id] = 0;
+    blockImageHoleOffset[id] = 0;
+    blockImageHoleLength[id] = 0;
+    blockImageCompression[id] = FullPageImage.COMPRESSION_NONE;
   }
 
   public boolean hasBlock(int id) {
