@@ -16,8 +16,9 @@ public final class Chain {
   private int[] offsets = new int[16];
   private int[] lengths = new int[16];
 
-  /** Begins another chain. The arrays of the one before stay in memory until it is as long. */
+  /** Begins another chain; nothing of the one before is kept from the garbage collector. */
   public void clear() {
+    Arrays.fill(arrays, 0, size, null);
     size = 0;
     complete = false;
   }

@@ -52,8 +52,6 @@ final class DatabaseCopy {
   private final PageReader reader;
   private final Shard shard;
   private final EngineOptions options;
-  private final Chain chain = new Chain();
-  private final byte[] page = new byte[Page.SIZE];
 
   DatabaseCopy(TimelineLayers layers, PageReader reader, Shard shard, EngineOptions options) {
     this.layers = layers;
@@ -103,11 +101,13 @@ final class DatabaseCopy {
   }
 
   private void copy(List<Fork> forks, long lsn, Target target, Host host) throws IOException {
+    Chain chain = new Chain();
+    byte[] page = new byte[Page.SIZE];
     for (Fork fork : forks) {
       RelFileLocator source = fork.source();
       for (int block = 0; block != fork.blocks(); block++) {
         if (shard.owns(source.databaseOid(), source.relationNumber(), fork.fork(), block)) {
-          while (!read(fork, block, lsn, host)) {
+          while (!read(fork, block, lsn, page, chain, host)) {
             host.requireHealthy();
           }
           target.page(KeySpace.key(fork.copyId(), block), page);
@@ -118,7 +118,7 @@ final class DatabaseCopy {
   }
 
   /** Returns false when it has to be done again, after a while that has passed. */
-  private boolean read(Fork fork, int block, long lsn, Host host) {
+  private boolean read(Fork fork, int block, long lsn, byte[] page, Chain chain, Host host) {
     try {
       if (reader.page(KeySpace.key(fork.sourceId(), block), lsn, page, chain)) {
         return true;
