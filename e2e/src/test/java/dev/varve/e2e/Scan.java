@@ -22,6 +22,7 @@ final class Scan {
   private static final String FUNCTION =
       """
       create table stop(now int);
+      create sequence reads;
       create function scan(out pages int, out longest_ms int) language plpgsql as $$
       declare
         start timestamptz;
@@ -37,6 +38,7 @@ final class Scan {
             raise 'page % is not what was written', row.i;
           end if;
           pages := pages + 1;
+          perform nextval('reads');
           perform pg_sleep(0.01);
         end loop;
       end $$;
@@ -60,12 +62,23 @@ final class Scan {
     shop.query(source, TABLE);
   }
 
-  /** Starts a compute on a node and its scan. */
+  /**
+   * Starts a compute on a node and its scan, and waits until that has read some pages: only its
+   * reads are timed, not those of catalogs before them.
+   */
   static Scan start(Shop shop, String pod, String timeline, String token, String node) {
     shop.pod(pod, timeline, token, "", node);
     shop.ready("pod/" + pod, Duration.ofMinutes(1));
     shop.query(pod, FUNCTION);
-    return new Scan(shop, pod);
+    Scan scan = new Scan(shop, pod);
+    Shop.until(
+        pod + " to have read",
+        Duration.ofMinutes(1),
+        () ->
+            scan.result.isDone()
+                || Integer.parseInt(shop.query(pod, "select last_value from reads")) > 50,
+        null);
+    return scan;
   }
 
   /**
