@@ -102,10 +102,12 @@ final class HeapPage {
     }
     if (firstMoved != 0) {
       // In descending order every tuple moves up, over none that has not been moved.
-      byte[] to = disordered < 0 ? LAID_OUT.get() : page;
-      moveTuples(page, firstMoved, lastUsed, movedEnd, to);
-      if (to != page) {
+      if (disordered < 0) {
+        byte[] to = LAID_OUT.get();
+        moveTuples(page, firstMoved, lastUsed, movedEnd, to);
         System.arraycopy(to, upper, page, upper, movedEnd - upper);
+      } else {
+        moveTuples(page, firstMoved, lastUsed, movedEnd, page);
       }
     }
     putU16(page, Page.UPPER, upper);

@@ -25,7 +25,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class OpenLayer {
   private static final VarHandle ELEMENT = MethodHandles.arrayElementVarHandle(long[].class);
-  private static final int CHUNK_BYTES = 1 << 20;
+
+  /** With an array's header not above 1 MiB: beyond it G1 takes two regions. */
+  private static final int CHUNK_BYTES = (1 << 20) - 64;
+
   private static final int FIRST_CHUNK_BYTES = 64 << 10;
   private static final int ENTRY_HEADER = 21;
   private static final ValueKind[] KINDS = ValueKind.values();
