@@ -41,9 +41,14 @@ public final class ApiServer implements AutoCloseable {
     return started;
   }
 
-  /** For a client that may do everything. */
+  /** For another process, which may do everything. */
+  public String kubeconfig() {
+    return server.getKubeConfigYaml();
+  }
+
+  /** The same, for a client. */
   public Config config() {
-    return Config.fromKubeconfig(server.getKubeConfigYaml());
+    return Config.fromKubeconfig(kubeconfig());
   }
 
   /** Waits until both definitions, which were applied, are served. */

@@ -184,7 +184,7 @@ final class TestCluster implements AutoCloseable {
 
   /** For an operator in another process. */
   String kubeconfig() {
-    return server.getKubeConfigYaml();
+    return server.kubeconfig();
   }
 
   /** What answers at a pod's address; the loopback interface is refused by the API server. */
