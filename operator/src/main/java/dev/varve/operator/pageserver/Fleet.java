@@ -74,10 +74,8 @@ public final class Fleet implements AutoCloseable {
     final AtomicBoolean asked = new AtomicBoolean();
     final AtomicBoolean soon = new AtomicBoolean();
 
-    /** When it ceased to answer; null while it does, and before the first answer. */
+    /** When it was first asked in vain; null while it answers, and before the first answer. */
     volatile @Nullable Instant silentSince;
-
-    final AtomicBoolean silenceTold = new AtomicBoolean();
 
     /** What listeners were told last of each timeline; of the polling thread, under this lock. */
     final Map<String, Told> told = new HashMap<>();
@@ -306,31 +304,47 @@ public final class Fleet implements AutoCloseable {
     Pageserver pageserver = pageserver(pod);
     Map<String, Report> before;
     Map<String, Report> after;
+    Instant asked = Instant.now();
     synchronized (pageserver) {
       before = pageserver.reports;
       try {
         after = pageserver.client.list();
         pageserver.silentSince = null;
-        pageserver.silenceTold.set(false);
       } catch (StatusRuntimeException e) {
         if (before != null) {
           LOG.info("{} does not answer: {}", pod.name(), e.getStatus());
-          pageserver.silentSince = Instant.now();
+          pageserver.silentSince = asked;
+          tellWhenOver(pageserver, asked);
         }
         after = null;
       }
       pageserver.reports = after;
     }
     tellDifferences(before, after);
-    Instant silent = pageserver.silentSince;
-    if (silent != null && isOver(silent) && pageserver.silenceTold.compareAndSet(false, true)) {
-      tellPods();
-    }
     if (after != null) {
       tellMeasures(pageserver, after);
       if (after.values().stream().anyMatch(r -> r.state() == Report.State.Loading)) {
         pollSoon(pageserver, pod.uid());
       }
+    }
+  }
+
+  /** Listeners are told when the grace of a pod that does not answer is over. */
+  private void tellWhenOver(Pageserver pageserver, Instant silentSince) {
+    long left = Duration.between(Instant.now(), silentSince.plus(grace)).toMillis();
+    try {
+      var _ =
+          clock.schedule(
+              () ->
+                  threads.execute(() -> {
+                    if (silentSince.equals(pageserver.silentSince)) {
+                      tellPods();
+                    }
+                  }),
+              Math.max(left, 0) + 1,
+              TimeUnit.MILLISECONDS);
+    } catch (RejectedExecutionException e) {
+      LOG.debug("closed", e);
     }
   }
 

@@ -36,9 +36,7 @@ public final class Agent {
   public static void main(String[] arguments) {
     System.setProperty(
         "java.util.logging.SimpleFormatter.format", "%1$tF %1$tT.%1$tL %4$s %5$s%6$s%n");
-    // Reflection, of which Netty's start does a little, through native code: without it every
-    // method
-    // that is called costs classes generated on the spot.
+    // Reflection through native code: else each method that Netty's start calls costs a class.
     System.setProperty("jdk.reflect.useNativeAccessorOnly", "true");
     AgentOptions options;
     try {
