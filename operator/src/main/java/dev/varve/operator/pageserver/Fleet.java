@@ -304,8 +304,8 @@ public final class Fleet implements AutoCloseable {
     Pageserver pageserver = pageserver(pod);
     Map<String, Report> before;
     Map<String, Report> after;
-    Instant asked = Instant.now();
     synchronized (pageserver) {
+      Instant asking = Instant.now();
       before = pageserver.reports;
       try {
         after = pageserver.client.list();
@@ -313,8 +313,8 @@ public final class Fleet implements AutoCloseable {
       } catch (StatusRuntimeException e) {
         if (before != null) {
           LOG.info("{} does not answer: {}", pod.name(), e.getStatus());
-          pageserver.silentSince = asked;
-          tellWhenOver(pageserver, asked);
+          pageserver.silentSince = asking;
+          tellWhenOver(pageserver, asking);
         }
         after = null;
       }

@@ -69,10 +69,7 @@ final class DeltaRun implements AutoCloseable {
 
   /** Removes the files that are finished from the local disk: they are not wanted after all. */
   void discard() throws IOException {
-    for (LayerFile file : files) {
-      file.discardLocal();
-      file.close();
-    }
+    LayerFile.discard(files);
   }
 
   @Override

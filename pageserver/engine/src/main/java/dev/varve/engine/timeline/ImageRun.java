@@ -70,10 +70,7 @@ final class ImageRun implements AutoCloseable {
 
   /** Removes the files that are finished from the local disk: they are not wanted after all. */
   void discard() throws IOException {
-    for (LayerFile file : files) {
-      file.discardLocal();
-      file.close();
-    }
+    LayerFile.discard(files);
   }
 
   @Override

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -175,6 +176,14 @@ final class LayerFile implements LayerSource, AutoCloseable {
     if (channel != null) {
       Files.deleteIfExists(path);
       disk.removed(this);
+    }
+  }
+
+  /** Removes files that no manifest lists, and nobody reads, from the local disk. */
+  static void discard(List<LayerFile> files) throws IOException {
+    for (LayerFile file : files) {
+      file.discardLocal();
+      file.close();
     }
   }
 

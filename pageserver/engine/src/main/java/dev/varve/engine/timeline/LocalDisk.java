@@ -3,7 +3,6 @@ package dev.varve.engine.timeline;
 import java.io.IOException;
 import java.util.Comparator;
 import java.util.Iterator;
-import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -14,14 +13,14 @@ import java.util.concurrent.atomic.AtomicLong;
  * longest go first. Any thread.
  */
 public final class LocalDisk {
-  private record Candidate(LayerFile file, long lastReadNanos) {}
+  private record Candidate(LayerFile file, long unreadNanos) {}
 
   private final long limitBytes;
   private final Set<LayerFile> files = ConcurrentHashMap.newKeySet();
   private final AtomicLong bytes = new AtomicLong();
 
   /**
-   * @param limitBytes for the files that the object store has; the others stay whatever they take
+   * @param limitBytes for all files; those that the object store has not got stay all the same
    */
   public LocalDisk(long limitBytes) {
     this.limitBytes = limitBytes;
@@ -53,16 +52,14 @@ public final class LocalDisk {
     if (hasRoomFor(0)) {
       return;
     }
-    // Sorting needs times that do not change meanwhile.
-    List<Candidate> candidates =
+    // Sorting needs ages that do not change meanwhile.
+    long now = System.nanoTime();
+    Iterator<Candidate> oldest =
         files.stream()
             .filter(LayerFile::isPublished)
-            .map(file -> new Candidate(file, file.lastReadNanos()))
-            .sorted(
-                Comparator.comparingLong(
-                    candidate -> candidate.lastReadNanos() - System.nanoTime()))
-            .toList();
-    Iterator<Candidate> oldest = candidates.iterator();
+            .map(file -> new Candidate(file, now - file.lastReadNanos()))
+            .sorted(Comparator.comparingLong(Candidate::unreadNanos).reversed())
+            .iterator();
     while (!hasRoomFor(0) && oldest.hasNext()) {
       oldest.next().file().evict();
     }

@@ -43,9 +43,7 @@ final class TimelineWriterTest {
   void aLayerFrozenWhileTheWriterWaitsIsNotFrozenAgain() throws Exception {
     WalBuilder wal = zeroedPages(2);
     try (TimelineLayers layers = attach()) {
-      OpenLayer open = open(layers);
-      TimelineWriter writer =
-          writer(layers, ingest(layers, new PageReader(layers::map, this::context), open), open);
+      TimelineWriter writer = writer(layers);
       Thread receiver = receiver(writer, wal);
       while (writer.receivedLsn() != wal.lsn()) {
         Thread.onSpinWait();
@@ -71,9 +69,7 @@ final class TimelineWriterTest {
   void memoryThatOthersHaveIsWaitedFor() throws Exception {
     WalBuilder wal = zeroedPages(2);
     try (TimelineLayers layers = attach()) {
-      OpenLayer open = open(layers);
-      TimelineWriter writer =
-          writer(layers, ingest(layers, new PageReader(layers::map, this::context), open), open);
+      TimelineWriter writer = writer(layers);
       layers.memory().add(MEMORY);
       Thread receiver = receiver(writer, wal);
       long first = wal.written().getFirst().nextLsn();
@@ -159,6 +155,12 @@ final class TimelineWriterTest {
   private WalIngest ingest(TimelineLayers layers, PageReader reader, OpenLayer open) {
     DatabaseCopy databases = new DatabaseCopy(layers, reader, Shard.WHOLE, ONE_RECORD_A_LAYER);
     return new WalIngest(Shard.WHOLE, dictionary, databases, context(), open);
+  }
+
+  private TimelineWriter writer(TimelineLayers layers) {
+    OpenLayer open = open(layers);
+    PageReader reader = new PageReader(layers::map, this::context);
+    return writer(layers, ingest(layers, reader, open), open);
   }
 
   private static TimelineWriter writer(TimelineLayers layers, WalIngest ingest, OpenLayer open) {
