@@ -45,15 +45,18 @@ public class OperatorBeans {
     fleet.close();
   }
 
-  /** One operator works, others stand by; the lease is in the pageservers' namespace. */
+  /**
+   * One operator works, others stand by; the lease is in the pageservers' namespace. It ends no
+   * later than the usual grace of a pageserver: both may have been on the node that lost its power.
+   */
   @Produces
   @Singleton
   LeaderElectionConfiguration leaderElection(OperatorConfig config) {
     return LeaderElectionConfigurationBuilder.aLeaderElectionConfiguration("varve-operator")
         .withLeaseNamespace(config.namespace())
-        .withLeaseDuration(Duration.ofSeconds(15))
-        .withRenewDeadline(Duration.ofSeconds(10))
-        .withRetryPeriod(Duration.ofSeconds(4))
+        .withLeaseDuration(Duration.ofSeconds(10))
+        .withRenewDeadline(Duration.ofSeconds(7))
+        .withRetryPeriod(Duration.ofSeconds(2))
         .build();
   }
 }

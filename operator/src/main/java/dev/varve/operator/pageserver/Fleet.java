@@ -89,7 +89,7 @@ public final class Fleet implements AutoCloseable {
   /**
    * @param addresses where a pod is managed
    * @param grace a pod that has not answered for so long is not ready, whatever Kubernetes says: it
-   *     takes most of a minute to find out that a node has lost its power
+   *     takes up to a minute to find out that a node has lost its power, and dates it by then
    */
   public Fleet(
       KubernetesClient client,
@@ -177,7 +177,7 @@ public final class Fleet implements AutoCloseable {
   private PageserverPod asHeard(PageserverPod pod) {
     Pageserver pageserver = byUid.get(pod.uid());
     Instant silent = pageserver == null ? null : pageserver.silentSince;
-    return pod.ready() && silent != null && isOver(silent) ? pod.unreadySince(silent) : pod;
+    return silent == null || (pod.ready() && !isOver(silent)) ? pod : pod.unreadySince(silent);
   }
 
   private boolean isOver(Instant silentSince) {

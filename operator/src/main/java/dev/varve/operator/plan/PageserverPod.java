@@ -25,8 +25,9 @@ public record PageserverPod(
     return ready && !leaving && !address.isEmpty();
   }
 
-  /** The same pod, taken to be not ready. */
+  /** The same pod, not ready since then, or since Kubernetes says so where that is earlier. */
   public PageserverPod unreadySince(Instant since) {
-    return new PageserverPod(name, uid, node, address, labels, false, since, leaving);
+    Instant first = ready || since.isBefore(readySince) ? since : readySince;
+    return new PageserverPod(name, uid, node, address, labels, false, first, leaving);
   }
 }

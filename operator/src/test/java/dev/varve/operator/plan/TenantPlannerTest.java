@@ -34,16 +34,8 @@ final class TenantPlannerTest {
         name, "uid-" + name, node, "10.0.0.1", Map.of(), true, NOW.minusSeconds(100), false);
   }
 
-  private static PageserverPod unready(PageserverPod pod, long secondsAgo) {
-    return new PageserverPod(
-        pod.name(),
-        pod.uid(),
-        pod.node(),
-        pod.address(),
-        pod.labels(),
-        false,
-        NOW.minusSeconds(secondsAgo),
-        false);
+  private static PageserverPod unready(PageserverPod pod, int secondsAgo) {
+    return pod.unreadySince(NOW.minusSeconds(secondsAgo));
   }
 
   private static Tenant tenant() {
@@ -131,6 +123,13 @@ final class TenantPlannerTest {
     assertEquals("b", podOf(moved));
     assertEquals(2, moved.status().shards().getFirst().placements());
     assertEquals("Moved", moved.notices().getFirst().reason());
+  }
+
+  @Test
+  void theGraceBeginsWithTheFirstThatIsKnown() {
+    PageserverPod found = unready(a, 1);
+    assertEquals(unready(a, 10), found.unreadySince(NOW.minusSeconds(10)));
+    assertEquals(found, found.unreadySince(NOW));
   }
 
   @Test
