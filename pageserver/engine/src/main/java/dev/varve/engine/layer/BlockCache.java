@@ -17,8 +17,10 @@ public final class BlockCache {
   private final LongAdder misses = new LongAdder();
 
   public BlockCache(long bytes) {
+    // Eviction is little work: handing it to another thread would cost more.
     blocks =
         Caffeine.newBuilder()
+            .executor(Runnable::run)
             .maximumWeight(bytes)
             .<Slot, byte[]>weigher((slot, block) -> block.length + 120)
             .build();

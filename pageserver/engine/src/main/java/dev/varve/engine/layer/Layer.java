@@ -1,6 +1,5 @@
 package dev.varve.engine.layer;
 
-import com.github.luben.zstd.Zstd;
 import com.github.luben.zstd.ZstdException;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.ByteReader;
@@ -89,7 +88,7 @@ public final class Layer {
       return bytes;
     }
     try {
-      byte[] plain = Zstd.decompress(bytes, length);
+      byte[] plain = Decompressor.decompress(bytes, length);
       if (plain.length != length) {
         throw corrupt(number, plain.length + " bytes instead of " + length);
       }

@@ -21,7 +21,12 @@ public final class PageCache {
   private final LongAdder misses = new LongAdder();
 
   public PageCache(long bytes) {
-    pages = Caffeine.newBuilder().maximumSize(Math.max(1, bytes / BYTES_PER_PAGE)).build();
+    // Eviction is little work: handing it to another thread would cost more.
+    pages =
+        Caffeine.newBuilder()
+            .executor(Runnable::run)
+            .maximumSize(Math.max(1, bytes / BYTES_PER_PAGE))
+            .build();
   }
 
   byte @Nullable [] get(long timeline, long key, long lsn) {
