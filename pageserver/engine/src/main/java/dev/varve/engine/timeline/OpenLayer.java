@@ -22,6 +22,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>An entry: u64 address of the key's previous entry (0: none), u64 LSN, u8 kind, u32 length,
  * bytes. An address is the chunk's number plus one in the high half and the offset in the low half.
+ *
+ * <p>A key's entries lie side by side in runs, so that following a chain does not cost a cache miss
+ * for each of them. A key's first run has room for one entry, each further one twice as many bytes
+ * as the one before, up to {@link #MAX_RUN_BYTES}.
  */
 final class OpenLayer {
   private static final VarHandle ELEMENT = MethodHandles.arrayElementVarHandle(long[].class);
@@ -31,16 +35,74 @@ final class OpenLayer {
 
   private static final int FIRST_CHUNK_BYTES = 64 << 10;
   private static final int ENTRY_HEADER = 21;
+
+  /** The bits of an address that say in which chunk. */
+  private static final long CHUNK_NUMBER = 0xFFFF_FFFFL << 32;
+
   private static final ValueKind[] KINDS = ValueKind.values();
 
-  private record Table(long[] keys, long[] heads) {
+  /** What a run grows to; a longer entry has one for itself. */
+  private static final int MAX_RUN_BYTES = 1 << 10;
+
+  /**
+   * The hash table from key to its newest entry. What belongs to a key lies side by side, as it is
+   * in no cache: the key (0: none), the address of its newest entry, and for the writer where that
+   * entry ends, how many bytes its run has left (16 bits) and how many the run has (16 bits).
+   */
+  private record Table(long[] slots, int mask) {
+    static final int KEY = 0;
+    static final int HEAD = 1;
+    static final int RUN = 2;
+    private static final int WIDTH = 3;
+
     static Table ofCapacity(int capacity) {
-      return new Table(new long[capacity], new long[capacity]);
+      return new Table(new long[WIDTH * capacity], capacity - 1);
     }
 
-    static int slot(long key, int mask) {
-      long h = key * 0x9E3779B97F4A7C15L;
-      return (int) (h >>> 32) & mask;
+    int capacity() {
+      return mask + 1;
+    }
+
+    /** Where a key is looked for first. */
+    int first(long key) {
+      return WIDTH * ((int) (key * 0x9E3779B97F4A7C15L >>> 32) & mask);
+    }
+
+    int next(int slot) {
+      return slot == WIDTH * mask ? 0 : slot + WIDTH;
+    }
+
+    /** The key's slot; 0 is there when it has none yet. For the writer, and for a frozen layer. */
+    int find(long key) {
+      int slot = first(key);
+      long present;
+      while ((present = slots[slot + KEY]) != key && present != 0) {
+        slot = next(slot);
+      }
+      return slot;
+    }
+
+    /** The address of the key's newest entry, 0 when it has none; for readers beside the writer. */
+    long head(long key) {
+      int slot = first(key);
+      long present;
+      while ((present = (long) ELEMENT.getAcquire(slots, slot + KEY)) != key) {
+        if (present == 0) {
+          return 0;
+        }
+        slot = next(slot);
+      }
+      return (long) ELEMENT.getAcquire(slots, slot + HEAD);
+    }
+
+    Table doubled() {
+      Table larger = ofCapacity(2 * capacity());
+      for (int slot = 0; slot < slots.length; slot += WIDTH) {
+        if (slots[slot + KEY] != 0) {
+          System.arraycopy(slots, slot, larger.slots, larger.find(slots[slot + KEY]), WIDTH);
+        }
+      }
+      return larger;
     }
   }
 
@@ -53,7 +115,7 @@ final class OpenLayer {
   private volatile byte[][] chunks = new byte[16][];
   private int chunkCount;
   private int chunkUsed;
-  private byte[] chunk = new byte[0];
+  private int chunkLength;
 
   /**
    * Written by the writer only; other threads see it late, which is good enough for limits and
@@ -113,32 +175,49 @@ final class OpenLayer {
   /** Appends an entry. Writer only; {@code lsn} is not below any earlier one's. */
   void put(long key, long lsn, ValueKind kind, byte[] source, int offset, int length) {
     int size = ENTRY_HEADER + length;
-    if (chunkUsed + size > chunk.length) {
-      addChunk(size);
-    }
-    int at = chunkUsed;
     Table current = table;
-    int mask = current.keys.length - 1;
-    int slot = Table.slot(key, mask);
-    long present;
-    while ((present = current.keys[slot]) != key && present != 0) {
-      slot = slot + 1 & mask;
+    long[] slots = current.slots;
+    int slot = current.find(key);
+    boolean isNew = slots[slot + Table.KEY] == 0;
+    long head = slots[slot + Table.HEAD];
+    long run = slots[slot + Table.RUN];
+    int runBytes = (int) run & 0xFFFF;
+    int left = (int) run >>> 16;
+    long address = head & CHUNK_NUMBER | run >>> 32;
+    if (size > left) {
+      runBytes = Math.max(size, Math.min(2 * runBytes, MAX_RUN_BYTES));
+      left = runBytes;
+      address = takeRun(runBytes);
     }
-    LittleEndian.putI64(chunk, at, present == 0 ? 0 : current.heads[slot]);
-    LittleEndian.putI64(chunk, at + 8, lsn);
-    chunk[at + 16] = (byte) kind.ordinal();
-    LittleEndian.putI32(chunk, at + 17, length);
-    System.arraycopy(source, offset, chunk, at + ENTRY_HEADER, length);
-    chunkUsed += size;
-    ELEMENT.setRelease(current.heads, slot, (long) chunkCount << 32 | at);
-    if (present == 0) {
-      ELEMENT.setRelease(current.keys, slot, key);
-      if (++keyCount * 2 > current.keys.length) {
+    byte[] in = chunks[(int) (address >>> 32) - 1];
+    int at = (int) address;
+    LittleEndian.putI64(in, at, head);
+    LittleEndian.putI64(in, at + 8, lsn);
+    in[at + 16] = (byte) kind.ordinal();
+    LittleEndian.putI32(in, at + 17, length);
+    System.arraycopy(source, offset, in, at + ENTRY_HEADER, length);
+    left -= size;
+    slots[slot + Table.RUN] =
+        (long) (at + size) << 32 | left << 16 | Math.min(runBytes, MAX_RUN_BYTES);
+    ELEMENT.setRelease(slots, slot + Table.HEAD, address);
+    if (isNew) {
+      ELEMENT.setRelease(slots, slot + Table.KEY, key);
+      if (++keyCount * 2 > current.capacity()) {
         grow(current);
       }
     }
-    bytes += size;
     entryCount++;
+  }
+
+  /** Where a run of this many bytes begins, in the newest chunk. */
+  private long takeRun(int size) {
+    if (chunkUsed + size > chunkLength) {
+      addChunk(size);
+    }
+    long address = (long) chunkCount << 32 | chunkUsed;
+    chunkUsed += size;
+    bytes += size;
+    return address;
   }
 
   /**
@@ -176,35 +255,22 @@ final class OpenLayer {
 
   private void addChunk(int needed) {
     // The first one is small: most timelines of many have little to say between two files.
-    chunk = new byte[Math.max(chunkCount == 0 ? FIRST_CHUNK_BYTES : CHUNK_BYTES, needed)];
-    account(chunk.length);
+    chunkLength = Math.max(chunkCount == 0 ? FIRST_CHUNK_BYTES : CHUNK_BYTES, needed);
+    account(chunkLength);
     if (chunkCount == chunks.length) {
       chunks = Arrays.copyOf(chunks, chunkCount * 2);
     }
     byte[][] arena = chunks;
-    arena[chunkCount++] = chunk;
+    arena[chunkCount++] = new byte[chunkLength];
     // The volatile write publishes the element.
     chunks = arena;
     chunkUsed = 0;
   }
 
   private void grow(Table old) {
-    Table grown = Table.ofCapacity(old.keys.length * 2);
-    int mask = grown.keys.length - 1;
-    for (int i = 0; i < old.keys.length; i++) {
-      long key = old.keys[i];
-      if (key != 0) {
-        int slot = Table.slot(key, mask);
-        while (grown.keys[slot] != 0) {
-          slot = slot + 1 & mask;
-        }
-        grown.keys[slot] = key;
-        grown.heads[slot] = old.heads[i];
-      }
-    }
-    bytes += 16L * old.keys.length;
-    account(16L * old.keys.length);
-    table = grown;
+    bytes += 8L * old.slots.length;
+    account(8L * old.slots.length);
+    table = old.doubled();
   }
 
   /**
@@ -212,17 +278,7 @@ final class OpenLayer {
    * complete.
    */
   void collect(long key, long maxLsn, Chain chain) {
-    Table current = table;
-    int mask = current.keys.length - 1;
-    int slot = Table.slot(key, mask);
-    long present;
-    while ((present = (long) ELEMENT.getAcquire(current.keys, slot)) != key) {
-      if (present == 0) {
-        return;
-      }
-      slot = slot + 1 & mask;
-    }
-    long address = (long) ELEMENT.getAcquire(current.heads, slot);
+    long address = table.head(key);
     byte[][] arena = chunks;
     while (address != 0 && !chain.isComplete()) {
       byte[] in = arena[(int) (address >>> 32) - 1];
@@ -240,9 +296,9 @@ final class OpenLayer {
     Table current = table;
     long[] keys = new long[keyCount];
     int n = 0;
-    for (long key : current.keys) {
-      if (key != 0) {
-        keys[n++] = key;
+    for (int slot = Table.KEY; slot < current.slots.length; slot += Table.WIDTH) {
+      if (current.slots[slot] != 0) {
+        keys[n++] = current.slots[slot];
       }
     }
     // Relation ids stay below 2^31, so that signed order is unsigned order.
@@ -255,13 +311,7 @@ final class OpenLayer {
    * frozen layer.
    */
   void collectAll(long key, Chain chain) {
-    Table current = table;
-    int mask = current.keys.length - 1;
-    int slot = Table.slot(key, mask);
-    while (current.keys[slot] != key) {
-      slot = slot + 1 & mask;
-    }
-    long address = current.heads[slot];
+    long address = table.head(key);
     while (address != 0) {
       byte[] in = chunks[(int) (address >>> 32) - 1];
       int at = (int) address;
