@@ -49,12 +49,14 @@ final class PageserverUnderTest implements AutoCloseable {
   /** Starts it with its files in {@code home}; again in the same place after it was closed. */
   static PageserverUnderTest start(Path home) throws IOException, InterruptedException {
     Path root = Path.of(System.getProperty("varve.root", "."));
+    Path application = root.resolve("pageserver/server/target/quarkus-app");
     Path log = home.resolve("pageserver.log");
     int port = freePort();
     List<String> command =
         List.of(
             ProcessHandle.current().info().command().orElse("java"),
             "-Xmx1g",
+            "-XX:AOTCache=" + application.resolve("app.aot"),
             "--enable-native-access=ALL-UNNAMED",
             "--sun-misc-unsafe-memory-access=allow",
             "-Dvarve.store=directory:" + home.resolve("objects"),
@@ -63,7 +65,7 @@ final class PageserverUnderTest implements AutoCloseable {
             "-Dquarkus.http.port=" + freePort(),
             "-Dquarkus.http.host=127.0.0.1",
             "-jar",
-            root.resolve("pageserver/server/target/quarkus-app/quarkus-run.jar").toString());
+            application.resolve("quarkus-run.jar").toString());
     Process process =
         new ProcessBuilder(command)
             .redirectErrorStream(true)

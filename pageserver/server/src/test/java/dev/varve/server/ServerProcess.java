@@ -19,7 +19,7 @@ import java.util.regex.Pattern;
 
 /** The packaged pageserver as a program of its own, and a client of its HTTP port. */
 final class ServerProcess implements AutoCloseable {
-  private static final Path APPLICATION = Path.of("target/quarkus-app/quarkus-run.jar");
+  private static final Path APPLICATION = Path.of("target/quarkus-app").toAbsolutePath();
   private static final Pattern GRPC = Pattern.compile("gRPC on port (\\d+)");
   private static final Pattern HTTP = Pattern.compile("Listening on: http://[^:]+:(\\d+)");
   private static final long TIMEOUT_SECONDS = 60;
@@ -44,6 +44,7 @@ final class ServerProcess implements AutoCloseable {
             List.of(
                 ProcessHandle.current().info().command().orElse("java"),
                 "-Xmx512m",
+                "-XX:AOTCache=" + APPLICATION.resolve("app.aot"),
                 "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=allow",
                 "-Dvarve.store=directory:" + directory.resolve("objects"),
@@ -51,7 +52,7 @@ final class ServerProcess implements AutoCloseable {
                 "-Dvarve.grpc.port=0",
                 "-Dquarkus.http.port=0"));
     settings.forEach((name, value) -> command.add("-D" + name + "=" + value));
-    command.addAll(List.of("-jar", APPLICATION.toAbsolutePath().toString()));
+    command.addAll(List.of("-jar", APPLICATION.resolve("quarkus-run.jar").toString()));
     Path log = Files.createTempFile(directory, "server", ".log");
     Process process =
         new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
