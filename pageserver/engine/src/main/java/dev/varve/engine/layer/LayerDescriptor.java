@@ -1,5 +1,10 @@
 package dev.varve.engine.layer;
 
+import java.util.HexFormat;
+import java.util.OptionalInt;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
 /**
  * What a manifest knows of a layer. Keys are unsigned; a delta layer covers the LSNs above {@code
  * startLsn} up to {@code endLsn}, an image layer has both equal.
@@ -23,6 +28,8 @@ public record LayerDescriptor(
     long indexOffset,
     long entryCount,
     long lastRecordLsn) {
+  private static final Pattern NAME_END = Pattern.compile("-[di]([0-9a-f]{8})-[0-9a-f]{8}$");
+
   public LayerDescriptor {
     if (Long.compareUnsigned(firstKey, lastKey) > 0
         || Long.compareUnsigned(startLsn, endLsn) > 0
@@ -44,5 +51,13 @@ public record LayerDescriptor(
         ? "%016x-%016x-%016x-i%08x-%08x".formatted(firstKey, lastKey, endLsn, generation, sequence)
         : "%016x-%016x-%016x-%016x-d%08x-%08x"
             .formatted(firstKey, lastKey, startLsn, endLsn, generation, sequence);
+  }
+
+  /** The generation that wrote the layer of a {@link #name}; none when it is no layer's name. */
+  public static OptionalInt generationOf(String name) {
+    Matcher found = NAME_END.matcher(name);
+    return found.find()
+        ? OptionalInt.of(HexFormat.fromHexDigits(found.group(1)))
+        : OptionalInt.empty();
   }
 }

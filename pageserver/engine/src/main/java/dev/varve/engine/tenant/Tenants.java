@@ -63,7 +63,8 @@ public final class Tenants implements AutoCloseable {
                   id.localDirectory(directory),
                   resources,
                   generation,
-                  options);
+                  options,
+                  nanos);
           return new Timeline(
               id.toString(), id.shard(), layers, options, resources.pageCache(), nanos);
         });

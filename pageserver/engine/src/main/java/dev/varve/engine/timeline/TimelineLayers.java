@@ -5,6 +5,7 @@ import dev.varve.engine.layer.LayerDescriptor;
 import dev.varve.engine.layer.LayerWriter;
 import dev.varve.engine.layer.Manifest;
 import dev.varve.engine.layer.ManifestStore;
+import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.store.ObjectStore;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -14,11 +15,15 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
+import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,6 +53,7 @@ public final class TimelineLayers implements AutoCloseable {
   private final SharedResources resources;
   private final ManifestStore manifests;
   private final EngineOptions options;
+  private final LongSupplier nanos;
   private final long claimedNanos;
   private final AtomicInteger nextSequence;
   private final StorageTrouble trouble = new StorageTrouble();
@@ -57,12 +63,16 @@ public final class TimelineLayers implements AutoCloseable {
   private volatile long consistentLsn;
   private volatile long unpublishedBytes;
 
+  /** Whether objects of earlier generations that no manifest lists have been removed. */
+  private boolean isSwept;
+
   /**
    * Opens what a claimed manifest lists.
    *
    * @param prefix of the timeline's objects, with a slash at its end
    * @param directory where this timeline's layer files are kept; made when it is not there
    * @param claimed the manifest that this attachment committed
+   * @param nanos a monotonic clock
    */
   public TimelineLayers(
       ObjectStore store,
@@ -71,7 +81,8 @@ public final class TimelineLayers implements AutoCloseable {
       SharedResources resources,
       ManifestStore manifests,
       Manifest claimed,
-      EngineOptions options)
+      EngineOptions options,
+      LongSupplier nanos)
       throws IOException {
     this.store = store;
     this.prefix = prefix;
@@ -81,7 +92,8 @@ public final class TimelineLayers implements AutoCloseable {
     this.options = options;
     this.manifest = claimed;
     // An empty timeline was nobody's before.
-    this.claimedNanos = System.nanoTime() - (claimed.isEmpty() ? OBSOLETE_AFTER.toNanos() : 0);
+    this.nanos = nanos;
+    this.claimedNanos = nanos.getAsLong() - (claimed.isEmpty() ? OBSOLETE_AFTER.toNanos() : 0);
     this.consistentLsn = claimed.readableFromLsn();
     this.nextSequence = new AtomicInteger(claimed.nextSequence());
     Files.createDirectories(directory);
@@ -260,7 +272,7 @@ public final class TimelineLayers implements AutoCloseable {
         consistentLsn != 0 && Long.compareUnsigned(consistentLsn, newest.endLsn()) <= 0
             ? consistentLsn
             : 0;
-    boolean removes = System.nanoTime() - claimedNanos > OBSOLETE_AFTER.toNanos();
+    boolean removes = nanos.getAsLong() - claimedNanos >= OBSOLETE_AFTER.toNanos();
     List<String> obsolete = removes ? manifest.obsolete() : List.of();
     Manifest base = removes ? manifest.withoutObsolete() : manifest;
     commit(
@@ -272,8 +284,32 @@ public final class TimelineLayers implements AutoCloseable {
     for (String name : obsolete) {
       store.delete(prefix + LAYERS + name);
     }
+    if (removes && !isSwept) {
+      sweep();
+      isSwept = true;
+    }
     resources.disk().shrink();
     return true;
+  }
+
+  /**
+   * Removes the layers of earlier generations that no manifest lists: uploads of those who were
+   * killed or fenced before the commit, merges and imports that were given up. They can be listed
+   * no more; what a generation uploads after this is left to the next one.
+   */
+  private void sweep() throws IOException {
+    Set<String> listed = new HashSet<>(manifest.obsolete());
+    manifest.layers().forEach(layer -> listed.add(layer.name()));
+    for (ObjectEntry entry : store.list(prefix + LAYERS)) {
+      String name = entry.name().substring(prefix.length() + LAYERS.length());
+      OptionalInt generation = LayerDescriptor.generationOf(name);
+      if (generation.isPresent()
+          && generation.getAsInt() < manifest.generation()
+          && !listed.contains(name)) {
+        log.info("{}layer {} is in no manifest and is removed", prefix, name);
+        store.delete(entry.name());
+      }
+    }
   }
 
   /** Commits merged files, which are uploaded, in the place of those they were merged from. */
@@ -390,11 +426,13 @@ public final class TimelineLayers implements AutoCloseable {
       Path directory,
       SharedResources resources,
       int generation,
-      EngineOptions options) {
+      EngineOptions options,
+      LongSupplier nanos) {
     try {
       ManifestStore manifests = new ManifestStore(store, prefix, new SecureRandom().nextLong());
       Manifest claimed = manifests.claim(generation);
-      return new TimelineLayers(store, prefix, directory, resources, manifests, claimed, options);
+      return new TimelineLayers(
+          store, prefix, directory, resources, manifests, claimed, options, nanos);
     } catch (IOException | UncheckedIOException e) {
       throw new PageserverException.Unavailable(
           prefix + ": cannot be attached: " + e.getMessage(), e);

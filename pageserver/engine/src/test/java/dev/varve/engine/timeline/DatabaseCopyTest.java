@@ -57,7 +57,8 @@ final class DatabaseCopyTest {
             directory,
             SharedResources.of(EngineOptions.defaults()),
             0,
-            EngineOptions.defaults());
+            EngineOptions.defaults(),
+            System::nanoTime);
     ClusterIdentity identity = new ClusterIdentity(4711, PostgresMajor.V17, 16 << 20);
     layers.commitImport(identity, START, List.of());
     OpenLayer open = new OpenLayer(START, 0, layers.memory());

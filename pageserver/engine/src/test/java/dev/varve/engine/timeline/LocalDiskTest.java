@@ -33,7 +33,8 @@ final class LocalDiskTest {
         directory.resolve(timeline),
         new SharedResources(disk, new LayerMemory(1), new BlockCache(1), new PageCache(1)),
         0,
-        EngineOptions.defaults());
+        EngineOptions.defaults(),
+        System::nanoTime);
   }
 
   /** About a page's size: it cannot be compressed. */

@@ -41,7 +41,9 @@ final class OpenLayerFuzzTest {
       byte[] bytes = new byte[length(random)];
       random.nextBytes(bytes);
       layer.put(key, lsn, kind, bytes, 0, bytes.length);
-      model.computeIfAbsent(key, k -> new ArrayList<>()).add(new Entry(lsn, kind, ByteBuffer.wrap(bytes)));
+      model
+          .computeIfAbsent(key, k -> new ArrayList<>())
+          .add(new Entry(lsn, kind, ByteBuffer.wrap(bytes)));
       if (i % 64 == 0) {
         checkAt(layer, key, model, START_LSN + 8 * random.nextLong((lsn - START_LSN) / 8 + 1));
       }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.layer.Chain;
+import dev.varve.engine.layer.LayerDescriptor;
 import dev.varve.engine.layer.ManifestStore;
 import dev.varve.engine.layer.RecordBoundary;
 import dev.varve.engine.layer.ValueKind;
@@ -17,9 +18,12 @@ import dev.varve.testkit.ExpectedLog;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,7 +34,11 @@ final class TimelineLayersTest {
   private static final ClusterIdentity IDENTITY =
       new ClusterIdentity(4711, PostgresMajor.V17, 16 << 20);
 
+  private static final long MORE_THAN_A_MINUTE = 61_000_000_000L;
+
   @TempDir Path directory;
+
+  private final AtomicLong nanos = new AtomicLong();
 
   private TimelineLayers attach(ObjectStore store) {
     return TimelineLayers.attach(
@@ -39,7 +47,8 @@ final class TimelineLayersTest {
         directory,
         SharedResources.of(EngineOptions.defaults()),
         0,
-        EngineOptions.defaults());
+        EngineOptions.defaults(),
+        nanos::get);
   }
 
   @Test
@@ -107,6 +116,36 @@ final class TimelineLayersTest {
       publish(second, 0x6000, 0x7000);
       assertTrue(objects(store).containsAll(replaced), "removed under the one before");
       assertEquals(replaced, second.manifest().obsolete());
+      nanos.addAndGet(MORE_THAN_A_MINUTE);
+      publish(second, 0x7000, 0x8000);
+      assertFalse(objects(store).stream().anyMatch(replaced::contains), "nobody reads them now");
+    }
+  }
+
+  @Test
+  void whatEarlierGenerationsLeftUnlistedIsRemoved() throws IOException {
+    MemoryObjectStore store = new MemoryObjectStore();
+    String mergedInVain;
+    try (TimelineLayers first = attach(store)) {
+      first.commitImport(IDENTITY, 0x1000, List.of());
+      publish(first, 0x1000, 0x2000);
+      LayerFile merged = write(first, 1, 0x1000, 0x2000);
+      merged.upload();
+      mergedInVain = merged.descriptor().name();
+    }
+    store.put(PREFIX + "layers/of-somebody-else", new byte[1]);
+    try (TimelineLayers second = attach(store)) {
+      publish(second, 0x2000, 0x3000);
+      LayerFile merged = write(second, 1, 0x1000, 0x3000);
+      merged.upload();
+      assertTrue(objects(store).contains(mergedInVain), "may be read under the one before");
+      nanos.addAndGet(MORE_THAN_A_MINUTE);
+      publish(second, 0x3000, 0x4000);
+      List<String> expected =
+          new ArrayList<>(second.manifest().layers().stream().map(LayerDescriptor::name).toList());
+      expected.add(merged.descriptor().name());
+      expected.add("of-somebody-else");
+      assertEquals(Set.copyOf(expected), Set.copyOf(objects(store)));
     }
   }
 
@@ -137,7 +176,8 @@ final class TimelineLayersTest {
             elsewhere,
             SharedResources.of(EngineOptions.defaults()),
             0,
-            EngineOptions.defaults())) {
+            EngineOptions.defaults(),
+            System::nanoTime)) {
       AtomicInteger asked = new AtomicInteger();
       here.warm(() -> asked.incrementAndGet() > 1);
       assertEquals(List.of(), files(elsewhere), "stopped in the first file");

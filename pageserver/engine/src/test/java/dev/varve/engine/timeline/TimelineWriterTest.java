@@ -193,7 +193,8 @@ final class TimelineWriterTest {
             directory,
             shared,
             0,
-            ONE_RECORD_A_LAYER);
+            ONE_RECORD_A_LAYER,
+            System::nanoTime);
     layers.commitImport(IDENTITY, SEGMENT_SIZE, List.of());
     return layers;
   }
