@@ -18,8 +18,8 @@ import org.junit.jupiter.api.parallel.Isolated;
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 @Isolated("it takes away what others need")
 @EnabledIf(
-    value = "dev.varve.e2e.Kubectl#hasCluster",
-    disabledReason = "KUBECONFIG names no cluster")
+    value = "dev.varve.e2e.Cluster#isThere",
+    disabledReason = "KUBECONFIG names no cluster, and no container engine runs one")
 final class DeletionIT {
   private static final Duration START = Duration.ofMinutes(2);
 

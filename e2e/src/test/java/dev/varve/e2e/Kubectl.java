@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -22,11 +23,6 @@ final class Kubectl {
     boolean ok() {
       return code == 0;
     }
-  }
-
-  /** Whether there is a cluster to test on; for {@code @EnabledIf}. */
-  static boolean hasCluster() {
-    return System.getenv("KUBECONFIG") != null;
   }
 
   /**
@@ -92,19 +88,23 @@ final class Kubectl {
   private static Result call(@Nullable String input, String... arguments) {
     List<String> command = new ArrayList<>(List.of("kubectl"));
     command.addAll(List.of(arguments));
-    return call(input, command);
+    return call(input, Cluster.environment(), command);
   }
 
   /** Any program, with its standard output and error together. */
-  static Result call(@Nullable String input, List<String> command) {
+  static Result call(List<String> command) {
+    return call(null, Map.of(), command);
+  }
+
+  private static Result call(
+      @Nullable String input, Map<String, String> environment, List<String> command) {
     try {
       Path output = Files.createTempFile("kubectl", ".out");
       try {
-        Process process =
-            new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(output.toFile())
-                .start();
+        ProcessBuilder builder =
+            new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile());
+        builder.environment().putAll(environment);
+        Process process = builder.start();
         try (OutputStream in = process.getOutputStream()) {
           if (input != null) {
             in.write(input.getBytes(StandardCharsets.UTF_8));

@@ -18,8 +18,8 @@ import org.junit.jupiter.api.parallel.Isolated;
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 @Isolated("it takes away what others need")
 @EnabledIf(
-    value = "dev.varve.e2e.Kubectl#hasCluster",
-    disabledReason = "KUBECONFIG names no cluster")
+    value = "dev.varve.e2e.Cluster#hasTwoNodes",
+    disabledReason = "KUBECONFIG names no cluster of two nodes")
 final class MoveIT {
   private static final Duration START = Duration.ofMinutes(2);
   private static final String SET = "statefulset/varve-pageserver";

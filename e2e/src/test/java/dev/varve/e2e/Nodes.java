@@ -16,7 +16,7 @@ final class Nodes {
 
   /** For {@code @EnabledIf}. */
   static boolean canControl() {
-    return Kubectl.hasCluster() && System.getenv("VARVE_NODE_COMMAND") != null;
+    return Cluster.isThere() && System.getenv("VARVE_NODE_COMMAND") != null;
   }
 
   static List<String> names() {
@@ -47,7 +47,7 @@ final class Nodes {
     }
     List<String> command = new ArrayList<>(List.of(program, verb, node.substring(PREFIX.length())));
     command.addAll(List.of(more));
-    Kubectl.Result result = Kubectl.call(null, command);
+    Kubectl.Result result = Kubectl.call(command);
     if (!result.ok()) {
       throw new IllegalStateException(
           command + " ended with " + result.code() + ":\n" + result.output());

@@ -29,8 +29,8 @@ import org.junit.jupiter.api.parallel.Isolated;
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 @Isolated("it takes away what others need")
 @EnabledIf(
-    value = "dev.varve.e2e.Kubectl#hasCluster",
-    disabledReason = "KUBECONFIG names no cluster")
+    value = "dev.varve.e2e.Cluster#isThere",
+    disabledReason = "KUBECONFIG names no cluster, and no container engine runs one")
 final class OperatorIT {
   private static final Duration END = Duration.ofMinutes(2);
   private static final int KILLS = Integer.getInteger("varve.e2e.kills", 20);

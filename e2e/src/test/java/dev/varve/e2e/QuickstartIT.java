@@ -15,8 +15,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Runs the lines of {@code docs/quickstart.md}, but those that it marks to be skipped. */
 @EnabledIf(
-    value = "dev.varve.e2e.Kubectl#hasCluster",
-    disabledReason = "KUBECONFIG names no cluster")
+    value = "dev.varve.e2e.Cluster#isThere",
+    disabledReason = "KUBECONFIG names no cluster, and no container engine runs one")
 final class QuickstartIT {
   @Test
   void everyLineWorks(@TempDir Path directory) throws Exception {
@@ -26,13 +26,13 @@ final class QuickstartIT {
     String last = "";
     for (String line : lines) {
       Path output = directory.resolve("output");
-      Process process =
+      ProcessBuilder builder =
           new ProcessBuilder("bash", "-c", line)
               .directory(directory.toFile())
               .redirectErrorStream(true)
-              .redirectOutput(output.toFile())
-              .start();
-      int code = process.waitFor();
+              .redirectOutput(output.toFile());
+      builder.environment().putAll(Cluster.environment());
+      int code = builder.start().waitFor();
       String said = Files.readString(output);
       assertEquals(0, code, () -> line + "\n" + said);
       if (line.contains("select count(*)")) {

@@ -20,8 +20,8 @@ import org.junit.jupiter.api.parallel.Isolated;
  */
 @Isolated("it takes away what others need")
 @EnabledIf(
-    value = "dev.varve.e2e.Kubectl#hasCluster",
-    disabledReason = "KUBECONFIG names no cluster")
+    value = "dev.varve.e2e.Cluster#isThere",
+    disabledReason = "KUBECONFIG names no cluster, and no container engine runs one")
 final class VolumeIT {
   private static final Duration START = Duration.ofMinutes(2);
   private static final int PODS = Integer.getInteger("varve.e2e.pods", 50);
