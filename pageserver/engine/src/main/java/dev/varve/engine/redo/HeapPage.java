@@ -58,7 +58,8 @@ final class HeapPage {
    * from the end ({@code PageRepairFragmentation}).
    *
    * <p>On a busy page items with a tuple and redirected ones come in an order that no processor
-   * predicts, so that both are told apart by masks rather than branches.
+   * predicts, so that both are told apart by masks rather than branches. Most tuples follow the one
+   * before: only the first of such a run is looked at closely.
    */
   static void repairFragmentation(byte[] page) {
     PageItems.checkHeader(page);
@@ -66,8 +67,8 @@ final class HeapPage {
     int special = Page.special(page);
     int oldUpper = Page.upper(page);
     int upper = special;
-    int previous = special;
-    // Negative when a tuple is misplaced, and when one lies above that of an item before it.
+    int runStart = special;
+    // Negative when a run of tuples is misplaced, and when one lies above an item before it.
     int misplaced = 0;
     int disordered = 0;
     // Tuples of items before this one stay where they are.
@@ -86,15 +87,18 @@ final class HeapPage {
       int hasTuple = hasTuple(itemId);
       int offset = PageItems.offset(itemId);
       int size = PageItems.align(PageItems.length(itemId));
-      upper -= size;
-      if (firstMoved == 0 && (hasTuple & (offset ^ upper)) != 0) {
-        firstMoved = number;
-        movedEnd = upper + size;
+      if ((hasTuple & (offset + size ^ runStart)) != 0) {
+        misplaced |= runStart - oldUpper | special - size - offset | -(offset & 7);
+        disordered |= runStart - size - offset;
+        if (firstMoved == 0) {
+          firstMoved = number;
+          movedEnd = upper;
+        }
       }
-      misplaced |= hasTuple & (offset - oldUpper | special - size - offset | -(offset & 7));
-      disordered |= hasTuple & previous - size - offset;
-      previous = hasTuple & offset | ~hasTuple & previous;
+      runStart = hasTuple & offset | ~hasTuple & runStart;
+      upper -= size;
     }
+    misplaced |= runStart - oldUpper;
     if (misplaced < 0 || upper < oldUpper) {
       throw new RedoException(
           "tuples of %d bytes, some misplaced, between %d and %d"

@@ -2,6 +2,7 @@ package dev.varve.engine.redo;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.varve.engine.bytes.LittleEndian;
 import dev.varve.engine.postgres.Page;
@@ -10,6 +11,8 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Compaction of heap pages against one that copies every tuple out and back. */
 class HeapPageFuzzTest {
@@ -39,6 +42,32 @@ class HeapPageFuzzTest {
       HeapPage.repairFragmentation(again);
       assertArrayEquals(page, again, () -> "again, seed " + seed);
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "8160, 8064, 8000, beyond the special space",
+    "8128, 8060, 8000, at no multiple of 8",
+    "8128, 7992, 8064, before the upper pointer and followed by another run",
+    "8128, 8064, 7992, before the upper pointer and last",
+    "8064, 8000, 7936, before the upper pointer and in a run"
+  })
+  void refusesMisplacedTuples(int first, int second, int third, String what) {
+    byte[] page = threeTuples(first, second, third);
+    assertThrows(RedoException.class, () -> HeapPage.repairFragmentation(page), what);
+    HeapPage.repairFragmentation(threeTuples(8000, 8064, 8128));
+  }
+
+  /** Of 64 bytes, and no room below 8000. */
+  private static byte[] threeTuples(int... offsets) {
+    byte[] page = new byte[Page.SIZE];
+    Page.init(page, 0);
+    for (int i = 0; i < offsets.length; i++) {
+      PageItems.putItemId(page, i + 1, PageItems.normal(offsets[i], 64));
+    }
+    LittleEndian.putU16(page, Page.LOWER, Page.itemIdOffset(offsets.length + 1));
+    LittleEndian.putU16(page, Page.UPPER, 8000);
+    return page;
   }
 
   /** Tuples with gaps between them, and items that are unused, redirected or dead. */
