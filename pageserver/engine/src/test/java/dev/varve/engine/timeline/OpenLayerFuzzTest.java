@@ -110,12 +110,16 @@ final class OpenLayerFuzzTest {
     long end = START_LSN + 8L * 300_000;
     try (ExecutorService reading = Executors.newSingleThreadExecutor()) {
       Future<?> reader = reading.submit(() -> read(layer, published, end));
-      byte[] bytes = new byte[100];
-      for (long lsn = START_LSN + 8; lsn <= end; lsn += 8) {
-        long key = keyAt(lsn);
-        Arrays.fill(bytes, (byte) (key ^ lsn >>> 3));
-        layer.put(key, lsn, ValueKind.RECORD, bytes, 0, (int) (lsn >>> 3) % bytes.length);
-        published.set(lsn);
+      try {
+        byte[] bytes = new byte[100];
+        for (long lsn = START_LSN + 8; lsn <= end; lsn += 8) {
+          long key = keyAt(lsn);
+          Arrays.fill(bytes, (byte) (key ^ lsn >>> 3));
+          layer.put(key, lsn, ValueKind.RECORD, bytes, 0, (int) (lsn >>> 3) % bytes.length);
+          published.set(lsn);
+        }
+      } finally {
+        published.set(end);
       }
       reader.get();
     }
