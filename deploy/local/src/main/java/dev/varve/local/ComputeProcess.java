@@ -85,11 +85,13 @@ final class ComputeProcess {
 
   /**
    * Whether the agent's classes are there loaded and linked as a file, made of its jar as it is
-   * now; otherwise the agent that is started next makes it when it stops (JEP 514).
+   * now; otherwise the agent that is started next makes it when it stops (JEP 514). An empty file
+   * is left by one that was killed while it made it.
    */
   static boolean hasClassCache(Path root) throws IOException {
     Path cache = classCache(root);
     return Files.exists(cache)
+        && Files.size(cache) > 0
         && Files.getLastModifiedTime(jar(root)).compareTo(Files.getLastModifiedTime(cache)) <= 0;
   }
 

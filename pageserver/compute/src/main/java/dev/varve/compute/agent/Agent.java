@@ -1,6 +1,8 @@
 package dev.varve.compute.agent;
 
+import com.github.luben.zstd.util.Native;
 import dev.varve.compute.fuse.FuseOptions;
+import dev.varve.compute.fuse.Libc;
 import dev.varve.compute.fuse.ProcessOwner;
 import dev.varve.compute.image.ComputeDirectory;
 import dev.varve.compute.image.GrpcImage;
@@ -13,6 +15,7 @@ import dev.varve.compute.page.PageserverConnection;
 import dev.varve.compute.page.ShardedPageSource;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
@@ -31,6 +34,11 @@ public final class Agent {
   private static final long READY_SECONDS = 300;
   private static final int EXIT_USAGE = 64;
 
+  /** Of the fields behind the name in /proc/self/stat, the start in hundredths of a second. */
+  private static final int STAT_START = 19;
+
+  private static final Logger LOG = Logger.getLogger(Agent.class.getName());
+
   private Agent() {}
 
   public static void main(String[] arguments) {
@@ -46,6 +54,7 @@ public final class Agent {
       System.exit(EXIT_USAGE);
       return;
     }
+    Thread.ofPlatform().daemon().name("link").start(Agent::link);
     int code;
     try {
       code = run(options);
@@ -56,6 +65,12 @@ public final class Agent {
       code = 1;
     }
     Runtime.getRuntime().halt(code);
+  }
+
+  /** Links native code while the pageserver is being asked for an image. */
+  private static void link() {
+    Native.load();
+    Libc.link();
   }
 
   private static int run(AgentOptions options) throws IOException, InterruptedException {
@@ -177,16 +192,25 @@ public final class Agent {
                     (times[1] - times[0]) / 1_000_000,
                     (times[2] - times[1]) / 1_000_000,
                     (now - times[2]) / 1_000_000,
-                    System.currentTimeMillis()
-                        - ProcessHandle.current()
-                            .info()
-                            .startInstant()
-                            .orElseThrow()
-                            .toEpochMilli()));
+                    millisSinceExec()));
       }
+    } catch (IOException e) {
+      LOG.log(Level.WARNING, "telling the times of the start", e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  /**
+   * How old this process is, to 10 ms. Both times are the kernel's since it booted: that of {@code
+   * ProcessHandle} is off by a part of a second, since the kernel tells its boot in whole seconds.
+   */
+  private static long millisSinceExec() throws IOException {
+    String status = Files.readString(Path.of("/proc/self/stat"));
+    String[] behindName = status.substring(status.lastIndexOf(')') + 2).split(" ", -1);
+    String[] uptime = Files.readString(Path.of("/proc/uptime")).split(" ", -1);
+    return Math.round(Double.parseDouble(uptime[0]) * 1000)
+        - Long.parseLong(behindName[STAT_START]) * 10;
   }
 
   /** One line to standard output and to the file {@code status} in the directory. */
@@ -205,7 +229,7 @@ public final class Agent {
     try {
       Files.writeString(volume.directory().root().resolve("status"), line + "\n");
     } catch (IOException e) {
-      Logger.getLogger(Agent.class.getName()).log(Level.WARNING, "writing the status file", e);
+      LOG.log(Level.WARNING, "writing the status file", e);
     }
   }
 }

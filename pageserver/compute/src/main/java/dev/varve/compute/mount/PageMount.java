@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * One tablespace, mounted. {@link #open} mounts, {@link #unmount} unmounts and saves the overlay's
@@ -16,6 +17,9 @@ import java.util.List;
  * running PostgreSQL: the kernel refuses, and the mount stays.
  */
 public final class PageMount {
+  /** Lists that are asked for at a time. */
+  private static final int LISTERS = 4;
+
   private final MountTree tree;
   private final Path stateFile;
   private final FuseSession session;
@@ -100,23 +104,29 @@ public final class PageMount {
   }
 
   /**
-   * PostgreSQL reads every database's directory when it starts, looking for temporary files: ask
-   * for the lists before it does. Then for what its first backend reads.
+   * PostgreSQL reads every database's directory before it does anything else, looking for temporary
+   * files: ask for the lists before it does, several at a time. What its first backend reads is
+   * fetched behind its database's list.
    */
   private static void listAhead(MountTree tree, DirectoryListing listing) {
-    Thread.ofVirtual()
-        .name("list-ahead")
-        .start(() -> {
-          List<Node.Directory> directories = FirstReads.inOrder(tree.unlisted());
-          try {
-            for (int i = 0; i < directories.size(); i++) {
-              listing.await(directories.get(i));
-              FirstReads.fetch(tree, directories.get(i), i);
+    List<Node.Directory> directories = FirstReads.inOrder(tree.unlisted());
+    AtomicInteger next = new AtomicInteger();
+    for (int lister = 0; lister < Math.min(LISTERS, directories.size()); lister++) {
+      Thread.ofVirtual()
+          .name("list-ahead")
+          .start(() -> {
+            try {
+              for (int i = next.getAndIncrement();
+                  i < directories.size();
+                  i = next.getAndIncrement()) {
+                listing.await(directories.get(i));
+                FirstReads.fetch(tree, directories.get(i), i);
+              }
+            } catch (FuseException e) {
+              return; // logged; whoever needs the directory asks again
             }
-          } catch (FuseException e) {
-            return; // logged; whoever needs the directory asks again
-          }
-        });
+          });
+    }
   }
 
   public Path directory() {
