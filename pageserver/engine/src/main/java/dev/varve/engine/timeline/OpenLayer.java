@@ -155,7 +155,7 @@ final class OpenLayer {
     return createdNanos;
   }
 
-  /** Memory in use, about. */
+  /** Memory in use, about: without what the runs have left. */
   long bytes() {
     return bytes;
   }
@@ -206,6 +206,7 @@ final class OpenLayer {
         grow(current);
       }
     }
+    bytes += size;
     entryCount++;
   }
 
@@ -216,7 +217,6 @@ final class OpenLayer {
     }
     long address = (long) chunkCount << 32 | chunkUsed;
     chunkUsed += size;
-    bytes += size;
     return address;
   }
 
