@@ -52,6 +52,7 @@ final class PageserverProcess {
             List.of(
                 ProcessHandle.current().info().command().orElse("java"),
                 "-Xmx1g",
+                "-XX:+UseTransparentHugePages",
                 "-XX:AOTCache=" + application.resolveSibling("app.aot"),
                 "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=allow",

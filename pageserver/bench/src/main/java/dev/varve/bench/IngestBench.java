@@ -14,7 +14,7 @@ import java.util.function.Function;
  * in the same run.
  */
 public final class IngestBench {
-  private static final int WARM_UPS = 2;
+  private static final int WARM_UPS = 6;
 
   private IngestBench() {}
 

@@ -56,6 +56,7 @@ final class PageserverUnderTest implements AutoCloseable {
         List.of(
             ProcessHandle.current().info().command().orElse("java"),
             "-Xmx1g",
+            "-XX:+UseTransparentHugePages",
             "-XX:AOTCache=" + application.resolve("app.aot"),
             "--enable-native-access=ALL-UNNAMED",
             "--sun-misc-unsafe-memory-access=allow",
