@@ -1,49 +1,62 @@
 package dev.varve.bench;
 
-import dev.varve.api.v1.RelationFork;
+import dev.varve.compute.page.RelationFork;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.TpcB;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
+import java.util.function.Supplier;
+import java.util.function.ToDoubleFunction;
 
 /**
  * How long a page takes over loopback gRPC from a pageserver that a primary with pgbench data
- * feeds, beside reading the same blocks from stock PostgreSQL over JDBC.
- *
- * <p>{@code hot}: 1,000 pages again and again, out of the cache of materialised pages. {@code
- * first}: every page once at an LSN that no page was read at before, so that each is made of its
- * chain. {@code restarted}: the same after a restart, without any cache but the operating system's.
+ * feeds, beside reading the same blocks from stock PostgreSQL over JDBC. Clients are the agent's.
+ * The lines are told in docs/performance.md.
  */
 public final class GetPageBench {
   private static final int HOT_PAGES = 1000;
+  private static final int RUN_PAGES = 128;
   private static final int[] CLIENTS = {1, 8};
 
+  /** Until the JIT compilers have little left to do. */
+  private static final int WARM_UP_READS = 100_000;
+
+  private static final String ECHO = "gRPC alone";
+  private static final String HOT = "hot";
+  private static final String RUNS = "hot, runs of 128";
+  private static final String FIRST = "first";
+  private static final String RESTARTED = "restarted";
+  private static final String QUIET = "hot, small layers";
+  private static final String COMPACTING = "hot, compacting";
+  private static final String STOCK = "stock over JDBC";
+
   private final PostgresServer primary;
+  private final int scale;
   private final RelationFork relation;
   private final String file;
   private final int blocks;
   private final int reads;
-  private final List<Measured> measured = new ArrayList<>();
+  private final List<ReadTimes> measured = new ArrayList<>();
 
-  private record Measured(
-      String what, int clients, double p50, double p99, double pagesPerSecond) {}
-
-  private GetPageBench(PostgresServer primary, int reads) throws Exception {
+  private GetPageBench(PostgresServer primary, int scale, int reads) throws Exception {
     this.primary = primary;
+    this.scale = scale;
     this.reads = reads;
     file = primary.query("postgres", "select pg_relation_filepath('pgbench_accounts')");
     Path path = Path.of(file);
     relation =
-        RelationFork.newBuilder()
-            .setTablespaceOid(1663)
-            .setDatabaseOid(Integer.parseInt(path.getName(1).toString()))
-            .setRelationNumber(Integer.parseInt(path.getName(2).toString()))
-            .build();
+        new RelationFork(
+            1663,
+            Integer.parseInt(path.getName(1).toString()),
+            Integer.parseInt(path.getName(2).toString()),
+            0);
     blocks =
         Integer.parseInt(primary.query("postgres", "select pg_relation_size('pgbench_accounts')"))
             / 8192;
@@ -65,90 +78,97 @@ public final class GetPageBench {
             .setting("shared_buffers", "512MB")
             .setting("max_wal_size", "16GB")
             .setting("synchronous_commit", "off")
+            .setting("autovacuum", "off")
             .start()) {
       new TpcB(primary, scale).initialize();
-      new GetPageBench(primary, reads).run(home, scale, rounds);
+      GetPageBench bench = new GetPageBench(primary, scale, reads);
+      System.out.printf("pgbench scale %d, %d blocks of accounts%n", scale, bench.blocks);
+      bench.rounds(home.resolve("default"), rounds);
+      bench.compacting(home.resolve("compacting"), rounds);
+      bench.print();
     } finally {
       PostgresServer.deleteTree(home);
     }
   }
 
-  private void run(Path home, int scale, int rounds) throws Exception {
+  private void rounds(Path home, int rounds) throws Exception {
+    Files.createDirectories(home);
     PageserverUnderTest pageserver = PageserverUnderTest.start(home);
-    try {
+    try (EchoServer echo = EchoServer.start()) {
       pageserver.attach(primary);
-      System.out.printf("pgbench scale %d, %d blocks of accounts%n", scale, blocks);
-      // Warms up the JIT compilers on both sides.
-      for (int i = 0; i < 2; i++) {
-        hot(pageserver, advance(pageserver, scale), 8);
-        first("first", pageserver, advance(pageserver, scale), 8);
-        rival(8);
-      }
+      round(pageserver, echo, 8);
+      read(ECHO, echo.address(), echo::cpu, 0, hotOrder(WARM_UP_READS, 8), 1);
+      warmUp(pageserver);
       measured.clear();
       for (int round = 1; round <= rounds; round++) {
         for (int clients : CLIENTS) {
-          hot(pageserver, advance(pageserver, scale), clients);
-          first("first", pageserver, advance(pageserver, scale), clients);
-          rival(clients);
+          round(pageserver, echo, clients);
         }
       }
       for (int clients : CLIENTS) {
         pageserver.close();
         pageserver = PageserverUnderTest.start(home);
         pageserver.attach(primary);
-        first("restarted", pageserver, advance(pageserver, scale), clients);
+        first(RESTARTED, pageserver, advance(pageserver), clients);
       }
     } finally {
       pageserver.close();
     }
-    System.out.printf(
-        "%n%-24s %8s %10s %10s %10s%n", "medians", "clients", "p50 µs", "p99 µs", "pages/s");
-    for (String what : List.of("hot", "first", "restarted", "stock over JDBC")) {
-      for (int clients : CLIENTS) {
-        List<Measured> same =
-            measured.stream().filter(m -> m.what.equals(what) && m.clients == clients).toList();
-        System.out.printf(
-            Locale.ROOT,
-            "%-24s %8d %10.0f %10.0f %10.0f%n",
-            what,
-            clients,
-            Numbers.median(same.stream().mapToDouble(Measured::p50).toArray()),
-            Numbers.median(same.stream().mapToDouble(Measured::p99).toArray()),
-            Numbers.median(same.stream().mapToDouble(Measured::pagesPerSecond).toArray()));
-      }
-    }
+  }
+
+  private void warmUp(PageserverUnderTest pageserver) throws Exception {
+    long lsn = advance(pageserver);
+    fillCache(pageserver, lsn);
+    read(HOT, pageserver.address(), pageserver::cpu, lsn, hotOrder(WARM_UP_READS, 8), 1);
+  }
+
+  private void round(PageserverUnderTest pageserver, EchoServer echo, int clients)
+      throws Exception {
+    read(ECHO, echo.address(), echo::cpu, 0, hotOrder(reads, clients), 1);
+    long lsn = advance(pageserver);
+    fillCache(pageserver, lsn);
+    read(HOT, pageserver.address(), pageserver::cpu, lsn, hotOrder(reads, clients), 1);
+    int runs = Math.max(reads / RUN_PAGES, 10 * clients);
+    read(RUNS, pageserver.address(), pageserver::cpu, lsn, hotOrder(runs, clients), RUN_PAGES);
+    first(FIRST, pageserver, advance(pageserver), clients);
+    rival(clients);
   }
 
   /** Lets the primary write so that pages have chains; returns an LSN never read at before. */
-  private long advance(PageserverUnderTest pageserver, int scale) throws Exception {
+  private long advance(PageserverUnderTest pageserver) throws Exception {
     new TpcB(primary, scale).run(2, System.nanoTime(), done -> done >= 500);
+    return receivedAll(pageserver);
+  }
+
+  private long receivedAll(PageserverUnderTest pageserver) throws Exception {
     long lsn = Lsn.parse(primary.currentLsn());
     pageserver.awaitStatus("catching up", status -> status.getReceivedLsn() >= lsn);
     return lsn;
   }
 
-  /** One read of one client. */
-  private interface Read {
-    void block(int block) throws Exception;
+  private void fillCache(PageserverUnderTest pageserver, long lsn) throws Exception {
+    try (PageClient client = new PageClient(pageserver.address(), relation, lsn)) {
+      for (int i = 0; i < hotPages() + RUN_PAGES && i < blocks; i++) {
+        client.read(i, 1);
+      }
+    }
   }
 
-  private void hot(PageserverUnderTest pageserver, long lsn, int clients) throws Exception {
-    List<PageClient> open = open(pageserver, clients);
-    for (int i = 0; i < HOT_PAGES; i++) {
-      open.getFirst().read(i % blocks, lsn);
-    }
+  private int hotPages() {
+    return Math.min(HOT_PAGES, blocks - RUN_PAGES);
+  }
+
+  private List<int[]> hotOrder(int reads, int clients) {
+    SplittableRandom random = new SplittableRandom(measured.size());
     List<int[]> order = new ArrayList<>();
-    SplittableRandom random = new SplittableRandom(lsn);
     for (int i = 0; i < clients; i++) {
-      order.add(random.ints(reads / clients, 0, Math.min(HOT_PAGES, blocks)).toArray());
+      order.add(random.ints(reads / clients, 0, hotPages()).toArray());
     }
-    measure("hot", order, i -> block -> open.get(i).read(block, lsn));
-    open.forEach(PageClient::close);
+    return order;
   }
 
   private void first(String what, PageserverUnderTest pageserver, long lsn, int clients)
       throws Exception {
-    List<PageClient> open = open(pageserver, clients);
     int[] all = new int[blocks];
     Arrays.setAll(all, i -> i);
     SplittableRandom random = new SplittableRandom(lsn);
@@ -163,84 +183,148 @@ public final class GetPageBench {
     for (int i = 0; i < clients; i++) {
       order.add(Arrays.copyOfRange(all, i * each, (i + 1) * each));
     }
-    measure(what, order, i -> block -> open.get(i).read(block, lsn));
+    read(what, pageserver.address(), pageserver::cpu, lsn, order, 1);
+  }
+
+  private void read(
+      String what,
+      String address,
+      Supplier<Duration> cpu,
+      long lsn,
+      List<int[]> order,
+      int pagesPerRead)
+      throws Exception {
+    List<PageClient> open = open(address, lsn, order.size());
+    add(ReadTimes.measure(what, order, pagesPerRead, readers(open, pagesPerRead), cpu));
     open.forEach(PageClient::close);
   }
 
-  private List<PageClient> open(PageserverUnderTest pageserver, int clients) {
+  private List<PageClient> open(String address, long lsn, int clients) {
     List<PageClient> open = new ArrayList<>();
     for (int i = 0; i < clients; i++) {
-      open.add(new PageClient(pageserver.address(), relation));
+      open.add(new PageClient(address, relation, lsn));
     }
     return open;
   }
 
+  private static List<ReadTimes.Read> readers(List<PageClient> open, int pagesPerRead) {
+    List<ReadTimes.Read> readers = new ArrayList<>();
+    for (PageClient client : open) {
+      readers.add(block -> client.read(block, pagesPerRead));
+    }
+    return readers;
+  }
+
   private void rival(int clients) throws Exception {
     List<BlockFileClient> open = new ArrayList<>();
+    List<ReadTimes.Read> readers = new ArrayList<>();
     List<int[]> order = new ArrayList<>();
     SplittableRandom random = new SplittableRandom(clients);
     for (int i = 0; i < clients; i++) {
-      open.add(new BlockFileClient(primary, file));
+      BlockFileClient client = new BlockFileClient(primary, file);
+      open.add(client);
+      readers.add(client::read);
       order.add(random.ints(reads / clients, 0, blocks).toArray());
     }
-    measure("stock over JDBC", order, i -> open.get(i)::read);
+    add(ReadTimes.measure(STOCK, order, 1, readers, this::primaryCpu));
     for (BlockFileClient client : open) {
       client.close();
     }
   }
 
-  private interface Clients {
-    Read client(int index);
+  /** Processor time of the primary's processes that live. */
+  private Duration primaryCpu() {
+    try {
+      Path pid = primary.dataDirectory().resolve("postmaster.pid");
+      return ProcessHandle.of(Long.parseLong(Files.readAllLines(pid).getFirst().strip()))
+          .orElseThrow()
+          .children()
+          .flatMap(process -> process.info().totalCpuDuration().stream())
+          .reduce(Duration.ZERO, Duration::plus);
+    } catch (java.io.IOException e) {
+      throw new java.io.UncheckedIOException(e);
+    }
   }
 
-  private void measure(String what, List<int[]> order, Clients clients) throws Exception {
-    int count = order.size();
-    long[][] nanos = new long[count][];
-    Exception[] failures = new Exception[count];
-    Thread[] threads = new Thread[count];
-    long start = System.nanoTime();
-    for (int i = 0; i < count; i++) {
-      int client = i;
-      threads[i] =
-          Thread.ofPlatform()
-              .start(() -> {
-                try {
-                  nanos[client] = time(order.get(client), clients.client(client));
-                } catch (Exception e) {
-                  failures[client] = e;
-                }
-              });
-    }
-    for (Thread thread : threads) {
-      thread.join();
-    }
-    double seconds = (System.nanoTime() - start) / 1e9;
-    for (Exception failure : failures) {
-      if (failure != null) {
-        throw failure;
+  /**
+   * Hot reads while layers are written and merged, and before. Layers are small, so that the WAL of
+   * one update of every row keeps the pageserver merging for a while when it has been received.
+   */
+  private void compacting(Path home, int rounds) throws Exception {
+    Files.createDirectories(home);
+    try (PageserverUnderTest pageserver =
+        PageserverUnderTest.start(
+            home, "varve.engine.open-layer-size=4M", "varve.engine.compact-after-layers=4")) {
+      pageserver.attach(primary);
+      int before = measured.size();
+      warmUp(pageserver);
+      compacting(pageserver, 8);
+      measured.subList(before, measured.size()).clear();
+      for (int round = 1; round <= rounds; round++) {
+        for (int clients : CLIENTS) {
+          compacting(pageserver, clients);
+        }
       }
     }
-    long[] all = Arrays.stream(nanos).flatMapToLong(Arrays::stream).sorted().toArray();
-    Measured one =
-        new Measured(
-            what,
-            count,
-            Numbers.percentile(all, 0.5) / 1e3,
-            Numbers.percentile(all, 0.99) / 1e3,
-            all.length / seconds);
+  }
+
+  private void compacting(PageserverUnderTest pageserver, int clients) throws Exception {
+    long lsn = advance(pageserver);
+    fillCache(pageserver, lsn);
+    read(QUIET, pageserver.address(), pageserver::cpu, lsn, hotOrder(reads, clients), 1);
+    primary.execute("postgres", "update pgbench_accounts set abalance = abalance + 1", "vacuum");
+    receivedAll(pageserver);
+    List<PageClient> open = open(pageserver.address(), lsn, clients);
+    List<ReadTimes> parts = new ArrayList<>();
+    int layers = pageserver.status().getLayerCount();
+    int busyParts = 0;
+    long lastChange = System.nanoTime();
+    while (System.nanoTime() - lastChange < 3_000_000_000L) {
+      List<int[]> order = hotOrder(500 * clients, clients);
+      parts.add(ReadTimes.measure(COMPACTING, order, 1, readers(open, 1), pageserver::cpu));
+      int now = pageserver.status().getLayerCount();
+      if (now != layers) {
+        layers = now;
+        busyParts = parts.size();
+        lastChange = System.nanoTime();
+      }
+    }
+    open.forEach(PageClient::close);
+    if (busyParts == 0) {
+      throw new IllegalStateException("nothing was merged");
+    }
+    add(ReadTimes.together(parts.subList(0, busyParts)));
+  }
+
+  private void add(ReadTimes one) {
     measured.add(one);
     System.out.println("  " + one);
   }
 
-  private static long[] time(int[] blocks, Read read) throws Exception {
-    // The connection and its first answer are not what is measured.
-    read.block(blocks[0]);
-    long[] nanos = new long[blocks.length - 1];
-    for (int i = 1; i < blocks.length; i++) {
-      long start = System.nanoTime();
-      read.block(blocks[i]);
-      nanos[i - 1] = System.nanoTime() - start;
+  private void print() {
+    System.out.printf(
+        "%n%-22s %8s %10s %10s %10s %14s%n",
+        "medians", "clients", "p50 µs", "p99 µs", "pages/s", "pages/cpu s");
+    for (String what : List.of(ECHO, HOT, RUNS, FIRST, RESTARTED, QUIET, COMPACTING, STOCK)) {
+      for (int clients : CLIENTS) {
+        System.out.printf(
+            Locale.ROOT,
+            "%-22s %8d %10.0f %10.0f %10.0f %14.0f%n",
+            what,
+            clients,
+            median(what, clients, ReadTimes::p50),
+            median(what, clients, ReadTimes::p99),
+            median(what, clients, ReadTimes::pagesPerSecond),
+            median(what, clients, ReadTimes::pagesPerCpuSecond));
+      }
     }
-    return nanos;
+  }
+
+  private double median(String what, int clients, ToDoubleFunction<ReadTimes> value) {
+    return Numbers.median(
+        measured.stream()
+            .filter(one -> one.what().equals(what) && one.clients() == clients)
+            .mapToDouble(value)
+            .toArray());
   }
 }

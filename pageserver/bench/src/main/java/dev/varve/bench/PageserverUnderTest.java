@@ -18,6 +18,8 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
@@ -46,13 +48,19 @@ final class PageserverUnderTest implements AutoCloseable {
     Runtime.getRuntime().addShutdownHook(new Thread(process::destroyForcibly));
   }
 
-  /** Starts it with its files in {@code home}; again in the same place after it was closed. */
-  static PageserverUnderTest start(Path home) throws IOException, InterruptedException {
+  /**
+   * Starts it with its files in {@code home}; again in the same place after it was closed.
+   *
+   * @param settings beside the defaults, {@code varve.name=value}
+   */
+  static PageserverUnderTest start(Path home, String... settings)
+      throws IOException, InterruptedException {
     Path root = Path.of(System.getProperty("varve.root", "."));
     Path application = root.resolve("pageserver/server/target/quarkus-app");
     Path log = home.resolve("pageserver.log");
     int port = freePort();
-    List<String> command =
+    List<String> command = new ArrayList<>();
+    command.addAll(
         List.of(
             ProcessHandle.current().info().command().orElse("java"),
             "-Xmx1g",
@@ -64,9 +72,12 @@ final class PageserverUnderTest implements AutoCloseable {
             "-Dvarve.data-directory=" + home.resolve("pageserver"),
             "-Dvarve.grpc.port=" + port,
             "-Dquarkus.http.port=" + freePort(),
-            "-Dquarkus.http.host=127.0.0.1",
-            "-jar",
-            application.resolve("quarkus-run.jar").toString());
+            "-Dquarkus.http.host=127.0.0.1"));
+    for (String setting : settings) {
+      command.add("-D" + setting);
+    }
+    command.add("-jar");
+    command.add(application.resolve("quarkus-run.jar").toString());
     Process process =
         new ProcessBuilder(command)
             .redirectErrorStream(true)
@@ -85,6 +96,11 @@ final class PageserverUnderTest implements AutoCloseable {
 
   String address() {
     return "127.0.0.1:" + port;
+  }
+
+  /** Processor time until now, of all its threads. */
+  Duration cpu() {
+    return process.info().totalCpuDuration().orElseThrow();
   }
 
   /** Attaches the primary and waits until its pages can be read. */
@@ -107,14 +123,17 @@ final class PageserverUnderTest implements AutoCloseable {
     await(
         what,
         () -> {
-          TimelineStatus status =
-              management.getTimeline(
-                  GetTimelineRequest.newBuilder().setTenant("bench").setTimeline("main").build());
+          TimelineStatus status = status();
           if (status.getState() == TimelineState.TIMELINE_STATE_BROKEN) {
             throw new IllegalStateException("the timeline stopped: " + status.getProblem());
           }
           return wanted.test(status);
         });
+  }
+
+  TimelineStatus status() {
+    return management.getTimeline(
+        GetTimelineRequest.newBuilder().setTenant("bench").setTimeline("main").build());
   }
 
   private interface Condition {
