@@ -119,7 +119,7 @@ record EngineIngest(Cost received, Cost published, Cost redo, long pages) {
               RelFileLocator.DEFAULT_TABLESPACE, POSTGRES_DATABASE, relation.relationNumber());
       for (int block = 0; block < relation.blocks(); block += RUN) {
         int count = Math.min(RUN, relation.blocks() - block);
-        timeline.readPages(locator, relation.fork(), block, count, lsn, target, 0);
+        timeline.readPages(locator, relation.fork(), block, count, lsn, target);
         pages += count;
         if (expected != null) {
           for (int i = 0; i < count; i++) {

@@ -221,8 +221,7 @@ public final class ThinImage {
       RelFileLocator locator =
           new RelFileLocator(RelFileLocator.GLOBAL_TABLESPACE, 0, entry.relationNumber());
       byte[] pages = new byte[Math.multiplyExact(entry.blocks(), Page.SIZE)];
-      timeline.readPages(
-          locator, entry.sourceFork(), 0, entry.blocks(), boundary.endLsn(), pages, 0);
+      timeline.readPages(locator, entry.sourceFork(), 0, entry.blocks(), boundary.endLsn(), pages);
       putFile(
           tar,
           "global/"

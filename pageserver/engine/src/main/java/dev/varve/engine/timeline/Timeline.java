@@ -348,24 +348,30 @@ public final class Timeline implements AutoCloseable {
     return view(lsn).relations(tablespaceOid, databaseOid);
   }
 
+  /** {@link #sharedPages}, copied to {@code target} one behind the other. */
+  public void readPages(
+      RelFileLocator relation, int fork, int firstBlock, int count, long lsn, byte[] target) {
+    int at = 0;
+    for (byte[] page : sharedPages(relation, fork, firstBlock, count, lsn)) {
+      System.arraycopy(page, 0, target, at, Page.SIZE);
+      at += Page.SIZE;
+    }
+  }
+
   /**
-   * Reads a run of pages as of {@code lsn}, with their checksums where the cluster has them.
+   * Reads a run of pages as of {@code lsn}, with their checksums where the cluster has them. They
+   * are the page cache's own arrays, which nobody may write to.
    *
    * @throws PageserverException.NotFound when the fork does not exist or ends before the run does
    * @throws PageserverException.NotHere when a page of the run is on another shard
    */
-  public void readPages(
-      RelFileLocator relation,
-      int fork,
-      int firstBlock,
-      int count,
-      long lsn,
-      byte[] target,
-      int offset) {
+  public byte[][] sharedPages(
+      RelFileLocator relation, int fork, int firstBlock, int count, long lsn) {
     requireReadable(lsn);
     int id =
         dictionary.find(
             relation.tablespaceOid(), relation.databaseOid(), relation.relationNumber(), fork);
+    byte[][] pages = new byte[count][];
     Chain chain = null;
     boolean sizeChecked = false;
     for (int i = 0; i < count; i++) {
@@ -383,38 +389,29 @@ public final class Timeline implements AutoCloseable {
         }
         page = materialise(relation, fork, key, lsn, chain);
       }
-      System.arraycopy(page, 0, target, offset + i * Page.SIZE, Page.SIZE);
+      pages[i] = page;
     }
+    return pages;
   }
 
-  /**
-   * The same, when the page cache has every one of them: never blocks.
-   *
-   * @return false when it has not, or nothing may be read at {@code lsn}; {@code target} is
-   *     undefined then
-   */
-  public boolean readCachedPages(
-      RelFileLocator relation,
-      int fork,
-      int firstBlock,
-      int count,
-      long lsn,
-      byte[] target,
-      int offset) {
+  /** {@link #sharedPages} when the page cache has them all, else null: never blocks. */
+  public byte @Nullable [][] cachedPages(
+      RelFileLocator relation, int fork, int firstBlock, int count, long lsn) {
     int id =
         dictionary.find(
             relation.tablespaceOid(), relation.databaseOid(), relation.relationNumber(), fork);
     if (id < 0) {
-      return false;
+      return null;
     }
+    byte[][] pages = new byte[count][];
     for (int i = 0; i < count; i++) {
       byte[] page = pageCache.get(serial, KeySpace.key(id, firstBlock + i), lsn);
       if (page == null) {
-        return false;
+        return null;
       }
-      System.arraycopy(page, 0, target, offset + i * Page.SIZE, Page.SIZE);
+      pages[i] = page;
     }
-    return true;
+    return pages;
   }
 
   private byte[] materialise(RelFileLocator relation, int fork, long key, long lsn, Chain chain) {

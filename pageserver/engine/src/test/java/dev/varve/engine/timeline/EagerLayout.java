@@ -56,8 +56,7 @@ final class EagerLayout {
             0,
             entry.blocks(),
             image.lsn(),
-            pages,
-            0);
+            pages);
         Path file =
             base.resolve(
                 Integer.toUnsignedString(entry.relationNumber()) + ForkNumber.suffix(entry.fork()));

@@ -96,20 +96,20 @@ final class ShardedTimelineIT {
               directory.tablespaceOid(), directory.databaseOid(), entry.relationNumber());
       int fork = entry.sourceFork();
       for (int block = 0; block < entry.blocks(); block++) {
-        whole.readPages(locator, fork, block, 1, lsn, expected, 0);
+        whole.readPages(locator, fork, block, 1, lsn, expected);
         int owner =
             shards
                 .getFirst()
                 .shard()
                 .indexOf(directory.databaseOid(), entry.relationNumber(), fork, block);
-        shards.get(owner).readPages(locator, fork, block, 1, lsn, actual, 0);
+        shards.get(owner).readPages(locator, fork, block, 1, lsn, actual);
         assertArrayEquals(expected, actual, locator + " fork " + fork + " block " + block);
         kept[owner]++;
         Timeline other = shards.get((owner + 1) % shards.size());
         int wanted = block;
         assertThrows(
             PageserverException.NotHere.class,
-            () -> other.readPages(locator, fork, wanted, 1, lsn, new byte[Page.SIZE], 0));
+            () -> other.readPages(locator, fork, wanted, 1, lsn, new byte[Page.SIZE]));
       }
     }
   }

@@ -279,8 +279,7 @@ final class StandbyOracleIT {
             0,
             entry.blocks(),
             lsn,
-            ours,
-            0);
+            ours);
         for (int block = 0; block < entry.blocks(); block++) {
           compared++;
           int at = block * Page.SIZE;

@@ -4,6 +4,7 @@ import dev.varve.server.attachment.Attachments;
 import dev.varve.server.metrics.PageMeters;
 import io.grpc.Server;
 import io.grpc.netty.NettyServerBuilder;
+import io.netty.util.ResourceLeakDetector;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -19,6 +20,11 @@ public final class GrpcServer implements AutoCloseable {
   private static final int MAX_REQUEST_BYTES = 64 << 10;
   private static final int FLOW_CONTROL_WINDOW_BYTES = 8 << 20;
   private static final long GRACE_SECONDS = 2;
+
+  static {
+    // Netty's search for leaked buffers: a stack trace at each step of one buffer in 128.
+    ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.DISABLED);
+  }
 
   private final BlockingReads blocking;
   private final Server server;

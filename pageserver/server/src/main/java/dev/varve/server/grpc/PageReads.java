@@ -1,18 +1,21 @@
 package dev.varve.server.grpc;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.UnsafeByteOperations;
 import dev.varve.api.v1.GetPagesRequest;
 import dev.varve.api.v1.GetPagesResponse;
 import dev.varve.engine.PageserverException.InvalidRequest;
-import dev.varve.engine.postgres.Page;
 import dev.varve.engine.timeline.Timeline;
 import io.grpc.Status;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Answers page requests from a timeline: the pages, or a status in the answer. Pages are copied
- * once, out of the cache into the array that the answer wraps. Stateless and thread-safe.
+ * Answers page requests from a timeline: the pages, or a status in the answer. An answer is made of
+ * the page cache's own arrays: they are copied once, into the connection's buffer. Stateless and
+ * thread-safe.
  */
 final class PageReads {
   static final int MAX_BLOCKS = 512;
@@ -29,17 +32,14 @@ final class PageReads {
     if (count < 1 || count > MAX_BLOCKS) {
       return null;
     }
-    byte[] pages = new byte[count * Page.SIZE];
-    boolean found =
-        timeline.readCachedPages(
+    byte[][] pages =
+        timeline.cachedPages(
             Requests.locator(request.getRelation()),
             request.getRelation().getFork(),
             request.getFirstBlock(),
             count,
-            request.getLsn(),
-            pages,
-            0);
-    return found ? answer(request, pages) : null;
+            request.getLsn());
+    return pages == null ? null : answer(request, pages);
   }
 
   /** The answer. Blocks while pages are fetched, and while the LSN has not been received. */
@@ -54,22 +54,21 @@ final class PageReads {
           "no relation has " + count + " blocks from " + request.getFirstBlock() + " on");
     }
     timeline.waitFor(request.getLsn(), lsnTimeout);
-    byte[] pages = new byte[count * Page.SIZE];
-    timeline.readPages(
-        Requests.locator(request.getRelation()),
-        Requests.fork(request.getRelation()),
-        request.getFirstBlock(),
-        count,
-        request.getLsn(),
-        pages,
-        0);
+    byte[][] pages =
+        timeline.sharedPages(
+            Requests.locator(request.getRelation()),
+            Requests.fork(request.getRelation()),
+            request.getFirstBlock(),
+            count,
+            request.getLsn());
     return answer(request, pages);
   }
 
-  private static GetPagesResponse answer(GetPagesRequest request, byte[] pages) {
+  private static GetPagesResponse answer(GetPagesRequest request, byte[][] pages) {
+    List<ByteString> wrapped = Arrays.stream(pages).map(UnsafeByteOperations::unsafeWrap).toList();
     return GetPagesResponse.newBuilder()
         .setRequestId(request.getRequestId())
-        .setPages(UnsafeByteOperations.unsafeWrap(pages))
+        .setPages(ByteString.copyFrom(wrapped)) // a rope of them: copies nothing, whatever its name
         .build();
   }
 
