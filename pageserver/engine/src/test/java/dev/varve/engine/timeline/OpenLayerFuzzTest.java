@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
@@ -77,8 +78,7 @@ final class OpenLayerFuzzTest {
     };
   }
 
-  private static void checkAt(
-      OpenLayer layer, long key, TreeMap<Long, List<Entry>> model, long lsn) {
+  private static void checkAt(OpenLayer layer, long key, Map<Long, List<Entry>> model, long lsn) {
     List<Entry> expected = new ArrayList<>();
     for (Entry entry : model.getOrDefault(key, List.of()).reversed()) {
       if (entry.lsn <= lsn) {
