@@ -1,8 +1,6 @@
 package dev.varve.compute.agent;
 
-import com.github.luben.zstd.util.Native;
 import dev.varve.compute.fuse.FuseOptions;
-import dev.varve.compute.fuse.Libc;
 import dev.varve.compute.fuse.ProcessOwner;
 import dev.varve.compute.image.ComputeDirectory;
 import dev.varve.compute.image.GrpcImage;
@@ -54,7 +52,6 @@ public final class Agent {
       System.exit(EXIT_USAGE);
       return;
     }
-    Thread.ofPlatform().daemon().name("link").start(Agent::link);
     int code;
     try {
       code = run(options);
@@ -65,12 +62,6 @@ public final class Agent {
       code = 1;
     }
     Runtime.getRuntime().halt(code);
-  }
-
-  /** Links native code while the pageserver is being asked for an image. */
-  private static void link() {
-    Native.load();
-    Libc.link();
   }
 
   private static int run(AgentOptions options) throws IOException, InterruptedException {

@@ -59,9 +59,6 @@ public final class Libc {
 
   private Libc() {}
 
-  /** Returns when the calls are linked, which the first use of this class would wait for. */
-  public static void link() {}
-
   private static MemorySegment function(String name) {
     return LINKER.defaultLookup().findOrThrow(name);
   }
