@@ -19,6 +19,12 @@ final class Shop {
   static final String POSTGRES =
       System.getenv().getOrDefault("VARVE_POSTGRES_IMAGE", "postgres:17");
 
+  /**
+   * Held while Varve is installed: {@code kubectl apply} fails where another one creates what it
+   * found missing.
+   */
+  static final Object INSTALLING = new Object();
+
   private static final List<String> TABLES =
       List.of("pgbench_accounts", "pgbench_branches", "pgbench_tellers", "pgbench_history");
 
@@ -34,7 +40,9 @@ final class Shop {
 
   /** Installs Varve unless it is there, waits for it, and makes a namespace anew. */
   static Shop open(String namespace) {
-    Kubectl.run("apply", "-k", "../deploy/overlays/laptop");
+    synchronized (INSTALLING) {
+      Kubectl.run("apply", "-k", "../deploy/overlays/laptop");
+    }
     installed();
     Kubectl.attempt("delete", "namespace", namespace, "--ignore-not-found", "--timeout=180s");
     Kubectl.run("create", "namespace", namespace);
