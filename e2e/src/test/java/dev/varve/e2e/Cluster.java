@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -95,8 +94,9 @@ final class Cluster {
 
   /** Builds the images and pushes them; not this module, whose classes are in use. */
   private static void push(String registry) {
-    List<String> command = new ArrayList<>(List.of("../deploy/images", registry, "latest"));
-    command.addAll(List.of("-Dvarve.image.insecure=true", "-pl", "!e2e"));
+    List<String> command =
+        List.of(
+            "../deploy/images", registry, "latest", "-Dvarve.image.insecure=true", "-pl", "!e2e");
     Kubectl.Result result = Kubectl.call(command);
     if (!result.ok()) {
       throw new IllegalStateException("the images cannot be built for k3s:\n" + result.output());

@@ -177,11 +177,7 @@ public final class Fleet implements AutoCloseable {
   private PageserverPod asHeard(PageserverPod pod) {
     Pageserver pageserver = byUid.get(pod.uid());
     Instant silent = pageserver == null ? null : pageserver.silentSince;
-    return silent == null || (pod.ready() && !isOver(silent)) ? pod : pod.unreadySince(silent);
-  }
-
-  private boolean isOver(Instant silentSince) {
-    return silentSince.plus(grace).isBefore(Instant.now());
+    return silent == null ? pod : pod.silentSince(silent, grace, Instant.now());
   }
 
   static PageserverPod of(Pod pod) {

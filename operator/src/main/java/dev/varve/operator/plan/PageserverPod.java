@@ -1,5 +1,6 @@
 package dev.varve.operator.plan;
 
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
 
@@ -23,6 +24,14 @@ public record PageserverPod(
   /** Whether something new may be placed on it. */
   public boolean isUsable() {
     return ready && !leaving && !address.isEmpty();
+  }
+
+  /**
+   * The same pod, which has not answered since then. Kubernetes may call it ready still: it is not
+   * when the grace is over.
+   */
+  public PageserverPod silentSince(Instant since, Duration grace, Instant now) {
+    return ready && !since.plus(grace).isBefore(now) ? this : unreadySince(since);
   }
 
   /** The same pod, not ready since then, or since Kubernetes says so where that is earlier. */

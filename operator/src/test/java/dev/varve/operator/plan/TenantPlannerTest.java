@@ -133,6 +133,13 @@ final class TenantPlannerTest {
   }
 
   @Test
+  void silenceCountsBesideWhatKubernetesSays() {
+    assertEquals(a, a.silentSince(NOW.minusSeconds(9), GRACE, NOW));
+    assertEquals(unready(a, 11), a.silentSince(NOW.minusSeconds(11), GRACE, NOW));
+    assertEquals(unready(a, 5), unready(a, 1).silentSince(NOW.minusSeconds(5), GRACE, NOW));
+  }
+
+  @Test
   void staysWhereItIsWhenThereIsNoOther() {
     TenantPlan plan = plan(placedOn(a), List.of(unready(a, 100), unready(b, 100)), Map.of());
     assertEquals("a", podOf(plan));

@@ -4,6 +4,8 @@ import dev.varve.compute.page.RelationFork;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.TpcB;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -241,8 +243,8 @@ public final class GetPageBench {
           .children()
           .flatMap(process -> process.info().totalCpuDuration().stream())
           .reduce(Duration.ZERO, Duration::plus);
-    } catch (java.io.IOException e) {
-      throw new java.io.UncheckedIOException(e);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 

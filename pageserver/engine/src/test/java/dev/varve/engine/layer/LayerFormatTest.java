@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -29,6 +30,13 @@ final class LayerFormatTest {
     LayerSource source =
         (offset, length) -> Arrays.copyOfRange(file, (int) offset, (int) offset + length);
     return new Layer(descriptor, source, new BlockCache(1 << 20));
+  }
+
+  @Test
+  void aNameTellsTheGeneration() {
+    assertEquals(OptionalInt.of(3), LayerDescriptor.generationOf(DELTA.name()));
+    assertEquals(OptionalInt.of(3), LayerDescriptor.generationOf(IMAGE.name()));
+    assertEquals(OptionalInt.empty(), LayerDescriptor.generationOf("writing-3"));
   }
 
   @Test
