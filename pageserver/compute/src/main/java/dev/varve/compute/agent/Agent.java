@@ -1,13 +1,13 @@
 package dev.varve.compute.agent;
 
 import dev.varve.compute.fuse.FuseOptions;
+import dev.varve.compute.fuse.Libc;
 import dev.varve.compute.fuse.ProcessOwner;
 import dev.varve.compute.image.ComputeDirectory;
 import dev.varve.compute.image.GrpcImage;
 import dev.varve.compute.image.ServerSettings;
 import dev.varve.compute.mount.MountCounters;
 import dev.varve.compute.page.GrpcPageSource;
-import dev.varve.compute.page.PageSource;
 import dev.varve.compute.page.PageserverChannel;
 import dev.varve.compute.page.PageserverConnection;
 import dev.varve.compute.page.ShardedPageSource;
@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.IntFunction;
 import java.util.logging.Level;
 import java.util.logging.Logger;
@@ -52,6 +53,7 @@ public final class Agent {
       System.exit(EXIT_USAGE);
       return;
     }
+    Thread.ofPlatform().daemon().name("link-libc").start(Libc::link);
     int code;
     try {
       code = run(options);
@@ -102,39 +104,41 @@ public final class Agent {
       long start)
       throws IOException, InterruptedException {
     String token = System.getenv("VARVE_TOKEN");
+    AtomicLong imaged = new AtomicLong(start);
     Volume volume =
-        Volume.prepare(
+        Volume.open(
             wanted,
-            () ->
-                GrpcImage.request(
-                    connections.apply(0), token, options.timeline(), options.lsn(), IMAGE_LIMIT));
-    long imaged = System.nanoTime();
-    try (PageSource pages =
-        ShardedPageSource.of(
-            volume.header(),
-            options.timeline(),
-            (shard, timeline) ->
-                new GrpcPageSource(
-                    connections.apply(shard),
-                    token,
-                    timeline,
-                    volume.header().getLsn(),
-                    PAGE_LIMIT))) {
-      volume.open(pages);
-      long mounted = System.nanoTime();
-      ServerSettings.write(
-          volume.layout(),
-          volume.directory().data(),
-          volume.directory().socket(),
-          options.port(),
-          options.settings());
-      if (options.prepareOnly()) {
-        status(volume, "prepared");
-        volume.close();
-        return 0;
-      }
-      return serve(options, volume, wanted.chown(), new long[] {start, imaged, mounted});
+            () -> {
+              GrpcImage image =
+                  GrpcImage.request(
+                      connections.apply(0), token, options.timeline(), options.lsn(), IMAGE_LIMIT);
+              imaged.set(System.nanoTime());
+              return image;
+            },
+            header ->
+                ShardedPageSource.of(
+                    header,
+                    options.timeline(),
+                    (shard, timeline) ->
+                        new GrpcPageSource(
+                            connections.apply(shard),
+                            token,
+                            timeline,
+                            header.getLsn(),
+                            PAGE_LIMIT)));
+    long mounted = System.nanoTime();
+    ServerSettings.write(
+        volume.layout(),
+        volume.directory().data(),
+        volume.directory().socket(),
+        options.port(),
+        options.settings());
+    if (options.prepareOnly()) {
+      status(volume, "prepared");
+      volume.close();
+      return 0;
     }
+    return serve(options, volume, wanted.chown(), new long[] {start, imaged.get(), mounted});
   }
 
   private static int serve(AgentOptions options, Volume volume, boolean root, long[] times)

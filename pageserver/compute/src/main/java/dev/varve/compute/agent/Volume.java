@@ -24,9 +24,9 @@ import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A data directory made from a thin image, with its mounts. {@link #prepare} lays it out (or finds
- * it laid out and cleanly stopped), {@link #open} mounts, {@link #close} unmounts and keeps the
- * local writes for the next start. Not thread-safe, but for {@link #trouble}.
+ * A data directory made from a thin image, with its mounts and the source of its pages. {@link
+ * #open} lays it out (or finds it laid out and cleanly stopped) and mounts, {@link #close} unmounts
+ * and keeps the local writes for the next start. Not thread-safe, but for {@link #trouble}.
  */
 public final class Volume {
   private static final Logger LOG = Logger.getLogger(Volume.class.getName());
@@ -34,13 +34,16 @@ public final class Volume {
   private final VolumeOptions options;
   private final ThinImageHeader header;
   private final boolean resumed;
+  private final PageSource source;
   private final MountCounters counters = new MountCounters();
   private final List<PageMount> mounts = new ArrayList<>();
 
-  private Volume(VolumeOptions options, ThinImageHeader header, boolean resumed) {
+  private Volume(
+      VolumeOptions options, ThinImageHeader header, boolean resumed, PageSource source) {
     this.options = options;
     this.header = header;
     this.resumed = resumed;
+    this.source = source;
   }
 
   /** Where a first start gets its image from. */
@@ -48,17 +51,20 @@ public final class Volume {
     ImageSource request() throws IOException;
   }
 
-  /** Where pages at an LSN come from. */
+  /** Where the pages that an image was made for come from. */
   public interface Pages {
-    PageSource at(long lsn);
+    PageSource of(ThinImageHeader header);
   }
 
   /**
-   * Lays out a new directory, or takes up one that was stopped cleanly.
+   * Lays out a new directory, or takes up one that was stopped cleanly; and mounts every
+   * tablespace, or in eager mode copies what is missing. From here on only {@link #close} makes a
+   * clean stop. Leaves files and mounts behind when it fails.
    *
+   * @param pages what it opens is closed with the volume
    * @throws AgentException when the directory is something else, or was not stopped cleanly
    */
-  public static Volume prepare(VolumeOptions options, Images images) throws IOException {
+  public static Volume open(VolumeOptions options, Images images, Pages pages) throws IOException {
     ComputeDirectory directory = options.directory();
     FuseMount.detachDead(directory.root());
     FuseMount.detachDead(directory.data());
@@ -66,24 +72,58 @@ public final class Volume {
     if (Files.exists(directory.image())) {
       checkResumable(directory, origin);
       ThinImageHeader header = ThinImageHeader.parseFrom(Files.readAllBytes(directory.image()));
-      return new Volume(options, header, true);
+      return opened(new Volume(options, header, true, pages.of(header)), () -> {});
     }
-    if (Files.isDirectory(directory.root())) {
-      try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory.root())) {
-        if (entries.iterator().hasNext()) {
-          throw new AgentException(
-              directory.root()
-                  + " is not empty, and holds no complete compute (a first start may have been interrupted). Empty it, or name"
-                  + " another --directory.");
-        }
+    requireEmpty(directory.root());
+    try (ImageSource image = images.request()) {
+      Volume volume = new Volume(options, image.header(), false, pages.of(image.header()));
+      return opened(volume, () -> {
+        ImageLayout layout = volume.layout();
+        layout.unpack(image);
+        Files.writeString(origin(directory), origin);
+        layout.seal(image.header());
+      });
+    }
+  }
+
+  private static void requireEmpty(Path root) throws IOException {
+    if (!Files.isDirectory(root)) {
+      return;
+    }
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(root)) {
+      if (entries.iterator().hasNext()) {
+        throw new AgentException(
+            root
+                + " is not empty, and holds no complete compute (a first start may have been interrupted). Empty it, or name"
+                + " another --directory.");
       }
     }
-    try (ImageSource image = images.request()) {
-      ImageLayout layout = layout(options);
-      layout.unpack(image);
-      Files.writeString(origin(directory), origin);
-      layout.seal(image.header());
-      return new Volume(options, image.header(), false);
+  }
+
+  /** A step of a start. */
+  private interface Step {
+    void run() throws IOException;
+  }
+
+  /**
+   * @param layOut puts the image's files where they belong; the pageserver is asked for what the
+   *     mounts need meanwhile
+   */
+  private static Volume opened(Volume volume, Step layOut) throws IOException {
+    try {
+      if (volume.options.eager()) {
+        layOut.run();
+        if (!volume.resumed) {
+          new EagerCopy(volume.options, volume.source, volume.counters).run(volume.header);
+        }
+      } else {
+        volume.mountAll(layOut);
+      }
+      Files.deleteIfExists(volume.directory().stopped());
+      return volume;
+    } catch (IOException | RuntimeException e) {
+      volume.source.close();
+      throw e;
     }
   }
 
@@ -108,14 +148,10 @@ public final class Volume {
     }
   }
 
-  private static ImageLayout layout(VolumeOptions options) {
-    return new ImageLayout(
-        options.directory(), options.eager(), options.user(), options.group(), options.chown());
-  }
-
   /** The layout that the volume's own files are written with. */
   public ImageLayout layout() {
-    return layout(options);
+    return new ImageLayout(
+        options.directory(), options.eager(), options.user(), options.group(), options.chown());
   }
 
   /** Whether the directory was there already. */
@@ -135,22 +171,7 @@ public final class Volume {
     return counters;
   }
 
-  /**
-   * Mounts every tablespace, or in eager mode copies what is missing. From here on only {@link
-   * #close} makes a clean stop.
-   */
-  public void open(PageSource source) throws IOException {
-    if (options.eager()) {
-      if (!resumed) {
-        new EagerCopy(options, source, counters).run(header);
-      }
-    } else {
-      mountAll(source);
-    }
-    Files.deleteIfExists(directory().stopped());
-  }
-
-  private void mountAll(PageSource source) throws IOException {
+  private void mountAll(Step layOut) throws IOException {
     Map<Integer, List<dev.varve.compute.mount.DatabaseDirectory>> databases = new LinkedHashMap<>();
     databases.put(ComputeDirectory.DEFAULT_TABLESPACE, new ArrayList<>());
     for (Tablespace tablespace : header.getTablespacesList()) {
@@ -167,9 +188,14 @@ public final class Volume {
           new dev.varve.compute.mount.DatabaseDirectory(
               inTablespace(header, entry), entry.getDatabaseOid()));
     }
+    List<PageMount.Prepared> prepared = new ArrayList<>();
+    for (var one : databases.entrySet()) {
+      prepared.add(prepare(one.getKey(), one.getValue()));
+    }
+    layOut.run();
     try {
-      for (var one : databases.entrySet()) {
-        mounts.add(mount(one.getKey(), one.getValue(), source));
+      for (PageMount.Prepared one : prepared) {
+        mounts.add(one.mount());
       }
     } catch (IOException e) {
       try {
@@ -181,11 +207,10 @@ public final class Volume {
     }
   }
 
-  private PageMount mount(
-      int oid, List<dev.varve.compute.mount.DatabaseDirectory> databases, PageSource source)
-      throws IOException {
+  private PageMount.Prepared prepare(
+      int oid, List<dev.varve.compute.mount.DatabaseDirectory> databases) throws IOException {
     ComputeDirectory directory = directory();
-    return PageMount.open(
+    return PageMount.prepare(
         new PageMount.Plan(
             oid,
             directory.tablespace(oid),
@@ -231,11 +256,15 @@ public final class Volume {
 
   /**
    * Unmounts and, unless there was trouble, marks the directory fit for another start. PostgreSQL
-   * must have ended.
+   * must have ended. The source goes last: what the kernel writes back may need the rest of a page.
    */
   public void close() throws IOException {
     String trouble = trouble();
-    unmountAll();
+    try {
+      unmountAll();
+    } finally {
+      source.close();
+    }
     if (trouble == null && trouble() == null) {
       Files.writeString(directory().stopped(), "clean\n", StandardCharsets.US_ASCII);
     } else {
@@ -244,10 +273,11 @@ public final class Volume {
   }
 
   /**
-   * Takes the mounts away, used or not, and keeps nothing for another start. Close the source
-   * first.
+   * Takes the mounts away, used or not, and keeps nothing for another start. The source goes first,
+   * so that no thread waits for pages.
    */
   public void discard() throws IOException {
+    source.close();
     endAll(PageMount::discard);
   }
 

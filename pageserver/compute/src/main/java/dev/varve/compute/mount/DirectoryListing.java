@@ -106,9 +106,18 @@ final class DirectoryListing {
 
   /**
    * Takes the files that the image laid into the overlay, such as PG_VERSION and pg_filenode.map,
-   * into the tree.
+   * into the tree. Nothing else is in the overlay yet.
    */
-  void adopt(Node.Directory directory) throws IOException {
+  void adopt() throws IOException {
+    tree.lock().lock();
+    try {
+      adopt(tree.root());
+    } finally {
+      tree.lock().unlock();
+    }
+  }
+
+  private void adopt(Node.Directory directory) throws IOException {
     Path path = tree.path(directory);
     if (!Files.isDirectory(path)) {
       return;
@@ -116,14 +125,17 @@ final class DirectoryListing {
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(path)) {
       for (Path entry : entries) {
         String name = String.valueOf(entry.getFileName());
+        Node child = directory.children.get(name);
         if (Files.isDirectory(entry)) {
-          Node child = directory.children.get(name);
           Node.Directory below =
               child instanceof Node.Directory known
                   ? known
                   : tree.addDirectory(directory, name, MountTree.DIRECTORY_MODE, 0);
           adopt(below);
         } else {
+          if (child != null) {
+            tree.remove(child); // listed meanwhile; the image's own file counts
+          }
           tree.addLocalFile(directory, name, MountTree.FILE_MODE, entry, Files.size(entry));
         }
       }

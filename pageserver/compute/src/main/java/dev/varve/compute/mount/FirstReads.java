@@ -15,7 +15,7 @@ import java.util.Set;
  * needed.
  */
 final class FirstReads {
-  /** Databases whose catalogs are fetched; a cluster may have thousands. */
+  /** Databases whose catalogs are worth fetching; a cluster may have thousands. */
   private static final int DATABASES = 4;
 
   /** Of one file; the rest is read when it is needed. */
@@ -55,22 +55,23 @@ final class FirstReads {
 
   private FirstReads() {}
 
-  /** The directories in the order in which PostgreSQL is likely to need their lists. */
+  /** Databases in the order in which PostgreSQL is likely to need their lists. */
   static List<Node.Directory> inOrder(List<Node.Directory> directories) {
     return directories.stream()
         .sorted(Comparator.comparing(directory -> TEMPLATES.contains(directory.database)))
         .toList();
   }
 
-  /**
-   * Fetches them for a directory that is listed. Returns when the last is on its way.
-   *
-   * @param index of the directory in {@link #inOrder}
-   */
-  static void fetch(MountTree tree, Node.Directory directory, int index) {
-    if (index >= DATABASES || TEMPLATES.contains(directory.database)) {
-      return;
-    }
+  /** Those of the databases for which fetching is worth it. */
+  static List<Node.Directory> chosen(List<Node.Directory> directories) {
+    return directories.stream()
+        .filter(directory -> !TEMPLATES.contains(directory.database))
+        .limit(DATABASES)
+        .toList();
+  }
+
+  /** Fetches them for a database that is listed. Returns when the last is on its way. */
+  static void fetch(MountTree tree, Node.Directory directory) {
     for (String name : FILES) {
       LocalFile file = tree.content(directory, name);
       if (file != null) {

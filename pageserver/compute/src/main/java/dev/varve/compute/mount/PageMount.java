@@ -12,9 +12,10 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * One tablespace, mounted. {@link #open} mounts, {@link #unmount} unmounts and saves the overlay's
- * state; without the latter the overlay is lost. Whoever opens a mount must not unmount it below a
- * running PostgreSQL: the kernel refuses, and the mount stays.
+ * One tablespace, mounted. {@link #prepare} asks for what can be asked for before the image's files
+ * are there, {@link Prepared#mount} mounts, {@link #unmount} unmounts and saves the overlay's
+ * state; without the latter the overlay is lost. Whoever mounts must not unmount below a running
+ * PostgreSQL: the kernel refuses, and the mount stays.
  */
 public final class PageMount {
   /** Lists that are asked for at a time. */
@@ -53,39 +54,106 @@ public final class PageMount {
       FuseOptions options) {}
 
   /**
-   * Mounts.
+   * Begins to ask for the lists of the databases; nothing is mounted yet, and the plan's
+   * directories may be missing until {@link Prepared#mount}.
    *
    * @param resume take the tree that the last clean unmount left, instead of the image's
    */
-  public static PageMount open(Plan plan, PageSource source, MountCounters counters, boolean resume)
-      throws IOException {
-    Files.createDirectories(plan.overlay());
+  public static Prepared prepare(
+      Plan plan, PageSource source, MountCounters counters, boolean resume) throws IOException {
     MountTree tree =
         new MountTree(plan.tablespace(), plan.overlay(), new PageFetcher(source, counters));
-    DirectoryListing listing = new DirectoryListing(tree);
     if (resume) {
       OverlayState.load(tree, plan.stateFile());
     } else {
       for (DatabaseDirectory database : plan.databases()) {
         addDatabase(tree, database);
       }
-      listing.adopt(tree.root());
     }
-    FuseMount mount = FuseMount.open(plan.directory(), "varve");
-    try {
-      FuseSession session =
-          FuseSession.start(
-              mount,
-              new TablespaceFileSystem(tree, listing, plan.user(), plan.group()),
-              plan.options(),
-              Integer.toUnsignedString(plan.tablespace()));
-      // From here on a death of this process must be seen as one.
-      Files.deleteIfExists(plan.stateFile());
-      listAhead(tree, listing);
-      return new PageMount(tree, plan.stateFile(), session, plan.directory());
-    } catch (IOException e) {
-      FuseMount.abandon(mount);
-      throw e;
+    Prepared prepared = new Prepared(plan, resume, tree);
+    prepared.listAhead();
+    return prepared;
+  }
+
+  /** A tablespace that is yet to be mounted. */
+  public static final class Prepared {
+    private final Plan plan;
+    private final boolean resume;
+    private final MountTree tree;
+    private final DirectoryListing listing;
+
+    /** In the order in which PostgreSQL is likely to need their lists. */
+    private final List<Node.Directory> databases;
+
+    private Prepared(Plan plan, boolean resume, MountTree tree) {
+      this.plan = plan;
+      this.resume = resume;
+      this.tree = tree;
+      this.listing = new DirectoryListing(tree);
+      this.databases = FirstReads.inOrder(tree.unlisted());
+    }
+
+    /** Mounts; the image's files are where they belong by now. Called once. */
+    public PageMount mount() throws IOException {
+      Files.createDirectories(plan.overlay());
+      if (!resume) {
+        listing.adopt();
+      }
+      FuseMount mount = FuseMount.open(plan.directory(), "varve");
+      try {
+        FuseSession session =
+            FuseSession.start(
+                mount,
+                new TablespaceFileSystem(tree, listing, plan.user(), plan.group()),
+                plan.options(),
+                Integer.toUnsignedString(plan.tablespace()));
+        // From here on a death of this process must be seen as one.
+        Files.deleteIfExists(plan.stateFile());
+        fetchAhead();
+        return new PageMount(tree, plan.stateFile(), session, plan.directory());
+      } catch (IOException e) {
+        FuseMount.abandon(mount);
+        throw e;
+      }
+    }
+
+    /**
+     * PostgreSQL reads every database's directory before it does anything else, looking for
+     * temporary files: ask for the lists before it does, several at a time.
+     */
+    private void listAhead() {
+      AtomicInteger next = new AtomicInteger();
+      for (int lister = 0; lister < Math.min(LISTERS, databases.size()); lister++) {
+        Thread.ofVirtual()
+            .name("list-ahead")
+            .start(() -> {
+              try {
+                for (int i = next.getAndIncrement();
+                    i < databases.size();
+                    i = next.getAndIncrement()) {
+                  listing.await(databases.get(i));
+                }
+              } catch (FuseException e) {
+                return; // logged; whoever needs the directory asks again
+              }
+            });
+      }
+    }
+
+    /** What PostgreSQL's first backends read is fetched once the database's list is there. */
+    private void fetchAhead() {
+      Thread.ofVirtual()
+          .name("fetch-first")
+          .start(() -> {
+            try {
+              for (Node.Directory database : FirstReads.chosen(databases)) {
+                listing.await(database);
+                FirstReads.fetch(tree, database);
+              }
+            } catch (FuseException e) {
+              return; // likewise
+            }
+          });
     }
   }
 
@@ -103,32 +171,6 @@ public final class PageMount {
     }
   }
 
-  /**
-   * PostgreSQL reads every database's directory before it does anything else, looking for temporary
-   * files: ask for the lists before it does, several at a time. What its first backend reads is
-   * fetched behind its database's list.
-   */
-  private static void listAhead(MountTree tree, DirectoryListing listing) {
-    List<Node.Directory> directories = FirstReads.inOrder(tree.unlisted());
-    AtomicInteger next = new AtomicInteger();
-    for (int lister = 0; lister < Math.min(LISTERS, directories.size()); lister++) {
-      Thread.ofVirtual()
-          .name("list-ahead")
-          .start(() -> {
-            try {
-              for (int i = next.getAndIncrement();
-                  i < directories.size();
-                  i = next.getAndIncrement()) {
-                listing.await(directories.get(i));
-                FirstReads.fetch(tree, directories.get(i), i);
-              }
-            } catch (FuseException e) {
-              return; // logged; whoever needs the directory asks again
-            }
-          });
-    }
-  }
-
   public Path directory() {
     return directory;
   }
@@ -142,8 +184,8 @@ public final class PageMount {
   }
 
   /**
-   * Unmounts after the kernel wrote everything back, and saves the state for a later {@link #open}
-   * with {@code resume}.
+   * Unmounts after the kernel wrote everything back, and saves the state for a later {@link
+   * #prepare} with {@code resume}.
    */
   public void unmount() throws IOException {
     session.unmount();

@@ -9,7 +9,6 @@ import dev.varve.compute.image.ComputeDirectory;
 import dev.varve.compute.image.GrpcImage;
 import dev.varve.compute.image.ServerSettings;
 import dev.varve.compute.page.GrpcPageSource;
-import dev.varve.compute.page.PageSource;
 import dev.varve.compute.page.ShardedPageSource;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -33,14 +32,11 @@ final class LiveVolume {
 
   private final Path target;
   private final Volume volume;
-  private final PageSource pages;
   private final PageserverChannels.Leases leases;
 
-  private LiveVolume(
-      Path target, Volume volume, PageSource pages, PageserverChannels.Leases leases) {
+  private LiveVolume(Path target, Volume volume, PageserverChannels.Leases leases) {
     this.target = target;
     this.volume = volume;
-    this.pages = pages;
     this.leases = leases;
   }
 
@@ -60,7 +56,6 @@ final class LiveVolume {
       FuseOptions fuse)
       throws IOException {
     PageserverChannels.Leases leases = channels.leases(address);
-    @Nullable PageSource pages = null;
     try {
       VolumeOptions wanted =
           new VolumeOptions(
@@ -73,24 +68,23 @@ final class LiveVolume {
               true,
               fuse);
       Volume volume =
-          Volume.prepare(
+          Volume.open(
               wanted,
               () ->
                   GrpcImage.request(
-                      leases.to(0), request.token(), timeline, request.lsn(), IMAGE_LIMIT));
-      pages =
-          ShardedPageSource.of(
-              volume.header(),
-              timeline,
-              (shard, name) ->
-                  new GrpcPageSource(
-                      leases.to(shard),
-                      request.token(),
-                      name,
-                      volume.header().getLsn(),
-                      PAGE_LIMIT));
-      volume.open(pages);
-      LiveVolume live = new LiveVolume(request.target(), volume, pages, leases);
+                      leases.to(0), request.token(), timeline, request.lsn(), IMAGE_LIMIT),
+              header ->
+                  ShardedPageSource.of(
+                      header,
+                      timeline,
+                      (shard, name) ->
+                          new GrpcPageSource(
+                              leases.to(shard),
+                              request.token(),
+                              name,
+                              header.getLsn(),
+                              PAGE_LIMIT)));
+      LiveVolume live = new LiveVolume(request.target(), volume, leases);
       try {
         Map<String, String> settings = new LinkedHashMap<>();
         settings.put("listen_addresses", "*");
@@ -102,9 +96,6 @@ final class LiveVolume {
         throw e;
       }
     } catch (IOException | RuntimeException e) {
-      if (pages != null) {
-        pages.close();
-      }
       leases.close();
       if (e instanceof IOException io) {
         throw explained(io, request, address);
@@ -177,7 +168,6 @@ final class LiveVolume {
 
   /** Takes the mounts away, ends its threads and streams; the files stay for the caller. */
   void discard() throws IOException {
-    pages.close();
     try {
       volume.discard();
     } finally {

@@ -10,6 +10,7 @@ import dev.varve.testkit.ExpectedLog;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -74,11 +75,11 @@ class FirstReadsTest {
 
   @Test
   void catalogsAreReadWithoutAskingAgain() throws Exception {
-    FirstReads.fetch(tree, database, 0);
+    FirstReads.fetch(tree, database);
     awaitPages(14 + 64);
     assertArrayEquals(expected(CLASSES, 14), read(file("1259"), 14 * PAGE));
     assertArrayEquals(expected(ATTRIBUTES, 64), read(file("1249"), 64 * PAGE));
-    FirstReads.fetch(tree, database, 0);
+    FirstReads.fetch(tree, database);
     assertEquals(14 + 64, source.pages.get());
   }
 
@@ -88,7 +89,7 @@ class FirstReadsTest {
     own[17] = 1;
     file("1259").write(0, ByteBuffer.wrap(own));
     file("1249").truncate(3L * PAGE);
-    FirstReads.fetch(tree, database, 0);
+    FirstReads.fetch(tree, database);
     awaitPages(13 + 3);
     assertArrayEquals(own, read(file("1259"), PAGE));
     assertArrayEquals(expected(ATTRIBUTES, 3), read(file("1249"), 3 * PAGE));
@@ -97,17 +98,21 @@ class FirstReadsTest {
   @Test
   void neitherTemplatesNorManyDatabases() throws Exception {
     Node.Directory template = directory(1);
-    FirstReads.fetch(tree, template, 0);
-    FirstReads.fetch(tree, database, 4);
-    assertEquals(0, source.requests.get());
-    assertEquals(List.of(database, template), FirstReads.inOrder(List.of(template, database)));
+    List<Node.Directory> found = new ArrayList<>(List.of(template, database));
+    for (int oid = 16385; oid < 16390; oid++) {
+      found.add(directory(oid));
+    }
+    List<Node.Directory> inOrder = FirstReads.inOrder(found);
+    assertEquals(template, inOrder.getLast());
+    assertEquals(inOrder.subList(0, 4), FirstReads.chosen(inOrder));
+    assertEquals(List.of(), FirstReads.chosen(List.of(template)));
   }
 
   @Test
   void aSourceThatFailsIsAskedAgainByWhoReads() throws Exception {
     ExpectedLog.containing("refused RelationFork[");
     source.failing = true;
-    FirstReads.fetch(tree, database, 0);
+    FirstReads.fetch(tree, database);
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
     while (source.requests.get() < 2 && System.nanoTime() < deadline) {
       TimeUnit.MILLISECONDS.sleep(1);

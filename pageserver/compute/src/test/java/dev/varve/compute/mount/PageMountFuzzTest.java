@@ -73,7 +73,7 @@ class PageMountFuzzTest {
             ProcessOwner.group(),
             new FuseOptions(4, 1 << 20, writeback, 1024));
     try {
-      mount = PageMount.open(plan, source, counters, resume);
+      mount = PageMount.prepare(plan, source, counters, resume).mount();
     } catch (FuseMountException e) {
       Assumptions.abort("SKIPPED, no page mount here: " + e.getMessage());
     }
