@@ -43,34 +43,39 @@ final class ComputeProcess {
   static ComputeProcess start(
       Path root, Options options, String pageserver, long lsn, Path directory, int port)
       throws IOException {
-    String cache = hasClassCache(root) ? "-XX:AOTCache=" : "-XX:AOTCacheOutput=";
     Files.createDirectories(directory);
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                ProcessHandle.current().info().command().orElse("java"),
-                cache + classCache(root),
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-                "-Xmx256m",
-                "--enable-native-access=ALL-UNNAMED",
-                "--sun-misc-unsafe-memory-access=allow",
-                "-DZstdNativePath=" + zstd(root),
-                "-cp",
-                jar(root).toString(),
-                "dev.varve.compute.agent.Agent",
-                "--server",
-                pageserver,
-                "--timeline",
-                PageserverProcess.TENANT + "/" + PageserverProcess.TIMELINE,
-                "--lsn",
-                String.format(Locale.ROOT, "%X/%X", lsn >>> 32, lsn & 0xFFFF_FFFFL),
-                "--directory",
-                directory.toString(),
-                "--postgres",
-                PostgresBinaries.directory(options.major()).resolve("bin").toString(),
-                "--port",
-                Integer.toString(port)));
+    List<String> command = new ArrayList<>();
+    command.add(ProcessHandle.current().info().command().orElse("java"));
+    if (hasClassCache(root)) {
+      command.add("-XX:AOTCache=" + classCache(root));
+    } else {
+      command.addAll(List.of("-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTRecordTraining"));
+      command.add("-XX:AOTCacheOutput=" + classCache(root));
+    }
+    command.addAll(
+        List.of(
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC",
+            "-Xmx256m",
+            "--enable-native-access=ALL-UNNAMED",
+            "--sun-misc-unsafe-memory-access=allow",
+            "-Djdk.reflect.useNativeAccessorOnly=true",
+            "-DZstdNativePath=" + zstd(root),
+            "-cp",
+            jar(root).toString(),
+            "dev.varve.compute.agent.Agent",
+            "--server",
+            pageserver,
+            "--timeline",
+            PageserverProcess.TENANT + "/" + PageserverProcess.TIMELINE,
+            "--lsn",
+            String.format(Locale.ROOT, "%X/%X", lsn >>> 32, lsn & 0xFFFF_FFFFL),
+            "--directory",
+            directory.toString(),
+            "--postgres",
+            PostgresBinaries.directory(options.major()).resolve("bin").toString(),
+            "--port",
+            Integer.toString(port)));
     if (PostgresServer.isRoot()) {
       command.addAll(List.of("--user", Integer.toString(PostgresServer.UID)));
     }

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.SortedMap;
@@ -161,11 +162,7 @@ public final class LocalRun {
       }
 
       step("beside it: stock PostgreSQL, here the primary, starts on its whole data directory");
-      primary.stop();
-      long stockStart = System.nanoTime();
-      primary.start();
-      require(FIRST_ROW.equals(primary.query("postgres", FIRST_ROW_QUERY)), "the first row");
-      note("stock PostgreSQL, warm: start to first row", milliseconds(stockStart));
+      startStock(primary);
 
       step("kill the pageserver and wipe its disk; load goes on meanwhile");
       pageserver.kill();
@@ -181,6 +178,8 @@ public final class LocalRun {
       note("pageserver start to serving, from the object store alone", milliseconds(restartStart));
       Tables later = Tables.of(primary);
       ComputeProcess third = compute("third PostgreSQL", pageserver, "compute-2", later);
+      step("more start and stop, one after the other");
+      startComputes(pageserver, later.lsn());
       summary.add(
           new String[] {"pageserver memory", megabytes(pageserver.process().residentBytes())});
       printSummary();
@@ -202,13 +201,64 @@ public final class LocalRun {
   private void trainAgent(PageserverProcess pageserver, long lsn) throws Exception {
     step("class cache of the agent, once after each build");
     pageserver.awaitStatus("catching up", status -> status.getReceivedLsn() >= lsn);
-    ComputeProcess agent =
-        ComputeProcess.start(
-            root, options, pageserver.address(), lsn, home.resolve("training"), freePort());
-    computes.add(agent);
-    agent.awaitQuery("select count(*) from pgbench_branches");
-    agent.stop();
+    startCompute(pageserver, lsn, "training").compute().stop();
     done("made");
+  }
+
+  /** A compute that has answered its first row, and how long that took from its agent's start. */
+  private record Started(ComputeProcess compute, double millis) {}
+
+  private Started startCompute(PageserverProcess pageserver, long lsn, String directory)
+      throws IOException, InterruptedException {
+    int port = freePort();
+    long start = System.nanoTime();
+    ComputeProcess compute =
+        ComputeProcess.start(
+            root, options, pageserver.address(), lsn, home.resolve(directory), port);
+    computes.add(compute);
+    String row = compute.awaitQuery(FIRST_ROW_QUERY);
+    double millis = (System.nanoTime() - start) / 1e6;
+    require(FIRST_ROW.equals(row), "the first row");
+    return new Started(compute, millis);
+  }
+
+  /** Starts computes on a pageserver that has done so before, each on a directory of its own. */
+  private void startComputes(PageserverProcess pageserver, long lsn)
+      throws IOException, InterruptedException {
+    double[] millis = new double[options.starts()];
+    for (int i = 0; i < millis.length; i++) {
+      String directory = "start-" + (i + 1);
+      Started started = startCompute(pageserver, lsn, directory);
+      millis[i] = started.millis();
+      started.compute().stop();
+      PostgresServer.deleteTree(home.resolve(directory));
+    }
+    note("start to first row, on a pageserver that runs", spread(millis));
+  }
+
+  private void startStock(PostgresServer primary) throws Exception {
+    double[] millis = new double[options.starts()];
+    for (int i = 0; i < millis.length; i++) {
+      primary.stop();
+      long start = System.nanoTime();
+      primary.start();
+      String row = primary.query("postgres", FIRST_ROW_QUERY);
+      millis[i] = (System.nanoTime() - start) / 1e6;
+      require(FIRST_ROW.equals(row), "the first row");
+    }
+    note("start to first row, stock PostgreSQL, warm", spread(millis));
+  }
+
+  private static String spread(double[] millis) {
+    double[] sorted = millis.clone();
+    Arrays.sort(sorted);
+    return String.format(
+        Locale.ROOT,
+        "median %.0f ms of %d, %.0f to %.0f",
+        sorted[sorted.length / 2],
+        sorted.length,
+        sorted[0],
+        sorted[sorted.length - 1]);
   }
 
   private ComputeProcess compute(
@@ -216,20 +266,9 @@ public final class LocalRun {
       throws Exception {
     pageserver.awaitStatus("catching up", status -> status.getReceivedLsn() >= expected.lsn());
     step(name + " starts from a thin image at " + format(expected.lsn()));
-    long start = System.nanoTime();
-    ComputeProcess compute =
-        ComputeProcess.start(
-            root,
-            options,
-            pageserver.address(),
-            expected.lsn(),
-            home.resolve(directory),
-            freePort());
-    computes.add(compute);
-    String row = compute.awaitQuery(FIRST_ROW_QUERY);
-    long firstRow = System.nanoTime() - start;
-    require(FIRST_ROW.equals(row), "the first row");
-    note(name + ": start to first row", String.format(Locale.ROOT, "%.0f ms", firstRow / 1e6));
+    Started started = startCompute(pageserver, expected.lsn(), directory);
+    ComputeProcess compute = started.compute();
+    note(name + ": start to first row", String.format(Locale.ROOT, "%.0f ms", started.millis()));
     for (String line : compute.report()) {
       summary.add(new String[] {"  " + name, line});
     }

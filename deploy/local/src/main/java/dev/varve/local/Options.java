@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  * @param major of PostgreSQL: 15 to 18
  * @param scale pgbench scale factor: 100,000 accounts each
  * @param seconds of load while the pageserver receives
+ * @param starts of a compute, and of stock PostgreSQL, that are timed
  * @param store an object store as the pageserver's setting names it; null: a directory
  * @param keep leave everything running at the end
  * @param eager computes hold everything on their disk instead of mounting it
@@ -17,6 +18,7 @@ record Options(
     int major,
     int scale,
     int seconds,
+    int starts,
     boolean checksums,
     @Nullable String store,
     boolean keep,
@@ -32,6 +34,7 @@ record Options(
         --major N       PostgreSQL 15, 16, 17 or 18 (default 17)
         --scale N       pgbench scale factor (default 5: 75 MB)
         --seconds N     how long load runs on the primary (default 10)
+        --starts N      how many starts of each kind are timed (default 5)
         --checksums     a primary with data checksums
         --s3 URL        an object store such as s3://bucket/prefix instead of a directory; its settings come from the
                         environment: VARVE_S3_ENDPOINT, VARVE_S3_REGION, VARVE_S3_PATH_STYLE, VARVE_S3_ACCESS_KEY, VARVE_S3_SECRET_KEY
@@ -44,6 +47,7 @@ record Options(
     int major = 17;
     int scale = 5;
     int seconds = 10;
+    int starts = 5;
     boolean checksums = false;
     String store = null;
     boolean keep = false;
@@ -54,6 +58,7 @@ record Options(
         case "--major" -> major = number(arguments, ++i);
         case "--scale" -> scale = number(arguments, ++i);
         case "--seconds" -> seconds = number(arguments, ++i);
+        case "--starts" -> starts = number(arguments, ++i);
         case "--checksums" -> checksums = true;
         case "--s3" -> store = value(arguments, ++i);
         case "--keep" -> keep = true;
@@ -68,7 +73,7 @@ record Options(
     if (store != null && !store.startsWith("s3://")) {
       throw new IllegalArgumentException("--s3 wants s3://BUCKET/PREFIX, not " + store);
     }
-    return new Options(major, scale, seconds, checksums, store, keep, eager, directory);
+    return new Options(major, scale, seconds, starts, checksums, store, keep, eager, directory);
   }
 
   private static String value(String[] arguments, int at) {

@@ -77,12 +77,14 @@ public final class Volume {
     requireEmpty(directory.root());
     try (ImageSource image = images.request()) {
       Volume volume = new Volume(options, image.header(), false, pages.of(image.header()));
-      return opened(volume, () -> {
-        ImageLayout layout = volume.layout();
-        layout.unpack(image);
-        Files.writeString(origin(directory), origin);
-        layout.seal(image.header());
-      });
+      return opened(
+          volume,
+          () -> {
+            ImageLayout layout = volume.layout();
+            layout.unpack(image);
+            Files.writeString(origin(directory), origin);
+            layout.seal(image.header());
+          });
     }
   }
 

@@ -35,7 +35,7 @@ public final class Attachments implements AutoCloseable {
   private final AttachmentWatcher watcher;
   private volatile boolean draining;
   private final Map<TimelineId, Attachment> byId = new ConcurrentHashMap<>();
-  private final ImageRehearsal rehearsal = new ImageRehearsal(byId.values());
+  private final StartRehearsal rehearsal = new StartRehearsal(byId.values());
 
   public Attachments(Tenants tenants, Path dataDirectory, Tls tls, AttachmentWatcher watcher) {
     this.tenants = tenants;
@@ -186,7 +186,7 @@ public final class Attachments implements AutoCloseable {
   }
 
   /** For tests. */
-  ImageRehearsal rehearsal() {
+  StartRehearsal rehearsal() {
     return rehearsal;
   }
 
