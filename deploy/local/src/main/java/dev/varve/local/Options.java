@@ -34,7 +34,7 @@ record Options(
         --major N       PostgreSQL 15, 16, 17 or 18 (default 17)
         --scale N       pgbench scale factor (default 5: 75 MB)
         --seconds N     how long load runs on the primary (default 10)
-        --starts N      how many starts of each kind are timed (default 5)
+        --starts N      how many starts of each kind are timed (default 9)
         --checksums     a primary with data checksums
         --s3 URL        an object store such as s3://bucket/prefix instead of a directory; its settings come from the
                         environment: VARVE_S3_ENDPOINT, VARVE_S3_REGION, VARVE_S3_PATH_STYLE, VARVE_S3_ACCESS_KEY, VARVE_S3_SECRET_KEY
@@ -47,7 +47,7 @@ record Options(
     int major = 17;
     int scale = 5;
     int seconds = 10;
-    int starts = 5;
+    int starts = 9;
     boolean checksums = false;
     String store = null;
     boolean keep = false;

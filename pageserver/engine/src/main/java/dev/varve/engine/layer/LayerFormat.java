@@ -31,6 +31,9 @@ final class LayerFormat {
   /** A block is closed when it has grown to this, before compression. */
   static final int BLOCK_BYTES = 32 << 10;
 
+  /** A block is closed when it has so many, for a read of one looks through those before it. */
+  static final int BLOCK_ENTRIES = 512;
+
   /** No block is longer: a value has one for itself when it must. */
   static final int MAX_BLOCK_BYTES = 128 << 20;
 

@@ -40,6 +40,7 @@ public final class LayerWriter implements AutoCloseable {
   private int dataBlocks;
   private int boundaryBlocks;
   private boolean inBoundaries;
+  private int blockEntries;
   private long blockFirstKey;
   private long blockFirstLsn;
   private long previousKey;
@@ -103,7 +104,9 @@ public final class LayerWriter implements AutoCloseable {
       throw new IllegalStateException(
           "entry %x at %x behind %x at %x".formatted(key, lsn, previousKey, previousLsn));
     }
-    if (block.length() > 0 && block.length() + length > LayerFormat.BLOCK_BYTES) {
+    if (block.length() > 0
+        && (block.length() + length > LayerFormat.BLOCK_BYTES
+            || blockEntries == LayerFormat.BLOCK_ENTRIES)) {
       endBlock();
     }
     if (block.length() == 0) {
@@ -125,6 +128,7 @@ public final class LayerWriter implements AutoCloseable {
     }
     previousKey = key;
     previousLsn = lsn;
+    blockEntries++;
     entryCount++;
     rawBytes += length + 8;
   }
@@ -178,6 +182,7 @@ public final class LayerWriter implements AutoCloseable {
       dataBlocks++;
     }
     block.reset();
+    blockEntries = 0;
   }
 
   /**

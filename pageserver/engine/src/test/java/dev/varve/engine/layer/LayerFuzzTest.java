@@ -160,6 +160,30 @@ final class LayerFuzzTest {
     }
   }
 
+  /** As the sizes of relations are: a read of one must not look through thousands. */
+  @Test
+  void blocksOfShortEntriesHaveFewOfThem() throws IOException {
+    List<Entry> entries = new ArrayList<>();
+    for (int i = 0; i < 2000; i++) {
+      entries.add(new Entry(100 + i, 1500, ValueKind.VALUE, new byte[] {(byte) i, 1, 2, 3}));
+    }
+    for (int i = 0; i < 1000; i++) { // one key through three blocks
+      entries.add(new Entry(3000, 1001 + i, ValueKind.RECORD, new byte[] {(byte) i}));
+    }
+    LayerDescriptor descriptor = write(entries, false, List.of());
+    Layer layer =
+        new Layer(
+            descriptor,
+            new ArraySource(Files.readAllBytes(directory.resolve("layer"))),
+            new BlockCache(1 << 20));
+    assertEquals(
+        (3000 + LayerFormat.BLOCK_ENTRIES - 1) / LayerFormat.BLOCK_ENTRIES, layer.dataBlocks());
+    for (Entry entry : entries) {
+      compare(entries, layer, entry.key, entry.lsn);
+      compare(entries, layer, entry.key, entry.lsn - 1);
+    }
+  }
+
   /** Any flipped byte: an error that names the layer, or an answer that is right all the same. */
   @Test
   void noDamagedByteGivesAWrongAnswer() throws IOException {
