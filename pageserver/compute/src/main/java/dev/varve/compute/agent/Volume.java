@@ -59,7 +59,7 @@ public final class Volume {
   /**
    * Lays out a new directory, or takes up one that was stopped cleanly; and mounts every
    * tablespace, or in eager mode copies what is missing. From here on only {@link #close} makes a
-   * clean stop. Leaves files and mounts behind when it fails.
+   * clean stop. Leaves files behind when it fails.
    *
    * @param pages what it opens is closed with the volume
    * @throws AgentException when the directory is something else, or was not stopped cleanly

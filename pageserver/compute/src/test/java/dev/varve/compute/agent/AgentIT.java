@@ -27,6 +27,7 @@ class AgentIT {
   private static final String SUM = "select count(*) || ':' || sum(hashtext(t::text)) from t";
 
   private static PostgresServer original;
+  private static Path space;
   private static String expected;
   private DataDirectoryServer server;
   private Path directory;
@@ -34,7 +35,7 @@ class AgentIT {
   @BeforeAll
   static void makeOriginal() throws IOException, SQLException {
     original = PostgresServer.builder(MAJOR).start();
-    Path space = PostgresServer.temporaryDirectory();
+    space = PostgresServer.temporaryDirectory();
     original.execute(
         "postgres",
         "create tablespace far location '" + space + "'",
@@ -51,6 +52,7 @@ class AgentIT {
   @AfterAll
   static void removeOriginal() {
     original.close();
+    PostgresServer.deleteTree(space);
   }
 
   @BeforeEach

@@ -41,6 +41,7 @@ class VolumeIT {
   private static final String SUM = "select count(*) || ':' || sum(hashtext(t::text)) from t";
 
   private static PostgresServer original;
+  private static Path space;
   private static String expected;
 
   private DataDirectoryServer pageserver;
@@ -54,7 +55,7 @@ class VolumeIT {
         PostgresServer.isRoot() && Files.exists(Path.of("/dev/fuse")),
         "SKIPPED: no page mount here, it needs root and /dev/fuse");
     original = PostgresServer.builder(MAJOR).start();
-    Path space = PostgresServer.temporaryDirectory();
+    space = PostgresServer.temporaryDirectory();
     original.execute(
         "postgres",
         "create tablespace far location '" + space + "'",
@@ -71,6 +72,7 @@ class VolumeIT {
   static void removeOriginal() {
     if (original != null) {
       original.close();
+      PostgresServer.deleteTree(space);
     }
   }
 

@@ -17,6 +17,7 @@ import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.timeline.ClusterView;
 import dev.varve.engine.timeline.RelationEntry;
 import dev.varve.engine.timeline.Timeline;
+import java.io.BufferedOutputStream;
 import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -83,6 +84,9 @@ public final class ThinImage {
   private static final int REPLICATION_STATE_MAGIC = 0x1257DADE;
   private static final int COMPRESSION_LEVEL = 1;
 
+  /** The tar stream comes in pieces of 512 bytes, and each costs the compressor a native call. */
+  private static final int BUFFER_BYTES = 128 << 10;
+
   private final Timeline timeline;
   private final RecordBoundary boundary;
   private final ClusterView view;
@@ -139,8 +143,9 @@ public final class ThinImage {
 
   /** Writes the image as a zstd-compressed tar stream. Does not close {@code out}. */
   public void writeTo(OutputStream out) throws IOException {
+    ZstdOutputStream compressed = new ZstdOutputStream(new LeftOpen(out), COMPRESSION_LEVEL);
     try (TarArchiveOutputStream tar =
-        new TarArchiveOutputStream(new ZstdOutputStream(new LeftOpen(out), COMPRESSION_LEVEL))) {
+        new TarArchiveOutputStream(new BufferedOutputStream(compressed, BUFFER_BYTES))) {
       writeDirectories(tar);
       writeDatabases(tar);
       writeGlobal(tar);
