@@ -26,21 +26,14 @@ final class ComputeProcess {
 
   private final List<String> command;
   private final Path log;
-  private final Path postmaster;
   private final int port;
   private final PostgresServer server;
   private ChildProcess agent;
 
   private ComputeProcess(
-      List<String> command,
-      Path log,
-      Path postmaster,
-      int port,
-      PostgresServer server,
-      ChildProcess agent) {
+      List<String> command, Path log, int port, PostgresServer server, ChildProcess agent) {
     this.command = command;
     this.log = log;
-    this.postmaster = postmaster;
     this.port = port;
     this.server = server;
     this.agent = agent;
@@ -55,7 +48,7 @@ final class ComputeProcess {
     command.add(ProcessHandle.current().info().command().orElse("java"));
     if (hasClassCache(root)) {
       command.add("-XX:AOTCache=" + classCache(root));
-    } else {
+    } else { // without profiles: they would have the compiler busy beside a start
       command.addAll(List.of("-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTRecordTraining"));
       command.add("-XX:AOTCacheOutput=" + classCache(root));
     }
@@ -92,12 +85,7 @@ final class ComputeProcess {
     Path log = directory.resolveSibling(directory.getFileName() + ".log");
     PostgresServer server = PostgresServer.connectedTo(options.major(), port);
     return new ComputeProcess(
-        command,
-        log,
-        directory.resolve("data/postmaster.pid"),
-        port,
-        server,
-        ChildProcess.start("the agent", log, Map.of(), command));
+        command, log, port, server, ChildProcess.start("the agent", log, Map.of(), command));
   }
 
   /**
@@ -155,13 +143,8 @@ final class ComputeProcess {
     boolean listens = false;
     while (true) {
       try {
-        // An attempt in vain takes a processor that what it waits for could use: one of the
-        // driver's
-        // most of all, but a refused connection, too, costs more than a look for a file.
+        // An attempt of the driver's takes a processor that what it waits for could use.
         if (!listens) {
-          while (!Files.exists(postmaster) && agent.isRunning() && System.nanoTime() < deadline) {
-            Thread.sleep(1);
-          }
           new Socket(InetAddress.getLoopbackAddress(), port).close();
           listens = true;
         }

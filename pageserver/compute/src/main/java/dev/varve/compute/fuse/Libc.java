@@ -9,7 +9,6 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
-import java.util.Optional;
 
 /**
  * The system calls that Java does not offer, by libc's names. Each answers the call's result, or
@@ -36,7 +35,8 @@ public final class Libc {
   public static final int MNT_DETACH = 2;
 
   private static final Linker LINKER = Linker.nativeLinker();
-  private static final long ERRNO_OFFSET = errnoOffset();
+  private static final long ERRNO_OFFSET =
+      Linker.Option.captureStateLayout().byteOffset(MemoryLayout.PathElement.groupElement("errno"));
   private static final ThreadLocal<MemorySegment> ERRNO =
       ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(Linker.Option.captureStateLayout()));
 
@@ -60,23 +60,11 @@ public final class Libc {
   private Libc() {}
 
   /**
-   * Links the one shape, and calls through it once: a tenth of a second that a start need not wait
-   * for, when another thread does this meanwhile.
+   * Links the one shape, and calls through it once, so that a start need not wait for that where it
+   * first needs it: on another thread.
    */
   public static void link() {
     close(-1);
-  }
-
-  /** Added up by hand: the way through a layout's path elements costs a start 10 ms. */
-  private static long errnoOffset() {
-    long offset = 0;
-    for (MemoryLayout member : Linker.Option.captureStateLayout().memberLayouts()) {
-      if (member.name().equals(Optional.of("errno"))) {
-        return offset;
-      }
-      offset += member.byteSize();
-    }
-    throw new IllegalStateException("the state that a native call leaves has no errno");
   }
 
   private static MemorySegment function(String name) {

@@ -8,8 +8,6 @@ import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.MetadataUtils;
 import io.netty.channel.ChannelOption;
 import io.netty.util.ResourceLeakDetector;
-import java.net.URI;
-import java.net.URISyntaxException;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -67,23 +65,13 @@ public final class PageserverChannel {
         .replaceAll(found -> Integer.toString(Integer.parseInt(found.group(1)) + shard));
   }
 
-  /** With its scheme: gRPC would look for one first, and what it needs for that is slow to load. */
-  private static String target(String address) {
-    try {
-      return new URI("dns", "", "/" + address, null).toString();
-    } catch (URISyntaxException e) {
-      throw new IllegalArgumentException(address + " is no address of a pageserver", e);
-    }
-  }
-
   /**
    * @param address {@code host:port}
    */
   public static ManagedChannel open(String address) {
-    return NettyChannelBuilder.forTarget(target(address))
+    return NettyChannelBuilder.forTarget(address)
         .usePlaintext()
         .directExecutor()
-        .offloadExecutor(task -> Thread.ofPlatform().daemon().name("resolve").start(task))
         .maxInboundMessageSize(MAX_MESSAGE_BYTES)
         .flowControlWindow(WINDOW_BYTES)
         .withOption(ChannelOption.CONNECT_TIMEOUT_MILLIS, CONNECT_TIMEOUT_MILLIS)
