@@ -105,7 +105,7 @@ final class ComputeProcess {
   }
 
   /** The agent's package. */
-  private static Path jar(Path root) throws IOException {
+  static Path jar(Path root) throws IOException {
     return only(root.resolve("pageserver/compute/target"), "*-agent.jar");
   }
 

@@ -180,6 +180,8 @@ public final class LocalRun {
       ComputeProcess third = compute("third PostgreSQL", pageserver, "compute-2", later);
       step("more start and stop, one after the other");
       startComputes(pageserver, later.lsn());
+      step("stock PostgreSQL starts on volumes of a node agent, as on Kubernetes");
+      startOnVolumes(pageserver, later.lsn());
       summary.add(
           new String[] {"pageserver memory", megabytes(pageserver.process().residentBytes())});
       printSummary();
@@ -234,6 +236,56 @@ public final class LocalRun {
       PostgresServer.deleteTree(home.resolve(directory));
     }
     note("start to first row, on a pageserver that runs", spread(millis));
+  }
+
+  /**
+   * Has a node agent publish volumes, and starts PostgreSQL on each as the official image does. The
+   * first is the agent's first, too, and told apart.
+   */
+  private void startOnVolumes(PageserverProcess pageserver, long lsn) throws Exception {
+    String what = "start to first row, on a node agent's volume";
+    if (!NodeAgentProcess.isPossible()) {
+      note(what, "not measured: a node agent wants root and /dev/fuse");
+      return;
+    }
+    NodeAgentProcess agent =
+        NodeAgentProcess.start(root, home.resolve("node-agent.log"), pageserver.address());
+    try {
+      VolumeStart first = startOnVolume(agent, "pod-0", lsn);
+      double[] millis = new double[options.starts()];
+      double[] publishing = new double[millis.length];
+      for (int i = 0; i < millis.length; i++) {
+        VolumeStart start = startOnVolume(agent, "pod-" + (i + 1), lsn);
+        millis[i] = start.millis();
+        publishing[i] = start.publishMillis();
+      }
+      note(
+          what,
+          spread(millis) + String.format(Locale.ROOT, "; the agent's first %.0f", first.millis()));
+      summary.add(new String[] {"  of which the agent publishes the volume", spread(publishing)});
+      summary.add(new String[] {"node agent memory", megabytes(agent.residentBytes())});
+    } finally {
+      agent.stop();
+    }
+  }
+
+  /** Times from the request for a volume. */
+  private record VolumeStart(double publishMillis, double millis) {}
+
+  private VolumeStart startOnVolume(NodeAgentProcess agent, String pod, long lsn) throws Exception {
+    double millis;
+    long start = System.nanoTime();
+    Path data = agent.publish(pod, lsn);
+    double publishMillis = (System.nanoTime() - start) / 1e6;
+    try (PostgresServer server = PostgresServer.builder(options.major()).on(data)) {
+      server.start();
+      String row = server.query("postgres", FIRST_ROW_QUERY);
+      millis = (System.nanoTime() - start) / 1e6;
+      require(FIRST_ROW.equals(row), "the first row");
+      server.stop();
+    }
+    agent.unpublish(pod);
+    return new VolumeStart(publishMillis, millis);
   }
 
   private void startStock(PostgresServer primary) throws Exception {

@@ -20,7 +20,12 @@ import java.util.function.Predicate;
 
 /** The pageserver as a program of its own, and its management service. */
 final class PageserverProcess {
-  static final String TENANT = "local";
+  static final String NAMESPACE = "default";
+  static final String TENANT_NAME = "local";
+
+  /** As tenants are called where namespaces hold them. */
+  static final String TENANT = NAMESPACE + "." + TENANT_NAME;
+
   static final String TIMELINE = "main";
   private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
 

@@ -1,4 +1,7 @@
-/** Fixtures for tests: real PostgreSQL servers of every major, workloads, comparisons. */
+/**
+ * Fixtures for tests: real PostgreSQL servers of every major, S3, a kubelet; workloads,
+ * comparisons.
+ */
 @NullMarked
 package dev.varve.testkit;
 

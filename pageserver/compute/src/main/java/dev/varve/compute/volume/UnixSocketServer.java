@@ -3,6 +3,7 @@ package dev.varve.compute.volume;
 import io.grpc.BindableService;
 import io.grpc.Server;
 import io.grpc.netty.NettyServerBuilder;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.nio.NioEventLoopGroup;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
@@ -15,8 +16,6 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
-import java.util.logging.Level;
-import java.util.logging.Logger;
 
 /**
  * A gRPC server on a Unix socket, through the JDK's own domain sockets: no native transport. Calls
@@ -24,13 +23,6 @@ import java.util.logging.Logger;
  */
 final class UnixSocketServer implements AutoCloseable {
   private static final long CLOSE_SECONDS = 5;
-
-  /** gRPC asks every socket for keep-alive, and Netty warns that Unix sockets have none. */
-  private static final Logger NETTY_OPTIONS = Logger.getLogger("io.netty.bootstrap");
-
-  static {
-    NETTY_OPTIONS.setLevel(Level.SEVERE);
-  }
 
   private final Path socket;
   private final Server server;
@@ -58,6 +50,8 @@ final class UnixSocketServer implements AutoCloseable {
     NettyServerBuilder builder =
         NettyServerBuilder.forAddress(UnixDomainSocketAddress.of(socket))
             .channelType(NioServerDomainSocketChannel.class)
+            // Unix sockets have none; null takes gRPC's own setting away.
+            .withChildOption(ChannelOption.SO_KEEPALIVE, null)
             .bossEventLoopGroup(loops)
             .workerEventLoopGroup(loops)
             .executor(calls);

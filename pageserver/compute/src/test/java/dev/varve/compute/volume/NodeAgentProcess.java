@@ -2,9 +2,7 @@ package dev.varve.compute.volume;
 
 import dev.varve.api.csi.v1.NodeGrpc;
 import dev.varve.api.csi.v1.NodePublishVolumeRequest;
-import dev.varve.api.csi.v1.NodeUnpublishVolumeRequest;
-import dev.varve.api.csi.v1.VolumeCapability;
-import dev.varve.testkit.PostgresServer;
+import dev.varve.testkit.Kubelet;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.net.URI;
@@ -21,16 +19,16 @@ import java.util.concurrent.TimeUnit;
 /** The node agent as a child process, and the kubelet's side of its sockets. */
 final class NodeAgentProcess implements AutoCloseable {
   private final Process process;
-  private final Path kubelet;
-  private final SocketClient client;
+  private final Path directory;
+  private final Kubelet kubelet;
   private final CountDownLatch serving = new CountDownLatch(1);
   private final Queue<String> output = new ConcurrentLinkedQueue<>();
 
   /**
-   * @param kubelet stands for /var/lib/kubelet; short, since a socket's path must be
+   * @param directory the kubelet's
    */
-  NodeAgentProcess(Path kubelet, String pageserver, URI kubernetes) throws Exception {
-    this.kubelet = kubelet;
+  NodeAgentProcess(Path directory, String pageserver, URI kubernetes) throws Exception {
+    this.directory = directory;
     process =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin/java").toString(),
@@ -45,7 +43,7 @@ final class NodeAgentProcess implements AutoCloseable {
                 "--node",
                 "node-1",
                 "--kubelet-directory",
-                kubelet.toString(),
+                directory.toString(),
                 "--pageserver",
                 pageserver,
                 "--kubernetes",
@@ -56,7 +54,7 @@ final class NodeAgentProcess implements AutoCloseable {
     if (!serving.await(60, TimeUnit.SECONDS) || !process.isAlive()) {
       throw new IOException("the agent does not serve: " + output());
     }
-    client = new SocketClient(kubelet.resolve("plugins/varve.dev/csi.sock"));
+    kubelet = new Kubelet(directory, IdentityService.DRIVER);
   }
 
   private void read() {
@@ -82,54 +80,20 @@ final class NodeAgentProcess implements AutoCloseable {
   }
 
   NodeGrpc.NodeBlockingStub node() {
-    return NodeGrpc.newBlockingStub(client.channel()).withDeadlineAfter(110, TimeUnit.SECONDS);
+    return kubelet.node();
   }
 
-  /** Where the kubelet would want a pod's volume; its parent exists then. */
   Path target(String pod) throws IOException {
-    Path parent = kubelet.resolve("pods/" + pod + "/volumes/kubernetes.io~csi/data");
-    Files.createDirectories(parent);
-    return parent.resolve("mount");
+    return kubelet.target(pod);
   }
 
   /** The request of a pod whose uid and volume are called {@code pod}. */
   NodePublishVolumeRequest.Builder request(String pod) throws IOException {
-    return NodePublishVolumeRequest.newBuilder()
-        .setVolumeId("csi-" + pod)
-        .setTargetPath(target(pod).toString())
-        .setVolumeCapability(
-            VolumeCapability.newBuilder()
-                .setMount(VolumeCapability.MountVolume.getDefaultInstance())
-                .setAccessMode(
-                    VolumeCapability.AccessMode.newBuilder()
-                        .setMode(VolumeCapability.AccessMode.Mode.SINGLE_NODE_WRITER)))
-        .putSecrets("token", "secret")
-        .putAllVolumeContext(
-            Map.of(
-                "csi.storage.k8s.io/ephemeral",
-                "true",
-                "csi.storage.k8s.io/pod.name",
-                pod,
-                "csi.storage.k8s.io/pod.namespace",
-                "shop",
-                "csi.storage.k8s.io/pod.uid",
-                pod,
-                "timeline",
-                "orders",
-                "owner",
-                "" + PostgresServer.UID,
-                "group",
-                "" + PostgresServer.UID));
+    return kubelet.request("shop", pod, Map.of("timeline", "orders")).putSecrets("token", "secret");
   }
 
   void unpublish(String pod) throws IOException {
-    node()
-        .nodeUnpublishVolume(
-            NodeUnpublishVolumeRequest.newBuilder()
-                .setVolumeId("csi-" + pod)
-                .setTargetPath(target(pod).toString())
-                .build());
-    PostgresServer.deleteTree(kubelet.resolve("pods/" + pod)); // as the kubelet does
+    kubelet.unpublish(pod);
   }
 
   /** Threads and descriptors that the agent has open now. */
@@ -147,24 +111,24 @@ final class NodeAgentProcess implements AutoCloseable {
 
   /** What an agent leaves behind when nothing is published, and should be nothing. */
   List<Path> leftovers() throws IOException {
-    try (var volumes = Files.list(kubelet.resolve("plugins/varve.dev/volumes"));
-        var pods = Files.list(kubelet.resolve("pods"))) {
+    try (var volumes = Files.list(directory.resolve("plugins/varve.dev/volumes"));
+        var pods = Files.list(directory.resolve("pods"))) {
       List<Path> found = new java.util.ArrayList<>(volumes.toList());
       found.addAll(pods.toList());
-      found.addAll(MountTable.below(kubelet));
+      found.addAll(MountTable.below(directory));
       return found;
     }
   }
 
   /** Power off. */
   void kill() throws InterruptedException {
-    client.close();
+    kubelet.close();
     process.destroyForcibly().waitFor(20, TimeUnit.SECONDS);
   }
 
   @Override
   public void close() {
-    client.close();
+    kubelet.close();
     process.toHandle().destroy();
     try {
       if (!process.waitFor(20, TimeUnit.SECONDS)) {

@@ -10,6 +10,7 @@ import dev.varve.api.csi.v1.ProbeRequest;
 import dev.varve.api.kubelet.v1.InfoRequest;
 import dev.varve.api.kubelet.v1.PluginInfo;
 import dev.varve.api.kubelet.v1.RegistrationGrpc;
+import dev.varve.testkit.SocketClient;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;

@@ -1,39 +1,33 @@
-package dev.varve.compute.volume;
+package dev.varve.testkit;
 
 import io.grpc.ManagedChannel;
 import io.grpc.netty.NettyChannelBuilder;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.nio.NioEventLoopGroup;
 import io.netty.channel.socket.nio.NioDomainSocketChannel;
 import java.net.UnixDomainSocketAddress;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
-import java.util.logging.Level;
-import java.util.logging.Logger;
 
-/** A gRPC channel to a Unix socket, as the kubelet has one. */
-final class SocketClient implements AutoCloseable {
-  /** As in {@link UnixSocketServer}: Unix sockets have no keep-alive. */
-  private static final Logger NETTY_OPTIONS = Logger.getLogger("io.netty.bootstrap");
-
-  static {
-    NETTY_OPTIONS.setLevel(Level.SEVERE);
-  }
-
+/** A gRPC channel to a Unix socket, as the kubelet has one to each of its plugins. */
+public final class SocketClient implements AutoCloseable {
   private final EventLoopGroup loop = new NioEventLoopGroup(1);
   private final ManagedChannel channel;
 
-  SocketClient(Path socket) {
+  public SocketClient(Path socket) {
     channel =
         NettyChannelBuilder.forAddress(UnixDomainSocketAddress.of(socket))
             .channelType(NioDomainSocketChannel.class)
             .eventLoopGroup(loop)
+            // Unix sockets have none; null takes gRPC's own setting away.
+            .withOption(ChannelOption.SO_KEEPALIVE, null)
             .overrideAuthority("localhost")
             .usePlaintext()
             .build();
   }
 
-  ManagedChannel channel() {
+  public ManagedChannel channel() {
     return channel;
   }
 
