@@ -49,7 +49,6 @@ public final class Libc {
   private static final MemorySegment WRITE = function("write");
   private static final MemorySegment OPEN = function("open");
   private static final MemorySegment CLOSE = function("close");
-  private static final MemorySegment CHOWN = function("chown");
   private static final MemorySegment IOCTL = function("ioctl");
   private static final MemorySegment MOUNT = function("mount");
   private static final MemorySegment UMOUNT2 = function("umount2");
@@ -125,13 +124,6 @@ public final class Libc {
 
   static int close(int fd) {
     return callInt(CLOSE, fd, 0, 0, 0, 0);
-  }
-
-  /** Changes the owner of a file, or of what a link leads to. */
-  public static int chown(String path, int user, int group) {
-    try (Arena arena = Arena.ofConfined()) {
-      return callInt(CHOWN, arena.allocateFrom(path).address(), user, group, 0, 0);
-    }
   }
 
   /** An {@code ioctl} whose argument points to one int. */
