@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * The oracle tests, which run before it, reached what {@code docs/fidelity.md} claims, and nothing
  * that it does not know. Resource managers whose oracle did not run are left out, but not in CI.
  */
-@Order(Integer.MAX_VALUE)
+@Isolated("behind all others")
 class FidelityIT {
   @ParameterizedTest
   @EnumSource(PostgresMajor.class)
