@@ -1,5 +1,7 @@
 package dev.varve.local;
 
+import dev.varve.testkit.ChildProcess;
+import dev.varve.testkit.PageserverProcess;
 import dev.varve.testkit.PostgresBinaries;
 import dev.varve.testkit.PostgresServer;
 import java.io.IOException;
@@ -16,7 +18,6 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.concurrent.TimeUnit;
 
@@ -85,7 +86,7 @@ final class ComputeProcess {
     Path log = directory.resolveSibling(directory.getFileName() + ".log");
     PostgresServer server = PostgresServer.connectedTo(options.major(), port);
     return new ComputeProcess(
-        command, log, port, server, ChildProcess.start("the agent", log, Map.of(), command));
+        command, log, port, server, ChildProcess.start("the agent", log, command));
   }
 
   /**
@@ -176,7 +177,7 @@ final class ComputeProcess {
   /** Stops the agent, and PostgreSQL with it, and starts both again on the same directory. */
   void restart() throws IOException, InterruptedException {
     agent.stop();
-    agent = ChildProcess.start("the agent", log, Map.of(), command);
+    agent = ChildProcess.start("the agent", log, command);
     awaitQuery("select 1");
   }
 

@@ -1,13 +1,12 @@
 package dev.varve.local;
 
-import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
+import dev.varve.testkit.FreePort;
+import dev.varve.testkit.PageserverProcess;
 import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.TableHashes;
 import dev.varve.testkit.TpcB;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
@@ -15,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.concurrent.TimeUnit;
 
@@ -85,10 +85,8 @@ public final class LocalRun {
   private void run() throws Exception {
     String store =
         options.store() == null ? "directory:" + home.resolve("objects") : options.store();
-    Path application = root.resolve("pageserver/server/target/quarkus-app/quarkus-run.jar");
     Path local = home.resolve("pageserver");
-    int grpcPort = freePort();
-    int httpPort = freePort();
+    PageserverProcess.Place place = new PageserverProcess.Place(FreePort.any(), FreePort.any(), "");
     say("PostgreSQL " + options.major() + ", object store " + store);
 
     PostgresServer primary =
@@ -106,13 +104,12 @@ public final class LocalRun {
 
     PageserverProcess pageserver =
         PageserverProcess.start(
-            application, store, local, home.resolve("pageserver.log"), grpcPort, httpPort, "");
+            root, store, local, home.resolve("pageserver.log"), place, Map.of());
     try {
       step("attach: base backup, and WAL up to its end");
       long attachStart = System.nanoTime();
       pageserver.attach(primary.port());
-      pageserver.awaitStatus(
-          "attach", status -> status.getState() == TimelineState.TIMELINE_STATE_ACTIVE);
+      pageserver.awaitAttached();
       note("attach", milliseconds(attachStart));
       if (!ComputeProcess.hasClassCache(root)) {
         trainAgent(pageserver, lsn(primary));
@@ -171,10 +168,9 @@ public final class LocalRun {
       long restartStart = System.nanoTime();
       pageserver =
           PageserverProcess.start(
-              application, store, local, home.resolve("pageserver.log"), grpcPort, httpPort, "");
+              root, store, local, home.resolve("pageserver.log"), place, Map.of());
       pageserver.attach(primary.port());
-      pageserver.awaitStatus(
-          "attach", current -> current.getState() == TimelineState.TIMELINE_STATE_ACTIVE);
+      pageserver.awaitAttached();
       note("pageserver start to serving, from the object store alone", milliseconds(restartStart));
       Tables later = Tables.of(primary);
       ComputeProcess third = compute("third PostgreSQL", pageserver, "compute-2", later);
@@ -186,7 +182,7 @@ public final class LocalRun {
           new String[] {"pageserver memory", megabytes(pageserver.process().residentBytes())});
       printSummary();
       if (options.keep()) {
-        keep(primary, pageserver, httpPort, second, third);
+        keep(primary, pageserver, place.httpPort(), second, third);
       } else {
         third.stop();
       }
@@ -212,7 +208,7 @@ public final class LocalRun {
 
   private Started startCompute(PageserverProcess pageserver, long lsn, String directory)
       throws IOException, InterruptedException {
-    int port = freePort();
+    int port = FreePort.any();
     long start = System.nanoTime();
     ComputeProcess compute =
         ComputeProcess.start(
@@ -444,11 +440,5 @@ public final class LocalRun {
     int slash = text.indexOf('/');
     return Long.parseLong(text.substring(0, slash), 16) << 32
         | Long.parseLong(text.substring(slash + 1), 16);
-  }
-
-  static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
-    }
   }
 }

@@ -1,6 +1,8 @@
 package dev.varve.local;
 
+import dev.varve.testkit.ChildProcess;
 import dev.varve.testkit.Kubelet;
+import dev.varve.testkit.PageserverProcess;
 import dev.varve.testkit.PostgresServer;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -38,7 +40,6 @@ final class NodeAgentProcess {
         ChildProcess.start(
             "the node agent",
             log,
-            Map.of(),
             List.of(
                 ProcessHandle.current().info().command().orElse("java"),
                 "-XX:+UseSerialGC",

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.varve.testkit.Amcheck;
 import dev.varve.testkit.DdlRich;
+import dev.varve.testkit.PageserverProcess;
 import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.TableHashes;
 import dev.varve.testkit.TpcB;
@@ -40,7 +41,7 @@ final class MountedDatabaseIT {
       TpcB load = new TpcB(primary, 1);
       load.initialize();
       pageserver.attach(primary.port());
-      pageserver.awaitStatus("attach", Pageservers::isActive);
+      pageserver.awaitAttached();
       load.run(2, 1, done -> done >= 300);
       SortedMap<String, String> before = TableHashes.of(primary);
       long middle = LocalRun.lsn(primary);
@@ -54,7 +55,7 @@ final class MountedDatabaseIT {
       pageservers.wipe();
       pageserver = pageservers.start();
       pageserver.attach(primary.port());
-      pageserver.awaitStatus("attach", Pageservers::isActive);
+      pageserver.awaitAttached();
       SortedMap<String, String> after = TableHashes.of(primary);
       long end = LocalRun.lsn(primary);
       pageserver.awaitStatus("catching up", status -> status.getReceivedLsn() >= end);

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.testkit.Amcheck;
+import dev.varve.testkit.PageserverProcess;
 import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.TableHashes;
 import dev.varve.testkit.TpcB;
@@ -35,7 +36,7 @@ final class PageserverCrashIT {
       TpcB load = new TpcB(primary, 1);
       load.initialize();
       pageserver.attach(primary.port());
-      pageserver.awaitStatus("attach", Pageservers::isActive);
+      pageserver.awaitAttached();
       AtomicBoolean enough = new AtomicBoolean();
       Thread writer =
           Thread.ofPlatform()
@@ -57,7 +58,7 @@ final class PageserverCrashIT {
         if (wipe) {
           pageserver.attach(primary.port());
         }
-        pageserver.awaitStatus("attach", Pageservers::isActive);
+        pageserver.awaitAttached();
       }
       enough.set(true);
       writer.join();

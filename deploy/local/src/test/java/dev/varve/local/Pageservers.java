@@ -1,11 +1,12 @@
 package dev.varve.local;
 
-import dev.varve.api.v1.TimelineState;
-import dev.varve.api.v1.TimelineStatus;
+import dev.varve.testkit.FreePort;
+import dev.varve.testkit.PageserverProcess;
 import dev.varve.testkit.PostgresServer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 
 /**
  * One pageserver after another on the same ports, with the same object store; at most one runs.
@@ -17,29 +18,27 @@ record Pageservers(Path root, Path home, int port, int httpPort, String shard) {
   static Pageservers create() throws IOException {
     Path root = Path.of("").toAbsolutePath().resolve("../..").normalize();
     return new Pageservers(
-        root, PostgresServer.temporaryDirectory(), LocalRun.freePort(), LocalRun.freePort(), "");
+        root, PostgresServer.temporaryDirectory(), FreePort.any(), FreePort.any(), "");
   }
 
   /** Two for the shards of a timeline, at ports that differ in the last digit only: 0 and 1. */
   static List<Pageservers> twoShards(int stripeBlocks) throws IOException {
     Pageservers some = create();
-    int base = LocalRun.freePort() / 10 * 10;
+    int base = FreePort.any() / 10 * 10;
     return List.of(
+        new Pageservers(some.root, some.home, base, FreePort.any(), "0-of-2-by-" + stripeBlocks),
         new Pageservers(
-            some.root, some.home, base, LocalRun.freePort(), "0-of-2-by-" + stripeBlocks),
-        new Pageservers(
-            some.root, some.home, base + 1, LocalRun.freePort(), "1-of-2-by-" + stripeBlocks));
+            some.root, some.home, base + 1, FreePort.any(), "1-of-2-by-" + stripeBlocks));
   }
 
   PageserverProcess start() throws IOException, InterruptedException {
     return PageserverProcess.start(
-        root.resolve("pageserver/server/target/quarkus-app/quarkus-run.jar"),
+        root,
         "directory:" + home.resolve("objects"),
         local(),
         home.resolve("pageserver" + port + ".log"),
-        port,
-        httpPort,
-        shard);
+        new PageserverProcess.Place(port, httpPort, shard),
+        Map.of());
   }
 
   /** Removes the local files of a pageserver that has ended. */
@@ -59,14 +58,10 @@ record Pageservers(Path root, Path home, int port, int httpPort, String shard) {
         "127.0.0.1:" + (shard.isEmpty() ? port : port / 10 + "{shard}"),
         lsn,
         home.resolve(directory),
-        LocalRun.freePort());
+        FreePort.any());
   }
 
   void delete() {
     PostgresServer.deleteTree(home);
-  }
-
-  static boolean isActive(TimelineStatus status) {
-    return status.getState() == TimelineState.TIMELINE_STATE_ACTIVE;
   }
 }

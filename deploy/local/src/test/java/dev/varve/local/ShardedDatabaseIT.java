@@ -3,6 +3,7 @@ package dev.varve.local;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.varve.testkit.Amcheck;
+import dev.varve.testkit.PageserverProcess;
 import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.TableHashes;
 import dev.varve.testkit.TpcB;
@@ -31,7 +32,7 @@ final class ShardedDatabaseIT {
       load.initialize();
       for (PageserverProcess each : List.of(first, second)) {
         each.attach(primary.port());
-        each.awaitStatus("attach", Pageservers::isActive);
+        each.awaitAttached();
       }
       load.run(2, 1, done -> done >= 500);
       SortedMap<String, String> expected = TableHashes.of(primary);
@@ -54,7 +55,7 @@ final class ShardedDatabaseIT {
             });
         second = shards.get(1).start();
         second.attach(primary.port());
-        second.awaitStatus("attach", Pageservers::isActive);
+        second.awaitAttached();
         assertEquals(expected, actual.get());
         assertEquals(List.of(), Amcheck.complaints(compute.server()));
       } finally {

@@ -2,6 +2,8 @@ package dev.varve.bench;
 
 import dev.varve.compute.page.RelationFork;
 import dev.varve.engine.postgres.Lsn;
+import dev.varve.testkit.FreePort;
+import dev.varve.testkit.PageserverProcess;
 import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.TpcB;
 import java.io.IOException;
@@ -13,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
@@ -93,11 +96,28 @@ public final class GetPageBench {
     }
   }
 
+  /** With its files in {@code home}, and again in the same place after it was closed. */
+  private static PageserverProcess start(Path home, Map<String, String> settings)
+      throws IOException, InterruptedException {
+    return PageserverProcess.start(
+        Path.of(System.getProperty("varve.root", ".")),
+        "directory:" + home.resolve("objects"),
+        home.resolve("pageserver"),
+        home.resolve("pageserver.log"),
+        new PageserverProcess.Place(FreePort.any(), FreePort.any(), ""),
+        settings);
+  }
+
+  private void attach(PageserverProcess pageserver) throws InterruptedException {
+    pageserver.attach(primary.port());
+    pageserver.awaitAttached();
+  }
+
   private void rounds(Path home, int rounds) throws Exception {
     Files.createDirectories(home);
-    PageserverUnderTest pageserver = PageserverUnderTest.start(home);
+    PageserverProcess pageserver = start(home, Map.of());
     try (EchoServer echo = EchoServer.start()) {
-      pageserver.attach(primary);
+      attach(pageserver);
       round(pageserver, echo, 8);
       read(ECHO, echo.address(), echo::cpu, 0, hotOrder(WARM_UP_READS, 8), 1);
       warmUp(pageserver);
@@ -109,8 +129,8 @@ public final class GetPageBench {
       }
       for (int clients : CLIENTS) {
         pageserver.close();
-        pageserver = PageserverUnderTest.start(home);
-        pageserver.attach(primary);
+        pageserver = start(home, Map.of());
+        attach(pageserver);
         first(RESTARTED, pageserver, advance(pageserver), clients);
       }
     } finally {
@@ -118,37 +138,42 @@ public final class GetPageBench {
     }
   }
 
-  private void warmUp(PageserverUnderTest pageserver) throws Exception {
+  private void warmUp(PageserverProcess pageserver) throws Exception {
     long lsn = advance(pageserver);
     fillCache(pageserver, lsn);
-    read(HOT, pageserver.address(), pageserver::cpu, lsn, hotOrder(WARM_UP_READS, 8), 1);
+    read(HOT, pageserver.address(), pageserver.process()::cpu, lsn, hotOrder(WARM_UP_READS, 8), 1);
   }
 
-  private void round(PageserverUnderTest pageserver, EchoServer echo, int clients)
-      throws Exception {
+  private void round(PageserverProcess pageserver, EchoServer echo, int clients) throws Exception {
     read(ECHO, echo.address(), echo::cpu, 0, hotOrder(reads, clients), 1);
     long lsn = advance(pageserver);
     fillCache(pageserver, lsn);
-    read(HOT, pageserver.address(), pageserver::cpu, lsn, hotOrder(reads, clients), 1);
+    read(HOT, pageserver.address(), pageserver.process()::cpu, lsn, hotOrder(reads, clients), 1);
     int runs = Math.max(reads / RUN_PAGES, 10 * clients);
-    read(RUNS, pageserver.address(), pageserver::cpu, lsn, hotOrder(runs, clients), RUN_PAGES);
+    read(
+        RUNS,
+        pageserver.address(),
+        pageserver.process()::cpu,
+        lsn,
+        hotOrder(runs, clients),
+        RUN_PAGES);
     first(FIRST, pageserver, advance(pageserver), clients);
     rival(clients);
   }
 
   /** Lets the primary write so that pages have chains; returns an LSN never read at before. */
-  private long advance(PageserverUnderTest pageserver) throws Exception {
+  private long advance(PageserverProcess pageserver) throws Exception {
     new TpcB(primary, scale).run(2, System.nanoTime(), done -> done >= 500);
     return receivedAll(pageserver);
   }
 
-  private long receivedAll(PageserverUnderTest pageserver) throws Exception {
+  private long receivedAll(PageserverProcess pageserver) throws Exception {
     long lsn = Lsn.parse(primary.currentLsn());
     pageserver.awaitStatus("catching up", status -> status.getReceivedLsn() >= lsn);
     return lsn;
   }
 
-  private void fillCache(PageserverUnderTest pageserver, long lsn) throws Exception {
+  private void fillCache(PageserverProcess pageserver, long lsn) throws Exception {
     try (PageClient client = new PageClient(pageserver.address(), relation, lsn)) {
       for (int i = 0; i < hotPages() + RUN_PAGES && i < blocks; i++) {
         client.read(i, 1);
@@ -169,7 +194,7 @@ public final class GetPageBench {
     return order;
   }
 
-  private void first(String what, PageserverUnderTest pageserver, long lsn, int clients)
+  private void first(String what, PageserverProcess pageserver, long lsn, int clients)
       throws Exception {
     int[] all = new int[blocks];
     Arrays.setAll(all, i -> i);
@@ -185,7 +210,7 @@ public final class GetPageBench {
     for (int i = 0; i < clients; i++) {
       order.add(Arrays.copyOfRange(all, i * each, (i + 1) * each));
     }
-    read(what, pageserver.address(), pageserver::cpu, lsn, order, 1);
+    read(what, pageserver.address(), pageserver.process()::cpu, lsn, order, 1);
   }
 
   private void read(
@@ -254,10 +279,12 @@ public final class GetPageBench {
    */
   private void compacting(Path home, int rounds) throws Exception {
     Files.createDirectories(home);
-    try (PageserverUnderTest pageserver =
-        PageserverUnderTest.start(
-            home, "varve.engine.open-layer-size=4M", "varve.engine.compact-after-layers=4")) {
-      pageserver.attach(primary);
+    try (PageserverProcess pageserver =
+        start(
+            home,
+            Map.of(
+                "varve.engine.open-layer-size", "4M", "varve.engine.compact-after-layers", "4"))) {
+      attach(pageserver);
       int before = measured.size();
       warmUp(pageserver);
       compacting(pageserver, 8);
@@ -270,10 +297,10 @@ public final class GetPageBench {
     }
   }
 
-  private void compacting(PageserverUnderTest pageserver, int clients) throws Exception {
+  private void compacting(PageserverProcess pageserver, int clients) throws Exception {
     long lsn = advance(pageserver);
     fillCache(pageserver, lsn);
-    read(QUIET, pageserver.address(), pageserver::cpu, lsn, hotOrder(reads, clients), 1);
+    read(QUIET, pageserver.address(), pageserver.process()::cpu, lsn, hotOrder(reads, clients), 1);
     primary.execute("postgres", "update pgbench_accounts set abalance = abalance + 1", "vacuum");
     receivedAll(pageserver);
     List<PageClient> open = open(pageserver.address(), lsn, clients);
@@ -283,7 +310,8 @@ public final class GetPageBench {
     long lastChange = System.nanoTime();
     while (System.nanoTime() - lastChange < 3_000_000_000L) {
       List<int[]> order = hotOrder(500 * clients, clients);
-      parts.add(ReadTimes.measure(COMPACTING, order, 1, readers(open, 1), pageserver::cpu));
+      parts.add(
+          ReadTimes.measure(COMPACTING, order, 1, readers(open, 1), pageserver.process()::cpu));
       int now = pageserver.status().getLayerCount();
       if (now != layers) {
         layers = now;

@@ -4,6 +4,7 @@ import dev.varve.compute.page.GrpcPageSource;
 import dev.varve.compute.page.PageSourceException;
 import dev.varve.compute.page.PageserverConnection;
 import dev.varve.compute.page.RelationFork;
+import dev.varve.testkit.PageserverProcess;
 import java.time.Duration;
 
 /**
@@ -20,7 +21,11 @@ final class PageClient implements AutoCloseable {
     connection = PageserverConnection.to(address);
     source =
         new GrpcPageSource(
-            connection, null, PageserverUnderTest.TIMELINE, lsn, Duration.ofSeconds(60));
+            connection,
+            null,
+            PageserverProcess.TENANT + "/" + PageserverProcess.TIMELINE,
+            lsn,
+            Duration.ofSeconds(60));
   }
 
   void read(int block, int count) throws PageSourceException {

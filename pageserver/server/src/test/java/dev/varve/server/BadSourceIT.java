@@ -13,6 +13,7 @@ import dev.varve.api.v1.TimelineStatus;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.testkit.ExpectedLog;
+import dev.varve.testkit.FreePort;
 import dev.varve.testkit.PostgresServer;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -116,10 +117,7 @@ final class BadSourceIT {
 
   @Test
   void noServerListens() throws Exception {
-    int port;
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      port = socket.getLocalPort();
-    }
+    int port = FreePort.any();
     assertRefused(
         Status.Code.UNAVAILABLE,
         at(port),

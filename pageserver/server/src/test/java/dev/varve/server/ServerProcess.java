@@ -2,6 +2,7 @@ package dev.varve.server;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.varve.testkit.PageserverProcess;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -9,7 +10,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -19,7 +20,7 @@ import java.util.regex.Pattern;
 
 /** The packaged pageserver as a program of its own, and a client of its HTTP port. */
 final class ServerProcess implements AutoCloseable {
-  private static final Path APPLICATION = Path.of("target/quarkus-app").toAbsolutePath();
+  private static final Path ROOT = Path.of("../..").toAbsolutePath().normalize();
   private static final Pattern GRPC = Pattern.compile("gRPC on port (\\d+)");
   private static final Pattern HTTP = Pattern.compile("Listening on: http://[^:]+:(\\d+)");
   private static final long TIMEOUT_SECONDS = 60;
@@ -39,23 +40,18 @@ final class ServerProcess implements AutoCloseable {
   /** Starts one with its files below {@code directory} and waits until it listens. */
   static ServerProcess start(Path directory, Map<String, String> settings)
       throws IOException, InterruptedException {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                ProcessHandle.current().info().command().orElse("java"),
-                "-Xmx512m",
-                "-XX:AOTCache=" + APPLICATION.resolve("app.aot"),
-                "--enable-native-access=ALL-UNNAMED",
-                "--sun-misc-unsafe-memory-access=allow",
-                "-Dvarve.store=directory:" + directory.resolve("objects"),
-                "-Dvarve.data-directory=" + directory.resolve("local"),
-                "-Dvarve.grpc.port=0",
-                "-Dquarkus.http.port=0"));
-    settings.forEach((name, value) -> command.add("-D" + name + "=" + value));
-    command.addAll(List.of("-jar", APPLICATION.resolve("quarkus-run.jar").toString()));
+    Map<String, String> all = new LinkedHashMap<>();
+    all.put("varve.store", "directory:" + directory.resolve("objects"));
+    all.put("varve.data-directory", directory.resolve("local").toString());
+    all.put("varve.grpc.port", "0");
+    all.put("quarkus.http.port", "0");
+    all.putAll(settings);
     Path log = Files.createTempFile(directory, "server", ".log");
     Process process =
-        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+        new ProcessBuilder(PageserverProcess.command(ROOT, "512m", all))
+            .redirectErrorStream(true)
+            .redirectOutput(log.toFile())
+            .start();
     Runtime.getRuntime().addShutdownHook(new Thread(process::destroyForcibly));
     ServerProcess server = new ServerProcess(process, log);
     server.grpcPort = server.awaitPort(GRPC);

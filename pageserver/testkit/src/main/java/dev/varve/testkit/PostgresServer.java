@@ -2,8 +2,6 @@ package dev.varve.testkit;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -238,7 +236,7 @@ public final class PostgresServer implements AutoCloseable {
 
   private void launch() throws IOException {
     if (port == 0) {
-      port = freePort();
+      port = FreePort.any();
     }
     List<String> command =
         new ArrayList<>(
@@ -302,12 +300,6 @@ public final class PostgresServer implements AutoCloseable {
         ResultSet rows = statement.executeQuery("show data_directory")) {
       return rows.next()
           && Path.of(rows.getString(1)).equals(dataDirectory.toAbsolutePath().normalize());
-    }
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
     }
   }
 

@@ -1,9 +1,8 @@
 package dev.varve.compute.agent;
 
+import dev.varve.testkit.FreePort;
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -24,9 +23,7 @@ final class AgentProcess implements AutoCloseable {
 
   AgentProcess(String server, Path directory, Path postgres, int uid, String... more)
       throws IOException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      port = socket.getLocalPort();
-    }
+    port = FreePort.any();
     List<String> command =
         new ArrayList<>(
             List.of(

@@ -29,6 +29,7 @@ import dev.varve.server.attachment.Attachments;
 import dev.varve.server.metrics.PageMeters;
 import dev.varve.server.source.Tls;
 import dev.varve.testkit.ExpectedLog;
+import dev.varve.testkit.FreePort;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
 import io.grpc.Metadata;
@@ -38,8 +39,6 @@ import io.grpc.stub.MetadataUtils;
 import io.grpc.stub.StreamObserver;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -145,9 +144,7 @@ final class ManagementTest {
   @BeforeEach
   void start() throws IOException {
     ExpectedLog.containing(TENANT + "/" + TIMELINE);
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      refusingPort = socket.getLocalPort();
-    }
+    refusingPort = FreePort.any();
     a = new Node("a");
     b = new Node("b");
   }

@@ -1,15 +1,15 @@
-package dev.varve.local;
+package dev.varve.testkit;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/** A program that the run starts, with its output in a file; it ends with the run. */
-final class ChildProcess {
+/** A program with its output in a file; it ends with the JVM that started it. */
+public final class ChildProcess {
   private final String name;
   private final Path log;
   private final Process process;
@@ -20,11 +20,9 @@ final class ChildProcess {
     this.process = process;
   }
 
-  static ChildProcess start(
-      String name, Path log, Map<String, String> environment, List<String> command)
-      throws IOException {
+  /** Starts it; what it says is appended to {@code log}. */
+  public static ChildProcess start(String name, Path log, List<String> command) throws IOException {
     ProcessBuilder builder = new ProcessBuilder(command);
-    builder.environment().putAll(environment);
     builder
         .redirectErrorStream(true)
         .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
@@ -33,15 +31,15 @@ final class ChildProcess {
     return new ChildProcess(name, log, process);
   }
 
-  boolean isRunning() {
+  public boolean isRunning() {
     return process.isAlive();
   }
 
-  long pid() {
+  public long pid() {
     return process.pid();
   }
 
-  String log() {
+  public String log() {
     try {
       return Files.exists(log) ? Files.readString(log) : "";
     } catch (IOException e) {
@@ -50,7 +48,7 @@ final class ChildProcess {
   }
 
   /** Fails with the program's output when it has ended. */
-  void requireRunning() {
+  public void requireRunning() {
     if (!isRunning()) {
       throw new IllegalStateException(
           name + " ended with " + process.exitValue() + "; its output:\n" + log());
@@ -58,7 +56,7 @@ final class ChildProcess {
   }
 
   /** Asks it to end and waits; kills it when it does not. */
-  void stop() throws InterruptedException {
+  public void stop() throws InterruptedException {
     process.destroy();
     if (!process.waitFor(60, TimeUnit.SECONDS)) {
       kill();
@@ -66,13 +64,18 @@ final class ChildProcess {
   }
 
   /** {@code kill -9}. */
-  void kill() throws InterruptedException {
+  public void kill() throws InterruptedException {
     process.destroyForcibly();
     process.waitFor();
   }
 
+  /** Processor time until now, of all its threads. */
+  public Duration cpu() {
+    return process.info().totalCpuDuration().orElseThrow();
+  }
+
   /** Memory in use, in bytes; 0 when it cannot be told. */
-  long residentBytes() {
+  public long residentBytes() {
     try {
       for (String line : Files.readAllLines(Path.of("/proc", Long.toString(pid()), "status"))) {
         if (line.startsWith("VmRSS:")) {
