@@ -76,6 +76,7 @@ public final class GetPageBench {
     int reads = arguments.get("reads", 20_000);
     int rounds = arguments.get("rounds", 3);
     arguments.done();
+    System.out.println("processors that have nothing to do: " + idleProcessors());
     Path home = PostgresServer.temporaryDirectory();
     try (PostgresServer primary =
         PostgresServer.builder(17)
@@ -94,6 +95,14 @@ public final class GetPageBench {
     } finally {
       PostgresServer.deleteTree(home);
     }
+  }
+
+  /** Whether one polls before it halts: most of what a lone reader waits for on a VM. */
+  private static String idleProcessors() throws IOException {
+    Path setting = Path.of("/sys/module/haltpoll/parameters/guest_halt_poll_ns");
+    return Files.exists(setting)
+        ? "guest_halt_poll_ns " + Files.readString(setting).strip()
+        : "no haltpoll";
   }
 
   /** With its files in {@code home}, and again in the same place after it was closed. */
