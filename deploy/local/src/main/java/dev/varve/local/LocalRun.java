@@ -238,8 +238,7 @@ public final class LocalRun {
 
   /**
    * Has a node agent publish volumes, and starts PostgreSQL on each as the official image does. The
-   * first is the agent's first, too, and told apart. They are taken away in the end, for the reason
-   * above.
+   * first is the agent's first, too, and told apart. All stay until the end, for the reason above.
    */
   private void startOnVolumes(PageserverProcess pageserver, long lsn) throws Exception {
     String what = "start to first row, on a node agent's volume";
@@ -263,9 +262,6 @@ public final class LocalRun {
           spread(millis) + String.format(Locale.ROOT, "; the agent's first %.0f", first.millis()));
       summary.add(new String[] {"  of which the agent publishes the volume", spread(publishing)});
       summary.add(new String[] {"node agent memory", megabytes(agent.residentBytes())});
-      for (int i = 0; i <= millis.length; i++) {
-        agent.unpublish("pod-" + i);
-      }
     } finally {
       agent.stop();
     }

@@ -7,6 +7,7 @@ import dev.varve.testkit.PostgresServer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -20,6 +21,7 @@ final class NodeAgentProcess {
   private final ChildProcess process;
   private final Path directory;
   private final Kubelet kubelet;
+  private final List<String> pods = new ArrayList<>();
 
   private NodeAgentProcess(ChildProcess process, Path directory) {
     this.process = process;
@@ -71,8 +73,9 @@ final class NodeAgentProcess {
     return new NodeAgentProcess(process, directory);
   }
 
-  /** A pod's data directory, laid out and mounted. */
+  /** A pod's data directory, laid out and mounted until {@link #stop}. */
   Path publish(String pod, long lsn) throws IOException {
+    pods.add(pod);
     var _ =
         kubelet
             .node()
@@ -92,15 +95,15 @@ final class NodeAgentProcess {
     return kubelet.target(pod);
   }
 
-  void unpublish(String pod) throws IOException {
-    kubelet.unpublish(pod);
-  }
-
   long residentBytes() {
     return process.residentBytes();
   }
 
-  void stop() throws InterruptedException {
+  /** Has all volumes taken away, and ends it. */
+  void stop() throws IOException, InterruptedException {
+    for (String pod : pods) {
+      kubelet.unpublish(pod);
+    }
     kubelet.close();
     process.stop();
     PostgresServer.deleteTree(directory);

@@ -145,7 +145,11 @@ class VolumeIT {
     assertEquals(
         "rwx------",
         PosixFilePermissions.toString(Files.getPosixFilePermissions(agent.target("one"))));
-    assertEquals(PostgresServer.UID, Files.getAttribute(agent.target("one"), "unix:uid"));
+    for (String file : List.of("", "global/pg_control", "postgresql.conf")) {
+      Path path = agent.target("one").resolve(file);
+      assertEquals(PostgresServer.UID, Files.getAttribute(path, "unix:uid"), file);
+      assertEquals(PostgresServer.UID, Files.getAttribute(path, "unix:gid"), file);
+    }
     publish("two");
     try (PostgresServer one = postgres("one");
         PostgresServer two = postgres("two")) {
