@@ -1,6 +1,6 @@
 /**
- * Fixtures for tests: real PostgreSQL servers of every major, S3, a kubelet; workloads,
- * comparisons.
+ * Fixtures for tests: real PostgreSQL servers of every major, S3, a pageserver, a kubelet;
+ * workloads, comparisons.
  */
 @NullMarked
 package dev.varve.testkit;
