@@ -38,6 +38,10 @@ final class TimelineWriter implements DatabaseCopy.Host {
   private boolean inRecord;
 
   private final long backupStartLsn;
+
+  /** 0: {@code XLOG_BACKUP_END} says it. */
+  private long standbyBackupEndLsn;
+
   private volatile long receivedLsn;
   private volatile long consistentLsn;
   private volatile @Nullable PageserverException failure;
@@ -114,7 +118,7 @@ final class TimelineWriter implements DatabaseCopy.Host {
       while (decoder.next(record)) {
         ingest.ingest(record, this);
         open.endRecord(record.startLsn, decoder.nextLsn());
-        if (ingest.endedBackupStartLsn() == backupStartLsn && consistentLsn == 0) {
+        if (consistentLsn == 0 && isBackupEnd(record.endLsn)) {
           consistentLsn = record.endLsn;
         }
         if (open.bytes() >= options.openLayerBytes()
@@ -145,6 +149,17 @@ final class TimelineWriter implements DatabaseCopy.Host {
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Of a base backup of a standby no record says where it ends. */
+  void endBackupAt(long lsn) {
+    standbyBackupEndLsn = lsn;
+  }
+
+  private boolean isBackupEnd(long recordEndLsn) {
+    return standbyBackupEndLsn == 0
+        ? ingest.endedBackupStartLsn() == backupStartLsn
+        : Long.compareUnsigned(recordEndLsn, standbyBackupEndLsn) >= 0;
   }
 
   /**
