@@ -200,7 +200,22 @@ public final class TimelinePlanner {
         return;
       }
     }
-    conditions.put(Kind.SOURCE_REACHABLE, true, Reason.Receiving, "the primary answers");
+    conditions.put(Kind.SOURCE_REACHABLE, true, Reason.Receiving, "the primary answers" + advice());
+  }
+
+  /** Behind a semicolon, or empty. */
+  private String advice() {
+    boolean synchronous =
+        Boolean.TRUE.equals(
+            Objects.requireNonNull(timeline.getSpec().source()).primary().synchronous());
+    for (ShardPlan shard : shards) {
+      Report said = shard.said();
+      String advice = said == null ? "" : said.cost().advice(synchronous);
+      if (!advice.isEmpty()) {
+        return "; " + advice;
+      }
+    }
+    return "";
   }
 
   /** A warning, the first time that a condition has this reason and message. */

@@ -2,12 +2,14 @@ package dev.varve.engine.tenant;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.ManifestStore;
+import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.engine.timeline.SharedResources;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.engine.timeline.TimelineLayers;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -113,7 +115,7 @@ public final class Tenants implements AutoCloseable {
       for (Path file : (Iterable<Path>) files.filter(Files::isRegularFile)::iterator) {
         Files.delete(file);
       }
-    } catch (IOException e) {
+    } catch (IOException | UncheckedIOException e) {
       throw unavailable("remove the local files of " + id, e);
     }
   }
@@ -151,8 +153,8 @@ public final class Tenants implements AutoCloseable {
     }
   }
 
-  private static PageserverException unavailable(String what, IOException e) {
-    return new PageserverException.Unavailable("cannot " + what + ": " + e.getMessage(), e);
+  private static PageserverException unavailable(String what, Exception e) {
+    return new PageserverException.Unavailable("cannot " + what + ": " + FailureText.of(e), e);
   }
 
   public SharedResources resources() {

@@ -1,5 +1,6 @@
 package dev.varve.engine.timeline;
 
+import dev.varve.engine.store.FailureText;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -18,7 +19,7 @@ final class StorageTrouble {
    */
   boolean failed(String work, Exception e) {
     errors.increment();
-    return failing.put(work, e.toString()) == null;
+    return failing.put(work, FailureText.of(e)) == null;
   }
 
   /** {@code work} was done, or is no longer wanted. */

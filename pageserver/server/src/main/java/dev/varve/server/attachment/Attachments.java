@@ -36,12 +36,14 @@ public final class Attachments implements AutoCloseable {
   private volatile boolean draining;
   private final Map<TimelineId, Attachment> byId = new ConcurrentHashMap<>();
   private final StartRehearsal rehearsal = new StartRehearsal(byId.values());
+  private final RetentionWatch retention = new RetentionWatch(byId.values());
 
   public Attachments(Tenants tenants, Path dataDirectory, Tls tls, AttachmentWatcher watcher) {
     this.tenants = tenants;
     this.files = new AttachmentFiles(dataDirectory);
     this.tls = tls;
     this.watcher = watcher;
+    retention.start();
   }
 
   /** Starts what was attached when the pageserver last ran. Does not wait for it. */
@@ -198,7 +200,7 @@ public final class Attachments implements AutoCloseable {
    * @throws PageserverException when the slot cannot be dropped; the timeline is detached all the
    *     same
    */
-  public synchronized void detach(TimelineId id, boolean dropSlot) {
+  public void detach(TimelineId id, boolean dropSlot) {
     detach(id, dropSlot, null);
   }
 
@@ -207,15 +209,16 @@ public final class Attachments implements AutoCloseable {
    *
    * @param settings whose slot to drop when it is not attached here; null: that is an error
    */
-  public synchronized void detach(
-      TimelineId id, boolean dropSlot, @Nullable SourceSettings settings) {
+  public void detach(TimelineId id, boolean dropSlot, @Nullable SourceSettings settings) {
     PrimarySource source;
-    if (settings != null && !byId.containsKey(id)) {
-      source = new PrimarySource(settings, tls);
-    } else {
-      Attachment attachment = get(id);
-      remove(attachment);
-      source = attachment.source();
+    synchronized (this) {
+      if (settings != null && !byId.containsKey(id)) {
+        source = new PrimarySource(settings, tls);
+      } else {
+        Attachment attachment = get(id);
+        remove(attachment);
+        source = attachment.source();
+      }
     }
     dropSlot(id, dropSlot, source);
   }
@@ -225,15 +228,16 @@ public final class Attachments implements AutoCloseable {
    *
    * @param settings whose slot to drop when it is not attached here
    */
-  public synchronized void delete(
-      TimelineId id, boolean dropSlot, @Nullable SourceSettings settings) {
-    Attachment attachment = byId.get(id);
+  public void delete(TimelineId id, boolean dropSlot, @Nullable SourceSettings settings) {
     PrimarySource source = settings == null ? null : new PrimarySource(settings, tls);
-    if (attachment != null) {
-      remove(attachment);
-      source = attachment.source();
+    synchronized (this) {
+      Attachment attachment = byId.get(id);
+      if (attachment != null) {
+        remove(attachment);
+        source = attachment.source();
+      }
+      tenants.deleteObjects(id);
     }
-    tenants.deleteObjects(id);
     dropSlot(id, dropSlot, source);
   }
 
@@ -316,6 +320,7 @@ public final class Attachments implements AutoCloseable {
     return draining;
   }
 
+  /** Others need not wait for a primary that is slow to answer, or whose WAL sender is to end. */
   private static void dropSlot(TimelineId id, boolean dropSlot, @Nullable PrimarySource source) {
     if (dropSlot && source != null) {
       try {
@@ -379,6 +384,7 @@ public final class Attachments implements AutoCloseable {
   @Override
   public synchronized void close() {
     rehearsal.close();
+    retention.close();
     for (Attachment attachment : list()) {
       byId.remove(attachment.id());
       attachment.close();

@@ -15,6 +15,7 @@ import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.image.ThinImage;
+import dev.varve.engine.store.FailureText;
 import dev.varve.engine.timeline.Shard;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.attachment.Attachments;
@@ -148,7 +149,7 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
                 stream.finish();
               } catch (IOException e) {
                 throw new PageserverException.Unavailable(
-                    "thin image not sent: " + e.getMessage(), e);
+                    "thin image not sent: " + FailureText.of(e), e);
               }
               answers.onCompleted();
             }));

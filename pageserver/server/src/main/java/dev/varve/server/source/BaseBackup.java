@@ -22,12 +22,14 @@ import org.jspecify.annotations.Nullable;
  * <p>Runs on the caller's thread. After a failure the sink has part of the files and is to be
  * thrown away.
  */
-public final class BaseBackup {
+public final class BaseBackup implements AutoCloseable {
   private static final String COMMAND =
       "BASE_BACKUP ( LABEL 'varve', CHECKPOINT 'fast', WAIT false, MANIFEST 'no' )";
 
   private final PrimarySource source;
   private final AtomicLong copiedBytes;
+  private volatile @Nullable PostgresConnection current;
+  private volatile boolean closed;
 
   /** {@code copiedBytes} counts what came so far, for whoever watches. */
   public BaseBackup(PrimarySource source, AtomicLong copiedBytes) {
@@ -43,13 +45,19 @@ public final class BaseBackup {
    */
   public void copy(PrimaryIdentity expected, BackupSink sink) throws SourceException, IOException {
     try (PostgresConnection connection = source.connect()) {
+      current = connection;
+      if (closed) {
+        throw new SourceException(SourceException.Kind.UNREACHABLE, "the copy was ended");
+      }
       source.requireSameCluster(expected, source.identify(connection));
       // The checkpoint before the first byte may take minutes.
       try {
         connection.readTimeout(Duration.ZERO);
-        connection.startCopy(COMMAND);
+        if (!connection.startCopy(COMMAND)) {
+          throw new ProtocolException("the server took the backup for done before it began");
+        }
       } catch (IOException e) {
-        throw source.trouble(e);
+        throw source.backupTrouble(e);
       }
       Archives archives = new Archives(connection);
       try {
@@ -57,8 +65,18 @@ public final class BaseBackup {
           files(archives, sink);
         }
       } catch (ArchiveException e) {
-        throw source.trouble(e.cause());
+        throw source.backupTrouble(e.cause());
       }
+    }
+  }
+
+  /** Breaks the connection: a copy under way fails. Any thread. */
+  @Override
+  public void close() {
+    closed = true;
+    PostgresConnection connection = current;
+    if (connection != null) {
+      connection.close();
     }
   }
 
