@@ -4,6 +4,7 @@ import dev.varve.engine.bytes.ByteWriter;
 import dev.varve.engine.layer.ImagePage;
 import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.CheckPoint;
+import dev.varve.engine.postgres.ControlFile;
 import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
@@ -13,6 +14,8 @@ import dev.varve.engine.redo.RedoContext;
 import dev.varve.engine.redo.RedoException;
 import dev.varve.engine.redo.ResourceManager;
 import dev.varve.engine.redo.ResourceManagers;
+import dev.varve.engine.redo.Slru;
+import dev.varve.engine.redo.Xid;
 import dev.varve.engine.wal.BlockRecord;
 import dev.varve.engine.wal.WalRecord;
 import java.util.ArrayList;
@@ -38,7 +41,10 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   private final byte[] imageBytes = new byte[ImagePage.MAX_BYTES];
   private OpenLayer layer;
   private DatabaseCopy.@Nullable Host host;
-  private RedoContext context;
+
+  /** What redo has to know up to the newest record; readers take it from here. */
+  private volatile RedoContext context;
+
   private long lsn;
   private long endedBackupStartLsn;
   private long newestCommitMicros;
@@ -72,10 +78,6 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
 
   RedoContext context() {
     return context;
-  }
-
-  void setContext(RedoContext context) {
-    this.context = context;
   }
 
   /** From the next record on, entries go to this layer. */
@@ -350,15 +352,38 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
 
   @Override
   public void zeroSlruPage(int slru, int page) {
+    zeroPage(slru, page);
+    SlruBounds before = state.slru(slru);
+    long number = page & 0xFFFF_FFFFL;
+    if (before.contains(number)) {
+      return;
+    }
+    // A file begins with its segment's first page, whichever page of it is written first: what lies
+    // before that one is a hole, and nothing that an earlier round left there.
+    long segment = SlruBounds.startOfSegment(number);
+    for (long hole = segment; hole < number; hole++) {
+      if (!before.contains(hole)) {
+        zeroPage(slru, (int) hole);
+      }
+    }
+    long pages = Slru.pages(slru);
+    SlruBounds after = before.withPage(number, pages);
+    if (before.isEmpty()) {
+      after = after.startingAt(segment);
+    } else if (before.follows(number, pages)) {
+      after = before.startingAt(segment);
+    }
+    state.setSlru(slru, after);
+  }
+
+  private void zeroPage(int slru, int page) {
     layer.put(
         KeySpace.key(KeySpace.FIRST_SLRU + slru, page), lsn, ValueKind.ZERO_PAGE, NOTHING, 0, 0);
-    state.setSlru(slru, state.slru(slru).withPage(page & 0xFFFF_FFFFL));
   }
 
   @Override
   public void deriveSlru(int slru, int page, byte[] op, int offset, int length) {
-    SlruBounds bounds = state.slru(slru);
-    if (!bounds.contains(page & 0xFFFF_FFFFL)) {
+    if (!state.slru(slru).contains(page & 0xFFFF_FFFFL)) {
       zeroSlruPage(slru, page);
     }
     layer.put(
@@ -367,7 +392,11 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
 
   @Override
   public void truncateSlru(int slru, int firstPage) {
-    state.setSlru(slru, state.slru(slru).startingAt(firstPage & 0xFFFF_FFFFL));
+    SlruBounds bounds = state.slru(slru);
+    SlruBounds left = bounds.truncated(slru, firstPage & 0xFFFF_FFFFL);
+    if (!left.equals(bounds)) {
+      state.setSlru(slru, left);
+    }
   }
 
   @Override
@@ -415,17 +444,56 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
 
   @Override
   public void oldestCommitTsXid(int xid) {
-    state.setCounter(CheckPoint.OLDEST_COMMIT_TS_XID, xid);
+    int oldest = state.counter(CheckPoint.OLDEST_COMMIT_TS_XID);
+    if (oldest != 0 && Xid.precedes(oldest, xid)) {
+      state.setCounter(CheckPoint.OLDEST_COMMIT_TS_XID, xid);
+    }
   }
 
   @Override
   public void newestCommitTsXid(int xid) {
-    state.setCounter(CheckPoint.NEWEST_COMMIT_TS_XID, xid);
+    if (Xid.precedes(state.counter(CheckPoint.NEWEST_COMMIT_TS_XID), xid)) {
+      state.setCounter(CheckPoint.NEWEST_COMMIT_TS_XID, xid);
+    }
   }
 
   @Override
   public void parameterChange(byte[] bytes, int offset, int length) {
+    boolean tracked = state.tracksCommitTimestamps();
     state.parameterChange(bytes, offset);
+    if (state.tracksCommitTimestamps() != tracked) {
+      if (tracked) {
+        deactivateCommitTs();
+      } else {
+        activateCommitTs();
+      }
+    }
+    if (!ControlFile.hasChecksums(state.controlFile())) {
+      context = context.withHintsLogged(lsn, ControlFile.logsHints(state.controlFile()));
+    }
+  }
+
+  /**
+   * Commit timestamps are kept from the next transaction on. Follows {@code ActivateCommitTs} in
+   * PostgreSQL 17 {@code src/backend/access/transam/commit_ts.c}.
+   */
+  private void activateCommitTs() {
+    int nextXid = (int) state.nextXid();
+    if (state.counter(CheckPoint.OLDEST_COMMIT_TS_XID) == 0) {
+      state.setCounter(CheckPoint.OLDEST_COMMIT_TS_XID, nextXid);
+      state.setCounter(CheckPoint.NEWEST_COMMIT_TS_XID, nextXid);
+    }
+    int page = Slru.commitTsPage(nextXid);
+    if (!state.slru(COMMIT_TS).contains(page & 0xFFFF_FFFFL)) {
+      zeroSlruPage(COMMIT_TS, page);
+    }
+  }
+
+  /** All of them are gone. Follows {@code DeactivateCommitTs}, likewise. */
+  private void deactivateCommitTs() {
+    state.setCounter(CheckPoint.OLDEST_COMMIT_TS_XID, 0);
+    state.setCounter(CheckPoint.NEWEST_COMMIT_TS_XID, 0);
+    state.setSlru(COMMIT_TS, SlruBounds.NONE);
   }
 
   @Override
