@@ -34,6 +34,21 @@ public final class Slru {
 
   private Slru() {}
 
+  /**
+   * How many page numbers an SLRU, numbered as in {@link ClusterEffects}, has: the ids of 32 bits
+   * over what a page holds, rounded up. Behind the last one comes page 0 again.
+   */
+  public static long pages(int slru) {
+    long ids = 1L << 32;
+    return switch (slru) {
+      case ClusterEffects.PG_XACT -> ids / XIDS_PER_XACT_PAGE;
+      case ClusterEffects.MULTIXACT_OFFSETS -> ids / OFFSETS_PER_PAGE;
+      case ClusterEffects.MULTIXACT_MEMBERS -> Math.ceilDiv(ids, (long) MEMBERS_PER_PAGE);
+      case ClusterEffects.COMMIT_TS -> Math.ceilDiv(ids, (long) COMMIT_TS_PER_PAGE);
+      default -> throw new IllegalArgumentException("SLRU " + slru);
+    };
+  }
+
   public static int xactPage(int xid) {
     return Integer.divideUnsigned(xid, XIDS_PER_XACT_PAGE);
   }

@@ -13,6 +13,7 @@ import dev.varve.engine.redo.RedoContext;
 import dev.varve.engine.redo.RedoException;
 import dev.varve.engine.redo.ResourceManager;
 import dev.varve.engine.redo.ResourceManagers;
+import dev.varve.engine.redo.Slru;
 import dev.varve.engine.wal.BlockRecord;
 import dev.varve.engine.wal.WalRecord;
 import java.util.ArrayList;
@@ -310,6 +311,12 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
 
   @Override
   public void dropTablespace(int tablespaceOid) {
+    int end = dictionary.end();
+    for (int id = KeySpace.FIRST_RELATION; id < end; id++) {
+      if (state.size(id) != -1 && dictionary.isIn(id, tablespaceOid)) {
+        state.setSize(id, -1);
+      }
+    }
     state.dropTablespace(tablespaceOid);
   }
 
@@ -352,7 +359,7 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   public void zeroSlruPage(int slru, int page) {
     layer.put(
         KeySpace.key(KeySpace.FIRST_SLRU + slru, page), lsn, ValueKind.ZERO_PAGE, NOTHING, 0, 0);
-    state.setSlru(slru, state.slru(slru).withPage(page & 0xFFFF_FFFFL));
+    state.setSlru(slru, state.slru(slru).withPage(page & 0xFFFF_FFFFL, Slru.pages(slru)));
   }
 
   @Override
