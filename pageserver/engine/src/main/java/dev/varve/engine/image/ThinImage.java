@@ -227,8 +227,8 @@ public final class ThinImage {
   }
 
   /**
-   * The segments of an SLRU, oldest first; the first one whole, since PostgreSQL removes whole
-   * segments.
+   * The segments of an SLRU that have a page, oldest first; the first one whole, since PostgreSQL
+   * removes whole segments.
    */
   private void writeSlru(ImageTar tar, int slru) throws IOException {
     long circle = Slru.pages(slru);
@@ -243,15 +243,21 @@ public final class ThinImage {
     while (left > 0) {
       long from = first;
       long count = Math.min(left, Math.min(Slru.PAGES_PER_SEGMENT, circle - from));
-      tar.file(
-          SLRU_DIRECTORIES.get(slru) + "/%04X".formatted(from / Slru.PAGES_PER_SEGMENT),
-          count * Page.SIZE,
-          out -> {
-            for (long number = from; number < from + count; number++) {
-              view.slruPage(slru, (int) number, page);
-              out.write(page);
-            }
-          });
+      long known = from;
+      while (known < from + count && !view.slruPage(slru, (int) known, page)) {
+        known++;
+      }
+      if (known < from + count) {
+        tar.file(
+            SLRU_DIRECTORIES.get(slru) + "/%04X".formatted(from / Slru.PAGES_PER_SEGMENT),
+            count * Page.SIZE,
+            out -> {
+              for (long number = from; number < from + count; number++) {
+                var _ = view.slruPage(slru, (int) number, page);
+                out.write(page);
+              }
+            });
+      }
       left -= count;
       first = from + count == circle ? 0 : from + count;
     }

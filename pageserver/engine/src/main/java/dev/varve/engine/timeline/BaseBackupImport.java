@@ -2,13 +2,11 @@ package dev.varve.engine.timeline;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.LittleEndian;
-import dev.varve.engine.postgres.CheckPoint;
 import dev.varve.engine.postgres.ControlFile;
 import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
-import dev.varve.engine.redo.ClusterEffects;
 import dev.varve.engine.redo.Slru;
 import java.io.IOException;
 import java.io.InputStream;
@@ -252,23 +250,6 @@ public final class BaseBackupImport implements AutoCloseable {
     });
   }
 
-  /** The newest page of an SLRU by a checkpoint's counters. */
-  private static long newestPage(int slru, byte[] controlFile) {
-    int at = ControlFile.CHECK_POINT_COPY;
-    int newestXid = LittleEndian.i32(controlFile, at + CheckPoint.NEXT_XID) - 1;
-    int page =
-        switch (slru) {
-          case ClusterEffects.PG_XACT -> Slru.xactPage(newestXid);
-          case ClusterEffects.MULTIXACT_OFFSETS ->
-              Slru.offsetsPage(LittleEndian.i32(controlFile, at + CheckPoint.NEXT_MULTI) - 1);
-          case ClusterEffects.MULTIXACT_MEMBERS ->
-              Slru.membersPage(
-                  LittleEndian.i32(controlFile, at + CheckPoint.NEXT_MULTI_OFFSET) - 1);
-          default -> Slru.commitTsPage(newestXid);
-        };
-    return Integer.toUnsignedLong(page);
-  }
-
   private void readPage(String what, InputStream in) throws IOException {
     if (in.readNBytes(page, 0, Page.SIZE) != Page.SIZE) {
       throw new IOException("the backup ended inside " + what);
@@ -311,9 +292,7 @@ public final class BaseBackupImport implements AutoCloseable {
       }
     }
     for (int slru = 0; slru < KeySpace.SLRU_COUNT; slru++) {
-      state.setSlru(
-          slru,
-          SlruBounds.ofFiles(slruFiles.get(slru), newestPage(slru, control), Slru.pages(slru)));
+      state.setSlru(slru, SlruBounds.ofFiles(slruFiles.get(slru), Slru.pages(slru)));
     }
     state.setControlFile(control, identity.major());
     prepared.forEach((xid, file) -> state.putPrepared(xid, file, 0, file.length));

@@ -171,11 +171,17 @@ public final class ClusterView {
     return slru(slru).endPage();
   }
 
-  /** Reads an SLRU page that exists; zeros when it was never written. */
-  public void slruPage(int slru, int page, byte[] target) {
-    if (!reader.page(KeySpace.key(KeySpace.FIRST_SLRU + slru, page), lsn, target, new Chain())) {
-      Arrays.fill(target, 0, Page.SIZE, (byte) 0);
+  /**
+   * Reads an SLRU page.
+   *
+   * @return whether there is one; else {@code target} is zeroed
+   */
+  public boolean slruPage(int slru, int page, byte[] target) {
+    if (reader.page(KeySpace.key(KeySpace.FIRST_SLRU + slru, page), lsn, target, new Chain())) {
+      return true;
     }
+    Arrays.fill(target, 0, Page.SIZE, (byte) 0);
+    return false;
   }
 
   /** The contents of a TLI's history file; null when there is none. */

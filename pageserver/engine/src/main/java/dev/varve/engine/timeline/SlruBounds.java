@@ -2,8 +2,8 @@ package dev.varve.engine.timeline;
 
 import dev.varve.engine.bytes.LittleEndian;
 import dev.varve.engine.redo.Slru;
-import java.util.Map;
 import java.util.NavigableMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which pages of an SLRU exist: an arc of the circle of its page numbers, from {@code firstPage} to
@@ -27,34 +27,32 @@ record SlruBounds(long firstPage, long endPage) {
   }
 
   /**
-   * The bounds that a base backup's files make: the segments without a gap that end at the newest
-   * page, or, when the backup has not got that one, at the next older segment that it has. Files
-   * that lie elsewhere were left behind (by {@code pg_upgrade}, for one) and nobody reads them.
-   * Pages after the newest one are made again by WAL that follows the backup's start.
+   * The bounds that a base backup's files make: all of the circle but the longest run of segments
+   * that have no file. Shorter ones may be in between: {@code pg_resetwal} leaves such, and files
+   * that nobody reads any more are left by upgrades.
    *
    * @param pagesBySegment how many pages each segment's file has
-   * @param newestPage by the counters of the backup's checkpoint
    * @param pages how many page numbers there are
    */
-  static SlruBounds ofFiles(
-      NavigableMap<Integer, Integer> pagesBySegment, long newestPage, long pages) {
+  static SlruBounds ofFiles(NavigableMap<Integer, Integer> pagesBySegment, long pages) {
     if (pagesBySegment.isEmpty()) {
       return NONE;
     }
-    Map.Entry<Integer, Integer> newest =
-        pagesBySegment.floorEntry((int) (newestPage / Slru.PAGES_PER_SEGMENT));
-    if (newest == null) {
-      newest = pagesBySegment.lastEntry();
+    int segments = (int) Math.ceilDiv(pages, (long) Slru.PAGES_PER_SEGMENT);
+    int newest = pagesBySegment.lastKey();
+    int first = pagesBySegment.firstKey();
+    int longest = first + segments - newest;
+    @Nullable Integer before = null;
+    for (int segment : pagesBySegment.keySet()) {
+      if (before != null && segment - before > longest) {
+        longest = segment - before;
+        newest = before;
+        first = segment;
+      }
+      before = segment;
     }
-    int lastSegment = (int) ((pages - 1) / Slru.PAGES_PER_SEGMENT);
-    int first = newest.getKey();
-    for (int before = first == 0 ? lastSegment : first - 1;
-        before != newest.getKey() && pagesBySegment.containsKey(before);
-        before = before == 0 ? lastSegment : before - 1) {
-      first = before;
-    }
-    long end = (long) newest.getKey() * Slru.PAGES_PER_SEGMENT + newest.getValue();
-    return new SlruBounds((long) first * Slru.PAGES_PER_SEGMENT, end >= pages ? 0 : end);
+    long end = (long) newest * Slru.PAGES_PER_SEGMENT + pagesBySegment.get(newest);
+    return new SlruBounds((long) first * Slru.PAGES_PER_SEGMENT, end == pages ? 0 : end);
   }
 
   /**

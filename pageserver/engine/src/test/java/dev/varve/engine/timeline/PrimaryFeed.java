@@ -140,7 +140,8 @@ final class PrimaryFeed {
     long end = Lsn.parse(primary.currentLsn());
     int tli =
         Integer.parseInt(
-            primary.query("postgres", "select timeline_id from pg_control_checkpoint()"));
+            primary.query("postgres", "select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"),
+            16);
     int segment = timeline.identity().walSegmentBytes();
     byte[] chunk = new byte[128 << 10];
     while (Long.compareUnsigned(timeline.resumeLsn(), end) < 0) {
