@@ -215,7 +215,7 @@ public final class Volume {
     return PageMount.prepare(
         new PageMount.Plan(
             oid,
-            directory.tablespace(oid),
+            directory.tablespace(header, oid),
             directory.overlay(oid),
             directory.tree(oid),
             databases,

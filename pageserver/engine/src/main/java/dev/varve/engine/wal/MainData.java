@@ -89,8 +89,7 @@ public final class MainData {
   /** Passes over {@code count} bytes; returns where they begin. */
   public int skip(int count) {
     if (count < 0 || count > remaining()) {
-      throw corrupt(
-          "need " + Integer.toUnsignedString(count) + " bytes, have " + remaining());
+      throw corrupt("need " + Integer.toUnsignedString(count) + " bytes, have " + remaining());
     }
     int at = position;
     position += count;
