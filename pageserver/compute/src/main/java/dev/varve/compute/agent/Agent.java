@@ -5,12 +5,13 @@ import dev.varve.compute.fuse.Libc;
 import dev.varve.compute.fuse.ProcessOwner;
 import dev.varve.compute.image.ComputeDirectory;
 import dev.varve.compute.image.GrpcImage;
-import dev.varve.compute.image.ServerSettings;
 import dev.varve.compute.mount.MountCounters;
 import dev.varve.compute.page.GrpcPageSource;
 import dev.varve.compute.page.PageserverChannel;
 import dev.varve.compute.page.PageserverConnection;
 import dev.varve.compute.page.ShardedPageSource;
+import dev.varve.compute.settings.ServerOptions;
+import dev.varve.compute.settings.ServerSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -82,7 +83,8 @@ public final class Agent {
             options.user(),
             options.group(),
             root,
-            fuse);
+            fuse,
+            options.allowed());
     Map<String, PageserverConnection> open = new HashMap<>();
     IntFunction<PageserverConnection> connections =
         shard ->
@@ -128,9 +130,13 @@ public final class Agent {
     ServerSettings.write(
         volume.layout(),
         volume.directory().data(),
-        volume.directory().socket(),
-        options.port(),
-        options.settings());
+        volume.header(),
+        new ServerOptions(
+            volume.directory().socket(),
+            options.port(),
+            options.settings(),
+            options.allowed(),
+            options.hba()));
     if (options.prepareOnly()) {
       status(volume, "prepared");
       volume.close();

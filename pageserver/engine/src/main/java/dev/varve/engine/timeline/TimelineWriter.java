@@ -6,6 +6,7 @@ import dev.varve.engine.redo.RedoException;
 import dev.varve.engine.wal.WalDecoder;
 import dev.varve.engine.wal.WalRecord;
 import java.time.Duration;
+import java.util.SortedMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -39,6 +40,14 @@ final class TimelineWriter implements DatabaseCopy.Host {
 
   private final long backupStartLsn;
   private volatile long receivedLsn;
+  private volatile ClusterSettings settings;
+
+  /** What had been received when the primary was asked for its settings last. */
+  private volatile long settingsAskedLsn;
+
+  /** Whether the settings wait for a record that they can be stored with. */
+  private boolean settingsPending;
+
   private volatile long consistentLsn;
   private volatile @Nullable PageserverException failure;
   private volatile boolean closed;
@@ -49,6 +58,7 @@ final class TimelineWriter implements DatabaseCopy.Host {
    * @param previousStartLsn the start of the last record before it, or {@link
    *     WalDecoder#UNKNOWN_PREV}
    * @param consistentLsn the end of the base backup when it is known, else 0
+   * @param settings those that are stored
    */
   TimelineWriter(
       TimelineLayers layers,
@@ -60,7 +70,8 @@ final class TimelineWriter implements DatabaseCopy.Host {
       long backupStartLsn,
       long startLsn,
       long previousStartLsn,
-      long consistentLsn) {
+      long consistentLsn,
+      ClusterSettings settings) {
     this.layers = layers;
     this.options = options;
     this.nanos = nanos;
@@ -69,6 +80,8 @@ final class TimelineWriter implements DatabaseCopy.Host {
     this.backupStartLsn = backupStartLsn;
     this.receivedLsn = startLsn;
     this.consistentLsn = consistentLsn;
+    this.settings = settings;
+    this.settingsAskedLsn = startLsn;
     decoder =
         new WalDecoder(identity.major(), identity.walSegmentBytes(), identity.systemIdentifier());
     decoder.startAt(startLsn, previousStartLsn);
@@ -105,6 +118,29 @@ final class TimelineWriter implements DatabaseCopy.Host {
     return ingest.newestCommitMicros();
   }
 
+  /** The newest settings, stored or waiting for the next record. */
+  ClusterSettings settings() {
+    return settings;
+  }
+
+  long settingsAskedLsn() {
+    return settingsAskedLsn;
+  }
+
+  /** See {@link Timeline#setSettings}. */
+  void setSettings(SortedMap<String, String> values) {
+    lock.lock();
+    try {
+      if (!values.equals(settings.values())) {
+        settings = new ClusterSettings(settingsAskedLsn, values);
+        settingsPending = true;
+      }
+      settingsAskedLsn = open.endLsn();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** See {@link Timeline#receive}. */
   void receive(long lsn, byte[] wal, int offset, int length) {
     lock.lock();
@@ -113,6 +149,10 @@ final class TimelineWriter implements DatabaseCopy.Host {
       decoder.feed(lsn, wal, offset, length);
       while (decoder.next(record)) {
         ingest.ingest(record, this);
+        if (settingsPending) {
+          ingest.state().putSettings(settings);
+          settingsPending = false;
+        }
         open.endRecord(record.startLsn, decoder.nextLsn());
         if (ingest.endedBackupStartLsn() == backupStartLsn && consistentLsn == 0) {
           consistentLsn = record.endLsn;

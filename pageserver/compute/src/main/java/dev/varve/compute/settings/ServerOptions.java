@@ -1,0 +1,16 @@
+package dev.varve.compute.settings;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What the user of a compute and the way it is run ask for.
+ *
+ * @param sockets directory of PostgreSQL's Unix sockets
+ * @param own PostgreSQL settings, which win over all but what is held back and what the data need
+ * @param allowed what is not held back
+ * @param hba lines of {@code pg_hba.conf} that come first; may be empty
+ */
+public record ServerOptions(
+    Path sockets, int port, Map<String, String> own, Set<Allowance> allowed, String hba) {}
