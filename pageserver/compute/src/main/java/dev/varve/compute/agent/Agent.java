@@ -10,6 +10,7 @@ import dev.varve.compute.page.GrpcPageSource;
 import dev.varve.compute.page.PageserverChannel;
 import dev.varve.compute.page.PageserverConnection;
 import dev.varve.compute.page.ShardedPageSource;
+import dev.varve.compute.settings.OriginalSettings;
 import dev.varve.compute.settings.ServerOptions;
 import dev.varve.compute.settings.ServerSettings;
 import java.io.IOException;
@@ -17,7 +18,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.IntFunction;
 import java.util.logging.Level;
@@ -127,22 +130,44 @@ public final class Agent {
                             header.getLsn(),
                             PAGE_LIMIT)));
     long mounted = System.nanoTime();
-    ServerSettings.write(
-        volume.layout(),
-        volume.directory().data(),
-        volume.header(),
-        new ServerOptions(
-            volume.directory().socket(),
-            options.port(),
-            options.settings(),
-            options.allowed(),
-            options.hba()));
+    configure(options, volume, wanted.chown());
     if (options.prepareOnly()) {
       status(volume, "prepared");
       volume.close();
       return 0;
     }
     return serve(options, volume, wanted.chown(), new long[] {start, imaged.get(), mounted});
+  }
+
+  /** Writes the configuration, without those settings of the original that PostgreSQL refuses. */
+  private static void configure(AgentOptions options, Volume volume, boolean root)
+      throws IOException, InterruptedException {
+    Path data = volume.directory().data();
+    ServerOptions server =
+        new ServerOptions(
+            volume.directory().socket(),
+            options.port(),
+            options.settings(),
+            options.allowed(),
+            options.hba(),
+            !options.prepareOnly(),
+            Set.of());
+    ServerSettings.write(volume.layout(), data, volume.header(), server);
+    if (options.prepareOnly() || !OriginalSettings.mayBeRefused(volume.header())) {
+      return;
+    }
+    List<String> postgres =
+        PostgresProcess.command(
+            options.postgres().resolve("postgres"), options.user(), options.group(), root);
+    Set<String> refused = ConfigurationCheck.refused(postgres, data);
+    refused.retainAll(OriginalSettings.names(volume.header()));
+    if (!refused.isEmpty()) {
+      LOG.log(
+          Level.WARNING,
+          "PostgreSQL refuses what the original has, so answers may differ; left out: {0}",
+          refused);
+      ServerSettings.write(volume.layout(), data, volume.header(), server.without(refused));
+    }
   }
 
   private static int serve(AgentOptions options, Volume volume, boolean root, long[] times)

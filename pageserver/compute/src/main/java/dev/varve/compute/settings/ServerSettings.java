@@ -1,6 +1,5 @@
 package dev.varve.compute.settings;
 
-import dev.varve.api.v1.Setting;
 import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.compute.image.ImageLayout;
 import java.io.IOException;
@@ -8,12 +7,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.logging.Level;
 import java.util.logging.Logger;
-import java.util.regex.Pattern;
 
 /**
  * The configuration files of a compute. Later ones win: what the machine and the mount need, what
@@ -25,10 +22,6 @@ import java.util.regex.Pattern;
  */
 public final class ServerSettings {
   private static final Logger LOG = Logger.getLogger(ServerSettings.class.getName());
-  private static final List<String> LIBRARIES =
-      List.of("shared_preload_libraries", "session_preload_libraries", "local_preload_libraries");
-  private static final Pattern NAME =
-      Pattern.compile("[A-Za-z_][A-Za-z0-9_$]*(\\.[A-Za-z_][A-Za-z0-9_$]*)*");
 
   /** {@code sun_path} with its end: PostgreSQL 17 src/include/libpq/pqcomm.h. */
   private static final int UNIX_SOCKET_PATH_BYTES = 108;
@@ -40,7 +33,7 @@ public final class ServerSettings {
       throws IOException {
     Map<String, String> all = new LinkedHashMap<>();
     machine(all, options);
-    original(all, header, options);
+    all.putAll(OriginalSettings.of(data, header, options));
     options.own().forEach((name, value) -> all.put(name.toLowerCase(Locale.ROOT), value));
     int major = header.getPostgresMajor();
     DataLimits.apply(data, major, all, note -> LOG.info(note));
@@ -65,27 +58,6 @@ public final class ServerSettings {
     all.put("backend_flush_after", "0");
     all.put("wal_writer_flush_after", "0");
     all.put("hot_standby", "off");
-  }
-
-  /** What the image says that the original has: which settings those are is the pageserver's. */
-  private static void original(
-      Map<String, String> all, ThinImageHeader header, ServerOptions options) {
-    for (Setting setting : header.getSettingsList()) {
-      String name = setting.getName().toLowerCase(Locale.ROOT);
-      if (!NAME.matcher(name).matches()) {
-        LOG.log(Level.INFO, "not taken over, for its name cannot be written: {0}", name);
-      } else if (LIBRARIES.contains(name)
-          && !options.allowed().contains(Allowance.PRELOADED_LIBRARIES)) {
-        if (!setting.getValue().isEmpty()) {
-          LOG.log(
-              Level.INFO,
-              "held back: {0} = ''{1}'' of the original (allow {2})",
-              new Object[] {name, setting.getValue(), Allowance.PRELOADED_LIBRARIES.word()});
-        }
-      } else {
-        all.put(name, setting.getValue());
-      }
-    }
   }
 
   /**

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
@@ -16,13 +15,7 @@ import java.util.Arrays;
  * is rewritten in place before PostgreSQL starts; see docs/decisions/0060-copy-isolation.md.
  */
 public final class Subscriptions {
-  private static final int PG_SUBSCRIPTION = 6100;
   private static final int PAGE_BYTES = 8192;
-
-  /** PostgreSQL 17 src/backend/utils/cache/relmapper.c. */
-  private static final int RELATION_MAP_MAGIC = 0x592717;
-
-  private static final int RELATION_MAP_ENTRIES = 8;
 
   /** PostgreSQL 17 src/include/storage/bufpage.h. */
   private static final int LOWER = 12;
@@ -34,7 +27,7 @@ public final class Subscriptions {
 
   /** Holds back every subscription of a data directory that PostgreSQL has not run on. */
   public static void hold(Path data, int major, boolean checksums) throws IOException {
-    Path file = data.resolve("global/" + Integer.toUnsignedString(fileNumber(data)));
+    Path file = SharedCatalog.file(data, SharedCatalog.PG_SUBSCRIPTION);
     try (FileChannel channel =
         FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
       ByteBuffer page = ByteBuffer.allocate(PAGE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
@@ -82,21 +75,5 @@ public final class Subscriptions {
       changed = true;
     }
     return changed;
-  }
-
-  /** All shared catalogs are mapped: VACUUM FULL gives them new files. */
-  private static int fileNumber(Path data) throws IOException {
-    Path file = data.resolve("global/pg_filenode.map");
-    ByteBuffer map = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
-    if (map.remaining() < RELATION_MAP_ENTRIES || map.getInt(0) != RELATION_MAP_MAGIC) {
-      throw new IOException(file + " is no relation map");
-    }
-    int count = map.getInt(4);
-    for (int i = 0; i < count && RELATION_MAP_ENTRIES + 8 * (i + 1) <= map.limit(); i++) {
-      if (map.getInt(RELATION_MAP_ENTRIES + 8 * i) == PG_SUBSCRIPTION) {
-        return map.getInt(RELATION_MAP_ENTRIES + 8 * i + 4);
-      }
-    }
-    throw new IOException(file + " does not name pg_subscription");
   }
 }

@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -95,7 +96,8 @@ final class LiveVolume {
             volume.layout(),
             request.target(),
             volume.header(),
-            new ServerOptions(SOCKETS, PORT, settings, request.allowed(), request.hba()));
+            new ServerOptions(
+                SOCKETS, PORT, settings, request.allowed(), request.hba(), false, Set.of()));
         return live;
       } catch (IOException e) {
         live.discard();
