@@ -21,6 +21,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.IntFunction;
 import java.util.logging.Level;
@@ -159,14 +160,22 @@ public final class Agent {
     List<String> postgres =
         PostgresProcess.command(
             options.postgres().resolve("postgres"), options.user(), options.group(), root);
-    Set<String> refused = ConfigurationCheck.refused(postgres, data);
-    refused.retainAll(OriginalSettings.names(volume.header()));
-    if (!refused.isEmpty()) {
+    List<String> original = OriginalSettings.names(volume.header());
+    Set<String> without = new TreeSet<>();
+    // Names that it does not know keep it from looking at values.
+    while (true) {
+      Set<String> refused = ConfigurationCheck.refused(postgres, data);
+      refused.retainAll(original);
+      if (!without.addAll(refused)) {
+        break;
+      }
+      ServerSettings.write(volume.layout(), data, volume.header(), server.without(without));
+    }
+    if (!without.isEmpty()) {
       LOG.log(
           Level.WARNING,
           "PostgreSQL refuses what the original has, so answers may differ; left out: {0}",
-          refused);
-      ServerSettings.write(volume.layout(), data, volume.header(), server.without(refused));
+          without);
     }
   }
 

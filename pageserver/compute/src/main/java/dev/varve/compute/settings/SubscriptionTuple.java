@@ -25,7 +25,7 @@ final class SubscriptionTuple {
    * to an ordinary role is refused before it is tried, unless it has a password.
    */
   private static final List<String> NOWHERE =
-      List.of("host=/held_back_on_this_copy password=-", "host=/- password=-", "host=/-", "");
+      List.of("host=/held_back_on_this_copy password=-", "host=/ password=-", "host=/", "");
 
   private static final int INFOMASK2 = 18;
   private static final int INFOMASK = 20;

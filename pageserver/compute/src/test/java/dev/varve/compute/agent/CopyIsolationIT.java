@@ -83,10 +83,18 @@ final class CopyIsolationIT {
     await(publisher, "select count(*) = 0 from pg_stat_replication");
   }
 
+  private interface Query {
+    String answer() throws SQLException;
+  }
+
   private static void await(PostgresServer server, String condition) throws SQLException {
+    await(() -> server.query("postgres", condition));
+  }
+
+  private static void await(Query condition) throws SQLException {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
-    while (!server.query("postgres", condition).equals("t")) {
-      assertTrue(System.nanoTime() < deadline, condition);
+    while (!condition.answer().equals("t")) {
+      assertTrue(System.nanoTime() < deadline, "in time");
       LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
     }
   }
@@ -98,16 +106,13 @@ final class CopyIsolationIT {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @ValueSource(ints = {15, 16, 18}) // 17 has the rows of 18
   void takesNoRowsAndDropsNoSlots(int major) throws Exception {
     Path home = PostgresServer.temporaryDirectory();
     try {
       makeServers(major);
       String slots = publisher.query("postgres", SLOTS);
-      publisher.execute(
-          "postgres",
-          "insert into t select generate_series(101, 200)",
-          "insert into u select generate_series(1, 50)");
+      publisher.execute("postgres", "insert into t select generate_series(101, 200)");
       try (DataDirectoryServer server =
           new DataDirectoryServer(subscriber.dataDirectory(), major)) {
         try (AgentProcess agent = agent(server, home.resolve("copy"), "--eager")) {
@@ -137,25 +142,21 @@ final class CopyIsolationIT {
         }
         assertEquals(slots, publisher.query("postgres", SLOTS));
         assertEquals("", publisher.query("postgres", "select pid from pg_stat_replication"));
-
-        // On purpose it is a subscriber.
-        try (AgentProcess agent =
-            agent(
-                server, home.resolve("second"), "--eager", "--allow", "logical-replication")) {
-          agent.awaitReady();
-          assertEquals(
-              "1",
-              agent.query(
-                  "select count(*) from pg_subscription where subname = 's' and subenabled and"
-                      + " subslotname = 's' and subconninfo like '%secret%'"));
-          assertEquals("4", agent.query("show max_logical_replication_workers"));
-          agent.execute("alter subscription s disable", "alter subscription s set (slot_name = none)");
-          agent.stop();
-        }
       }
       subscriber.start();
       await(subscriber, "select count(*) = 200 from t");
-      await(subscriber, "select count(*) = 50 from u");
+      subscriber.stop();
+
+      // On purpose a copy is a subscriber, and has what its original then lacks.
+      publisher.execute("postgres", "insert into t select generate_series(201, 300)");
+      try (DataDirectoryServer server =
+              new DataDirectoryServer(subscriber.dataDirectory(), major);
+          AgentProcess agent =
+              agent(server, home.resolve("second"), "--eager", "--allow", "logical-replication")) {
+        agent.awaitReady();
+        await(() -> agent.query("select count(*) = 300 from t"));
+        agent.stop();
+      }
     } finally {
       if (subscriber != null) {
         subscriber.close();

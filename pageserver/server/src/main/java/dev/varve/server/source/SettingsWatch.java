@@ -19,7 +19,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class SettingsWatch implements Runnable, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SettingsWatch.class);
-  private static final Duration INTERVAL = Duration.ofSeconds(10);
+  private static final Duration INTERVAL = Duration.ofSeconds(30);
 
   private final String name;
   private final PrimarySource source;
