@@ -18,7 +18,8 @@ import java.util.TreeMap;
  * <p>As a value: u64 LSN, then for each setting its name and its value in UTF-8, each ended by a
  * zero byte, sorted by name.
  *
- * @param lsn what had been received when the primary was last seen without them
+ * @param lsn from where they hold: behind what had been received when the primary was last seen
+ *     without them
  * @param values by name; names and values hold no zero byte
  */
 public record ClusterSettings(long lsn, SortedMap<String, String> values) {

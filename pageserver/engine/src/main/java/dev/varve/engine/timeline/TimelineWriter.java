@@ -131,11 +131,14 @@ final class TimelineWriter implements DatabaseCopy.Host {
   void setSettings(SortedMap<String, String> values) {
     lock.lock();
     try {
+      long before = settingsAskedLsn;
+      settingsAskedLsn = open.endLsn();
       if (!values.equals(settings.values())) {
-        settings = new ClusterSettings(settingsAskedLsn, values);
+        // Where WAL has moved on, the last answer was true at the place where it was given.
+        long lsn = settingsAskedLsn == before ? before : before + 1;
+        settings = new ClusterSettings(lsn, values);
         settingsPending = true;
       }
-      settingsAskedLsn = open.endLsn();
     } finally {
       lock.unlock();
     }
