@@ -205,6 +205,12 @@ public final class ClusterView {
         required(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_NEXT_XID), "next xid"), 0);
   }
 
+  /** The primary's settings that were stored last; none when it was not asked yet. */
+  ClusterSettings settings() {
+    byte[] value = reader.value(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_SETTINGS), lsn);
+    return value == null ? ClusterSettings.NONE : ClusterSettings.decode(value);
+  }
+
   private byte[] required(long key, String what) {
     byte[] value = reader.value(key, lsn);
     if (value == null || value.length == 0) {

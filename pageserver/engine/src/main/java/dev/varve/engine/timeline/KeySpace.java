@@ -63,6 +63,9 @@ public final class KeySpace {
    */
   public static final int CONTROL_CHECKPOINT = 3;
 
+  /** {@link ClusterSettings}. */
+  public static final int CONTROL_SETTINGS = 4;
+
   /** The first relation id of a relation. */
   public static final int FIRST_RELATION = 64;
 
