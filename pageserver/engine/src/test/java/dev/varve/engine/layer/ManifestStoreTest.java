@@ -134,6 +134,7 @@ final class ManifestStoreTest {
       for (int i = 0; i < 30; i++) {
         last = extended(last);
         other.commit(last);
+        other.removeOld(last.number());
       }
     }
     assertThrows(PageserverException.Fenced.class, () -> sleeper.commit(extended(slept)));
@@ -156,6 +157,7 @@ final class ManifestStoreTest {
             for (int i = 0; i < 30 && !slept; i++) {
               last[0] = extended(last[0]);
               owner.commit(last[0]);
+              owner.removeOld(last[0].number());
             }
             slept = true;
             super.create(name, bytes);
