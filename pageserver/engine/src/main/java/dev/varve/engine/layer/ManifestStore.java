@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A timeline's manifests in the object store: numbered objects, each created exclusively, so that
@@ -42,6 +43,8 @@ public final class ManifestStore {
 
   /** Number of the manifest that this owner claimed the timeline with. */
   private volatile long claimedNumber = Long.MAX_VALUE;
+
+  private @Nullable Manifest claimed;
 
   /** The lowest number of this owner's that may still be there. */
   private long firstRemovable;
@@ -108,7 +111,8 @@ public final class ManifestStore {
 
   /**
    * Makes this attachment the owner: creates the next manifest with a generation above the newest
-   * one's.
+   * one's. One that is the owner already, and could not go on, stays it: an attachment that is
+   * tried again and again leaves one manifest.
    *
    * @param generation the wanted one, or 0 for the next
    * @throws PageserverException.Fenced when a generation that is not lower holds it already
@@ -116,6 +120,9 @@ public final class ManifestStore {
   public Manifest claim(int generation) throws IOException {
     for (int attempt = 1; ; attempt++) {
       Manifest newest = load();
+      if (newest.equals(claimed) && (generation == 0 || generation == newest.generation())) {
+        return newest;
+      }
       int wanted = generation == 0 ? newest.generation() + 1 : generation;
       if (wanted <= newest.generation()) {
         throw new PageserverException.Fenced(
@@ -130,6 +137,7 @@ public final class ManifestStore {
       if (createOrFind(next)) {
         if (isRecent(next.number())) {
           claimedNumber = next.number();
+          claimed = next;
           firstRemovable = next.number() + 1;
           return next;
         }

@@ -72,7 +72,7 @@ public final class StoreDeadline {
     return outer == null ? own : Math.min(own, outer.nanosLeft());
   }
 
-  public <T> T call(Supplier<T> work) {
+  public <T extends @Nullable Object> T call(Supplier<T> work) {
     return ScopedValue.where(CURRENT, this).call(work::get);
   }
 

@@ -37,15 +37,17 @@ public final class StoreOutages {
   /** What a person can do about it. */
   public enum Kind {
     /** No answer, or one that says that the server is in trouble. */
-    UNREACHABLE("does not answer"),
-    THROTTLED("asks for fewer requests"),
+    UNREACHABLE("does not answer", "answers again"),
+    THROTTLED("asks for fewer requests", "takes requests as they come again"),
     /** Wrong credentials, rights, bucket, region, clock, or not implemented. */
-    REFUSED("refuses");
+    REFUSED("refuses", "refuses nothing any more");
 
     private final String verb;
+    private final String end;
 
-    Kind(String verb) {
+    Kind(String verb, String end) {
       this.verb = verb;
+      this.end = end;
     }
 
     static Kind of(IOException e) {
@@ -128,10 +130,10 @@ public final class StoreOutages {
     failure.cause = text(e);
     if (failure.isOutage() && logged.putIfAbsent(kind, failure.since) == null) {
       log.warn(
-          "the object store {} since {}, {} attempts of {}: {}; trying again",
+          "the object store {} since {}, {} of {}: {}; trying again",
           kind.verb,
           time(failure.since),
-          failure.attempts,
+          roughly(failure.attempts),
           operation,
           failure.cause);
     }
@@ -157,8 +159,8 @@ public final class StoreOutages {
       Instant since = lasting.contains(kind) ? null : logged.remove(kind);
       if (since != null) {
         log.info(
-            "the object store no longer {}: that took {} s",
-            kind == Kind.UNREACHABLE ? "is silent" : kind.verb,
+            "the object store {}; it did not for {} s",
+            kind.end,
             Duration.between(since, now).toSeconds());
       }
     }

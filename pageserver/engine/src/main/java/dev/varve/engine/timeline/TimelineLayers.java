@@ -471,8 +471,25 @@ public final class TimelineLayers implements AutoCloseable {
       int generation,
       EngineOptions options,
       LongSupplier nanos) {
+    ManifestStore manifests = new ManifestStore(store, prefix, new SecureRandom().nextLong());
+    return attach(store, manifests, prefix, directory, resources, generation, options, nanos);
+  }
+
+  /**
+   * Likewise.
+   *
+   * @param manifests the same one when an attachment is tried again, so that it keeps its claim
+   */
+  public static TimelineLayers attach(
+      ObjectStore store,
+      ManifestStore manifests,
+      String prefix,
+      Path directory,
+      SharedResources resources,
+      int generation,
+      EngineOptions options,
+      LongSupplier nanos) {
     try {
-      ManifestStore manifests = new ManifestStore(store, prefix, new SecureRandom().nextLong());
       Manifest claimed = manifests.claim(generation);
       return new TimelineLayers(
           store, prefix, directory, resources, manifests, claimed, options, nanos);

@@ -71,6 +71,7 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
       GetRelationSizeRequest request, StreamObserver<GetRelationSizeResponse> answers) {
     Token token = Bearer.shown();
     blocking.execute(
+        request.getTimeline(),
         Answers.guarded(
             answers,
             () -> {
@@ -94,6 +95,7 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
       ListRelationsRequest request, StreamObserver<ListRelationsResponse> answers) {
     Token token = Bearer.shown();
     blocking.execute(
+        request.getTimeline(),
         Answers.guarded(
             answers,
             () -> {

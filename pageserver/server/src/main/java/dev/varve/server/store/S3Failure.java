@@ -53,14 +53,14 @@ final class S3Failure {
 
   /** The exception that {@code ObjectStore} promises; {@code e} is its cause. */
   static IOException of(String what, SdkException e) {
-    String message = what + ": " + e.getMessage();
     if (!(e instanceof S3Exception s3)) {
       return isUnconfigured(e)
-          ? new StoreRefusedException(message, e)
+          ? new StoreRefusedException(what + ": " + e.getMessage(), e)
           : new IOException(what + ": " + root(e), e);
     }
     int status = s3.statusCode();
     String code = code(s3);
+    String message = what + ": " + words(s3);
     if (THROTTLED_CODES.contains(code) || THROTTLED.contains(status) && !isDown(s3)) {
       return new StoreThrottledException(message, e);
     }
@@ -71,6 +71,16 @@ final class S3Failure {
       return new StoreRefusedException(message + hint(s3), e);
     }
     return new IOException(message, e);
+  }
+
+  /** Status, code, and what the server says beside. */
+  private static String words(S3Exception e) {
+    String said = e.awsErrorDetails() == null ? null : e.awsErrorDetails().errorMessage();
+    return "HTTP status "
+        + e.statusCode()
+        + (code(e).isEmpty() ? "" : ", " + code(e))
+        + (said == null || said.isEmpty() ? "" : ": " + said)
+        + (e.requestId() == null ? "" : " (request " + e.requestId() + ")");
   }
 
   /** 503 is S3's word for too many requests, and a load balancer's for no server. */
