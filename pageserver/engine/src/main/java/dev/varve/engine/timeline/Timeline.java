@@ -294,7 +294,7 @@ public final class Timeline implements AutoCloseable {
    * tried again until it is over.
    */
   public String storageTrouble() {
-    return layers.trouble().text();
+    return layers.troubleText();
   }
 
   /** How often disk or object store failed. */

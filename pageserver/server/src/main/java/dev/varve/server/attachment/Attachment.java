@@ -4,6 +4,7 @@ import static dev.varve.engine.bytes.LittleEndian.i32;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.postgres.CheckPoint;
+import dev.varve.engine.store.StoreDeadline;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.timeline.BaseBackupImport;
@@ -51,6 +52,9 @@ public final class Attachment implements AutoCloseable {
   private final CountDownLatch closed = new CountDownLatch(1);
   private final Thread thread;
 
+  /** Ends what the thread waits for at the object store. */
+  private final StoreDeadline storeCalls = StoreDeadline.detached();
+
   private volatile @Nullable Timeline timeline;
   private volatile @Nullable WalReceiver receiver;
   private volatile @Nullable SettingsWatch settings;
@@ -74,7 +78,10 @@ public final class Attachment implements AutoCloseable {
     this.source = source;
     this.timeline = timeline;
     this.counted = counted;
-    thread = Thread.ofPlatform().name("varve-ingest-" + record.id()).unstarted(this::run);
+    thread =
+        Thread.ofPlatform()
+            .name("varve-ingest-" + record.id())
+            .unstarted(() -> storeCalls.run(this::run));
   }
 
   /** Sets the token that readers must show; null: none. */
@@ -410,6 +417,7 @@ public final class Attachment implements AutoCloseable {
   @Override
   public void close() {
     closed.countDown();
+    storeCalls.expire();
     WalReceiver feed = receiver;
     if (feed != null) {
       feed.close();

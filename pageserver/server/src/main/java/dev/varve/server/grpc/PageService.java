@@ -73,6 +73,7 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
       GetRelationSizeRequest request, StreamObserver<GetRelationSizeResponse> answers) {
     Token token = Bearer.shown();
     blocking.execute(
+        request.getTimeline(),
         Answers.guarded(
             answers,
             () -> {
@@ -96,6 +97,7 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
       ListRelationsRequest request, StreamObserver<ListRelationsResponse> answers) {
     Token token = Bearer.shown();
     blocking.execute(
+        request.getTimeline(),
         Answers.guarded(
             answers,
             () -> {
