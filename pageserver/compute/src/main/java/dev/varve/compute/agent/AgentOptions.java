@@ -2,6 +2,7 @@ package dev.varve.compute.agent;
 
 import dev.varve.compute.fuse.ProcessOwner;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -13,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param lsn 0 for the newest
  * @param prepareOnly end when the data directory is complete; {@code postgres} means nothing then
  * @param user who runs PostgreSQL
+ * @param readTimeout of one read, with all its retries
  */
 record AgentOptions(
     String server,
@@ -27,6 +29,7 @@ record AgentOptions(
     boolean prepareOnly,
     boolean writeThrough,
     int workers,
+    Duration readTimeout,
     Map<String, String> settings) {
   static final String USAGE =
       """
@@ -46,6 +49,8 @@ record AgentOptions(
         --prepare-only        with --eager: end when the data directory is complete, without starting PostgreSQL
         --write-through       no write-back cache in the mount
         --workers N           threads of the mount, 1 to 256; default 16
+        --read-timeout N      seconds that a read waits for a pageserver that does not answer, before PostgreSQL is told
+                              of an input/output error; 1 to 86400, default 180
       """;
 
   /**
@@ -73,7 +78,8 @@ record AgentOptions(
             "--postgres",
             "--port",
             "--user",
-            "--workers" ->
+            "--workers",
+            "--read-timeout" ->
             given.put(option, value(arguments, ++i, option));
         default -> throw new AgentException("unknown option " + option + "\n\n" + USAGE);
       }
@@ -104,6 +110,8 @@ record AgentOptions(
         prepareOnly,
         given.containsKey("--write-through"),
         number("--workers", given.getOrDefault("--workers", "16"), 1, 256),
+        Duration.ofSeconds(
+            number("--read-timeout", given.getOrDefault("--read-timeout", "180"), 1, 86_400)),
         settings);
   }
 

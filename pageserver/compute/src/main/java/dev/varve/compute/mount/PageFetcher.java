@@ -25,7 +25,7 @@ final class PageFetcher {
   private static final long WAITER_MILLIS = 200;
 
   /** What a request may still take once everything is to end. */
-  private static final long ENDING_NANOS = TimeUnit.SECONDS.toNanos(2);
+  private static final long ENDING_NANOS = TimeUnit.SECONDS.toNanos(3);
 
   private final PageSource source;
   private final MountCounters counters;
