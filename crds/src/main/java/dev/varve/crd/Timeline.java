@@ -58,7 +58,10 @@ import org.jspecify.annotations.Nullable;
     jsonPath = ".metadata.creationTimestamp",
     type = AdditionalPrinterColumn.Type.DATE)
 @ValidationRule(
-    value = "self.metadata.name.size() <= 57 && !self.metadata.name.contains('.')",
+    value =
+        "self.metadata.name.size() <= "
+            + Syntax.MAX_TIMELINE_CHARACTERS
+            + " && !self.metadata.name.contains('.')",
     message =
         "a timeline's name is part of its Service's: choose one of at most 57 characters without"
             + " dots")

@@ -21,7 +21,12 @@ public record TimelineSpec(
         @JsonPropertyDescription(
             "The Tenant that the timeline belongs to, in the same namespace. Fixed once set.")
         @Required
-        @Size(min = 1, max = 51)
+        @Size(min = 1, max = Syntax.MAX_TENANT_CHARACTERS)
+        @ValidationRule(
+            value = "self.matches('" + Syntax.NAME + "')",
+            message =
+                "tenant is the name of a Tenant in this namespace: lower-case letters, digits and"
+                    + " '-', which begins and ends with a letter or digit")
         String tenant,
     @JsonProperty
         @JsonPropertyDescription(
