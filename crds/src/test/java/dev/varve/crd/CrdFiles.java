@@ -70,8 +70,20 @@ final class CrdFiles {
         root.getProperties().get("spec").setDefault(JsonNodeFactory.instance.objectNode());
         bound(root.getProperties().get("spec").getProperties().get("placement"));
       }
+      once(root);
     }
     return crd;
+  }
+
+  /** A rule of a record's component is one of its field and of its accessor. */
+  private static void once(JSONSchemaProps schema) {
+    if (schema.getXKubernetesValidations() != null) {
+      schema.setXKubernetesValidations(
+          schema.getXKubernetesValidations().stream().distinct().toList());
+    }
+    if (schema.getProperties() != null) {
+      schema.getProperties().values().forEach(CrdFiles::once);
+    }
   }
 
   /** Labels are few and short: else the API server takes a rule about them for too costly. */

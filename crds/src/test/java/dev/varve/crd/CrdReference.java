@@ -177,7 +177,7 @@ final class CrdReference {
     }
     if (schema.getAdditionalProperties() != null
         && schema.getAdditionalProperties().getSchema() != null) {
-      return "map of " + type(schema.getAdditionalProperties().getSchema()) + "s";
+      return "map of " + schema.getAdditionalProperties().getSchema().getType() + "s";
     }
     StringBuilder type = new StringBuilder(schema.getType());
     range(type, number(schema.getMinimum()), number(schema.getMaximum()), "");
