@@ -38,9 +38,10 @@ import org.jspecify.annotations.Nullable;
     type = AdditionalPrinterColumn.Type.DATE)
 @ValidationRule(
     value =
-        "self.metadata.name.size() <= "
+        "oldSelf.hasValue() || (self.metadata.name.size() <= "
             + Syntax.MAX_TENANT_CHARACTERS
-            + " && !self.metadata.name.contains('.')",
+            + " && !self.metadata.name.contains('.'))",
+    optionalOldSelf = true,
     message =
         "a tenant's name is part of its Secret's: choose one of at most 51 characters without dots")
 @SuppressWarnings("serial")

@@ -14,7 +14,9 @@ import org.jspecify.annotations.Nullable;
         "source cannot be taken away, its slot would stay behind: delete the Timeline with"
             + " deletionPolicy Retain and create it again without a source")
 @ValidationRule(
-    value = "self.tenant == oldSelf.tenant",
+    value =
+        "has(self.tenant) == has(oldSelf.tenant)"
+            + " && (!has(self.tenant) || self.tenant == oldSelf.tenant)",
     message = "tenant is fixed once set: create another Timeline under the other tenant")
 public record TimelineSpec(
     @JsonProperty

@@ -228,6 +228,13 @@ public final class TimelinePlanner {
   /** What a pageserver says of a source; that one is full is said alike for all its timelines. */
   static Trouble sourceTrouble(TimelineWorld world, Report said) {
     SourceRoom room = SourceRoom.of(said.problem());
+    TimelineStatus status = world.timeline().getStatus();
+    Condition was =
+        Conditions.find(
+            status == null ? null : status.conditions(), Kind.SOURCE_REACHABLE.type());
+    if (room == null && was != null && was.message().equals(said.problem())) {
+      return new Trouble(Reason.valueOf(was.reason()), was.message());
+    }
     return room == null
         ? new Trouble(Reason.SourceTrouble, said.problem())
         : new Trouble(
