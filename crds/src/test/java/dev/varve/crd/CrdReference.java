@@ -65,9 +65,9 @@ final class CrdReference {
 
   private List<String> spoken() {
     List<String> spoken = new ArrayList<>();
-    spoken.add(names.getPlural());
-    spoken.add(names.getSingular());
+    // The plural name alone is one of other operators, too.
     spoken.addAll(names.getShortNames());
+    spoken.add(names.getPlural() + "." + group);
     spoken.addAll(names.getCategories());
     return spoken;
   }

@@ -253,7 +253,7 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
             .toList()
             .indexOf(timeline)
         >= slots) {
-      return "db.shop.svc:5432 has no replication slot left: max_replication_slots = "
+      return "db.shop.svc:5432 has no room for another timeline with max_replication_slots = "
           + slots
           + " and max_wal_senders = "
           + slots;
