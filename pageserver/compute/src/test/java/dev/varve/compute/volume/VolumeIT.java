@@ -196,7 +196,7 @@ class VolumeIT {
   void refusalsSayWhatToDoAndLeaveNothing() throws Exception {
     Status unknown = refusal(agent.request("a").putVolumeContext("timeline", "nowhere"));
     assertEquals(Status.Code.NOT_FOUND, unknown.getCode());
-    assertTrue(unknown.getDescription().contains("kubectl -n shop get timelines"), "" + unknown);
+    assertTrue(unknown.getDescription().contains("kubectl -n shop get vtl"), "" + unknown);
     Status notServed = refusal(agent.request("a").putVolumeContext("timeline", "gone"));
     assertEquals(Status.Code.NOT_FOUND, notServed.getCode());
     assertTrue(notServed.getDescription().contains("describe timeline gone"), "" + notServed);
