@@ -209,12 +209,12 @@ public final class FuseSession {
     try {
       running.awaitAdvanceInterruptibly(0, UNMOUNT_SECONDS, TimeUnit.SECONDS);
     } catch (TimeoutException e) {
-        throw new FuseMountException(
-            "requests on "
-                + mount.directory()
-                + " were still under way "
-                + UNMOUNT_SECONDS
-                + " s after unmounting");
+      throw new FuseMountException(
+          "requests on "
+              + mount.directory()
+              + " were still under way "
+              + UNMOUNT_SECONDS
+              + " s after unmounting");
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new FuseMountException("interrupted while unmounting " + mount.directory());

@@ -1,6 +1,5 @@
 package dev.varve.compute.mount;
 
-import dev.varve.compute.fuse.Errno;
 import dev.varve.compute.fuse.FuseException;
 import dev.varve.compute.page.AbandonedException;
 import dev.varve.compute.page.RelationFork;
@@ -244,5 +243,4 @@ final class DirectoryListing {
       }
     }
   }
-
 }

@@ -72,13 +72,7 @@ abstract sealed class Node {
     final LocalFile content;
     Directory parent;
 
-    File(
-        long id,
-        String name,
-        int mode,
-        long modifiedNanos,
-        Directory parent,
-        LocalFile content) {
+    File(long id, String name, int mode, long modifiedNanos, Directory parent, LocalFile content) {
       super(id, name, mode, modifiedNanos);
       this.parent = parent;
       this.content = content;

@@ -62,8 +62,7 @@ final class PageFetcher {
     return new FuseException(Errno.EIO);
   }
 
-  RelationList list(int tablespace, int database, int position, Waiter waiter)
-      throws IOException {
+  RelationList list(int tablespace, int database, int position, Waiter waiter) throws IOException {
     RelationList page = source.listRelations(tablespace, database, position, bounded(waiter));
     log.succeeded();
     return page;

@@ -141,9 +141,7 @@ public final class PageMount {
             .name("list-ahead")
             .start(() -> {
               try {
-                for (int i = next.getAndIncrement();
-                    i < end;
-                    i = next.getAndIncrement()) {
+                for (int i = next.getAndIncrement(); i < end; i = next.getAndIncrement()) {
                   var _ = listing.held(databases.get(i), Waiter.PATIENT);
                 }
               } catch (FuseException e) {

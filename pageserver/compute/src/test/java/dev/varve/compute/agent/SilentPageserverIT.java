@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.compute.page.Network;
 import dev.varve.testkit.PostgresServer;
-import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
@@ -80,7 +79,8 @@ class SilentPageserverIT {
   private static void expectIoError(Future<String> answer) {
     Exception failure = assertThrows(Exception.class, answer::get);
     assertTrue(
-        String.valueOf(failure.getMessage()).matches("(?s).*(could not read|terminating|canceling).*"),
+        String.valueOf(failure.getMessage())
+            .matches("(?s).*(could not read|terminating|canceling).*"),
         failure.toString());
   }
 
@@ -88,7 +88,11 @@ class SilentPageserverIT {
     List<String> statements = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       statements.add(
-          "create table c" + i + " as select i, repeat(md5((i + " + i + ")::text), 8) as body"
+          "create table c"
+              + i
+              + " as select i, repeat(md5((i + "
+              + i
+              + ")::text), 8) as body"
               + " from generate_series(1, 2000) i");
     }
     statements.add("vacuum analyze");
@@ -171,8 +175,11 @@ class SilentPageserverIT {
           }
           assertEquals(
               expected.get(first + READERS - 1),
-              query(cancelled.connection, "select count(*) || ':' || sum(hashtext(t::text)) from c"
-                  + (first + READERS - 1) + " t"));
+              query(
+                  cancelled.connection,
+                  "select count(*) || ':' || sum(hashtext(t::text)) from c"
+                      + (first + READERS - 1)
+                      + " t"));
 
           // The end of everything, with somebody reading and something to be written back.
           query(other, "create table mine as select 1 as one; select 1");
@@ -183,9 +190,9 @@ class SilentPageserverIT {
           expectIoError(last.answer);
           assertTrue(output.contains("stopped code=0"), output);
           assertFalse(output.contains("did not stop"), output);
-          assertFalse(Files.readString(Path.of("/proc/self/mounts")).contains(directory.toString()));
-          assertTrue(
-              output.lines().filter(line -> line.contains("WARNING")).count() <= 1, output);
+          assertFalse(
+              Files.readString(Path.of("/proc/self/mounts")).contains(directory.toString()));
+          assertTrue(output.lines().filter(line -> line.contains("WARNING")).count() <= 1, output);
         }
         network.leadTo(port(server.address()));
         network.cut();
