@@ -89,8 +89,7 @@ final class EagerCopy {
   }
 
   private static RelationFork fork(DatabaseDirectory database, int relation, int fork) {
-    return new RelationFork(
-        database.getTablespaceOid(), database.getDatabaseOid(), relation, fork);
+    return new RelationFork(database.getTablespaceOid(), database.getDatabaseOid(), relation, fork);
   }
 
   private void copy(Path directory, RelationFork named, RelationFork from, long blocks)

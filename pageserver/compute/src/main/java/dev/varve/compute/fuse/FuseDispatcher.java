@@ -27,8 +27,7 @@ final class FuseDispatcher {
   private final FuseFileSystem fileSystem;
   private final FuseOptions options;
   private final CountDownLatch initialised = new CountDownLatch(1);
-  private final ConcurrentHashMap<Long, FuseDirectoryStream> listings =
-      new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<Long, FuseDirectoryStream> listings = new ConcurrentHashMap<>();
   private final AtomicLong nextListing = new AtomicLong(1);
   private volatile @Nullable String refusal;
 
@@ -88,8 +87,7 @@ final class FuseDispatcher {
     }
   }
 
-  private int dispatch(
-      int opcode, long node, ByteBuffer in, ByteBuffer out, FuseCaller caller)
+  private int dispatch(int opcode, long node, ByteBuffer in, ByteBuffer out, FuseCaller caller)
       throws FuseException {
     return switch (opcode) {
       case FuseAbi.READ -> read(node, in, out, caller);
@@ -141,7 +139,8 @@ final class FuseDispatcher {
       throw new FuseException(Errno.EINVAL);
     }
     out.position(FuseAbi.OUT_HEADER_BYTES).limit(FuseAbi.OUT_HEADER_BYTES + size);
-    fileSystem.read(node, in.getLong(FuseAbi.IO_HANDLE), in.getLong(FuseAbi.IO_OFFSET), out, caller);
+    fileSystem.read(
+        node, in.getLong(FuseAbi.IO_HANDLE), in.getLong(FuseAbi.IO_OFFSET), out, caller);
     int got = out.position() - FuseAbi.OUT_HEADER_BYTES;
     out.clear();
     return got;
@@ -173,8 +172,7 @@ final class FuseDispatcher {
     return attributes(now, out);
   }
 
-  private int rename(
-      long node, ByteBuffer in, int namesAt, int flags, FuseCaller caller)
+  private int rename(long node, ByteBuffer in, int namesAt, int flags, FuseCaller caller)
       throws FuseException {
     if ((flags & ~FuseAbi.RENAME_NOREPLACE) != 0) {
       throw new FuseException(Errno.EINVAL);
@@ -213,8 +211,7 @@ final class FuseDispatcher {
     return opened(handle, 0, out, 0);
   }
 
-  private int readDirectory(ByteBuffer in, ByteBuffer out, FuseCaller caller)
-      throws FuseException {
+  private int readDirectory(ByteBuffer in, ByteBuffer out, FuseCaller caller) throws FuseException {
     FuseDirectoryStream entries = listings.get(in.getLong(FuseAbi.IO_HANDLE));
     if (entries == null) {
       throw new FuseException(Errno.EBADF);

@@ -47,8 +47,7 @@ public interface FuseFileSystem {
   /** A handle that read, write and release get back. */
   long open(long node) throws FuseException;
 
-  FuseAttributes create(long parent, String name, int mode, FuseCaller caller)
-      throws FuseException;
+  FuseAttributes create(long parent, String name, int mode, FuseCaller caller) throws FuseException;
 
   /** Fills {@code into} from its position; fewer bytes only at the end of the file. */
   void read(long node, long handle, long offset, ByteBuffer into, FuseCaller caller)

@@ -38,6 +38,9 @@ abstract sealed class Node {
     /** What the source has and is here no more, as {@link RelationNames} writes it. */
     final LongSet removed = new LongSet();
 
+    /** Files whose state is in a file, see {@link NodeEviction}. */
+    final LongSet parked = new LongSet();
+
     /** The database's list is too long to be held. */
     volatile boolean large;
 
@@ -72,13 +75,10 @@ abstract sealed class Node {
     final LocalFile content;
     Directory parent;
 
-    File(
-        long id,
-        String name,
-        int mode,
-        long modifiedNanos,
-        Directory parent,
-        LocalFile content) {
+    /** It was looked up lately. */
+    boolean used = true;
+
+    File(long id, String name, int mode, long modifiedNanos, Directory parent, LocalFile content) {
       super(id, name, mode, modifiedNanos);
       this.parent = parent;
       this.content = content;

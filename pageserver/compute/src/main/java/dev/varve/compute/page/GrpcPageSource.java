@@ -89,7 +89,8 @@ public final class GrpcPageSource implements PageSource {
   }
 
   @Override
-  public ByteBuffer readPages(RelationFork fork, long firstBlock, int count, boolean isAhead, Waiter waiter)
+  public ByteBuffer readPages(
+      RelationFork fork, long firstBlock, int count, boolean isAhead, Waiter waiter)
       throws IOException {
     GetPagesRequest.Builder request =
         GetPagesRequest.newBuilder()
@@ -190,8 +191,7 @@ public final class GrpcPageSource implements PageSource {
               long epoch = connection.epoch();
               ListenableFuture<ListRelationsResponse> sent;
               try {
-                sent =
-                    lists.withDeadlineAfter(nanos, TimeUnit.NANOSECONDS).listRelations(request);
+                sent = lists.withDeadlineAfter(nanos, TimeUnit.NANOSECONDS).listRelations(request);
               } finally {
                 life.detach(before);
               }

@@ -7,8 +7,7 @@ import java.util.Arrays;
  * Any thread.
  */
 public final class RelationList {
-  public static final RelationList EMPTY =
-      new RelationList(new int[0], new byte[0], new int[0], 0);
+  public static final RelationList EMPTY = new RelationList(new int[0], new byte[0], new int[0], 0);
 
   private final int[] relations;
   private final byte[] forks;

@@ -49,11 +49,14 @@ public final class ShardedPageSource implements PageSource {
   }
 
   @Override
-  public ByteBuffer readPages(RelationFork fork, long firstBlock, int count, boolean ahead, Waiter waiter)
+  public ByteBuffer readPages(
+      RelationFork fork, long firstBlock, int count, boolean ahead, Waiter waiter)
       throws IOException {
     int first = layout.inStripe(firstBlock, count);
     if (first == count) {
-      return shards.get(layout.shardOf(fork, firstBlock)).readPages(fork, firstBlock, count, ahead, waiter);
+      return shards
+          .get(layout.shardOf(fork, firstBlock))
+          .readPages(fork, firstBlock, count, ahead, waiter);
     }
     ByteBuffer pages = ByteBuffer.allocate(count * PAGE_BYTES);
     int done = 0;

@@ -21,7 +21,10 @@ import org.jspecify.annotations.Nullable;
  * @param kubernetes null: as a pod is told
  */
 record NodeAgentOptions(
-    String node, Path kubelet, String pageserver, int workers,
+    String node,
+    Path kubelet,
+    String pageserver,
+    int workers,
     Duration readTimeout,
     @Nullable URI kubernetes) {
   static final String USAGE =

@@ -200,8 +200,7 @@ final class Volumes {
     try {
       record = record(claim.home());
     } catch (IOException e) {
-      LOG.warning(
-          "removing volume " + claim.id + " without its record: " + FailureText.of(e));
+      LOG.warning("removing volume " + claim.id + " without its record: " + FailureText.of(e));
     }
     if (record != null && !record.target().equals(target)) {
       takeAway(record.target());
@@ -270,8 +269,7 @@ final class Volumes {
       try {
         recover(home);
       } catch (IOException e) {
-        LOG.severe(
-            "cannot take stock of " + home + ", which stays as it is: " + FailureText.of(e));
+        LOG.severe("cannot take stock of " + home + ", which stays as it is: " + FailureText.of(e));
       }
     }
   }

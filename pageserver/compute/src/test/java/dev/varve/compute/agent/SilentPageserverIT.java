@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.compute.page.Network;
 import dev.varve.testkit.PostgresServer;
-import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
@@ -72,6 +71,7 @@ class SilentPageserverIT {
     int process = Integer.parseInt(query(connection, "select pg_backend_pid()"));
     Future<String> answer = threads.submit(() -> query(connection, sql));
     while (!WAITS.contains(query(other, WAIT.formatted(process)))) {
+      assertFalse(answer.isDone(), () -> "read, or failed to read: " + answer);
       TimeUnit.MILLISECONDS.sleep(1);
     }
     return new Reading(connection, process, answer);
@@ -80,7 +80,8 @@ class SilentPageserverIT {
   private static void expectIoError(Future<String> answer) {
     Exception failure = assertThrows(Exception.class, answer::get);
     assertTrue(
-        String.valueOf(failure.getMessage()).matches("(?s).*(could not read|terminating|canceling).*"),
+        String.valueOf(failure.getMessage())
+            .matches("(?s).*(could not read|terminating|canceling).*"),
         failure.toString());
   }
 
@@ -88,7 +89,11 @@ class SilentPageserverIT {
     List<String> statements = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       statements.add(
-          "create table c" + i + " as select i, repeat(md5((i + " + i + ")::text), 8) as body"
+          "create table c"
+              + i
+              + " as select i, repeat(md5((i + "
+              + i
+              + ")::text), 8) as body"
               + " from generate_series(1, 2000) i");
     }
     statements.add("vacuum analyze");
@@ -130,6 +135,11 @@ class SilentPageserverIT {
           Connection other = sessions.removeLast();
           assertEquals(expected.get(table), query(other, next()));
           warm(other);
+          for (int i = 0; i < TABLES; i++) { // catalogs are read, tables are not
+            query(
+                other,
+                "explain select count(*) || ':' || sum(hashtext(t::text)) from c" + i + " t");
+          }
           for (Connection session : sessions) {
             query(session, "set statement_timeout = 0; select count(*) from c0");
             query(session, "select relname, relfilenode from pg_class where relname like 'c%'");
@@ -160,7 +170,9 @@ class SilentPageserverIT {
           expectIoError(cancelled.answer);
           Reading terminated = readings.removeLast();
           query(other, "select pg_terminate_backend(" + terminated.process + ")");
-          expectIoError(terminated.answer);
+          if (major < 18) { // from 18 on a session's end waits for the I/O workers it used
+            expectIoError(terminated.answer);
+          }
           assertFalse(woken.answer.isDone(), "a signal that means nothing failed a read");
           assertEquals("1", query(cancelled.connection, "select 1"));
 
@@ -169,10 +181,14 @@ class SilentPageserverIT {
           for (int i = 0; i < readings.size(); i++) {
             assertEquals(expected.get(first + i), readings.get(i).answer.get());
           }
+          expectIoError(terminated.answer);
           assertEquals(
               expected.get(first + READERS - 1),
-              query(cancelled.connection, "select count(*) || ':' || sum(hashtext(t::text)) from c"
-                  + (first + READERS - 1) + " t"));
+              query(
+                  cancelled.connection,
+                  "select count(*) || ':' || sum(hashtext(t::text)) from c"
+                      + (first + READERS - 1)
+                      + " t"));
 
           // The end of everything, with somebody reading and something to be written back.
           query(other, "create table mine as select 1 as one; select 1");
@@ -183,9 +199,11 @@ class SilentPageserverIT {
           expectIoError(last.answer);
           assertTrue(output.contains("stopped code=0"), output);
           assertFalse(output.contains("did not stop"), output);
-          assertFalse(Files.readString(Path.of("/proc/self/mounts")).contains(directory.toString()));
+          assertFalse(
+              Files.readString(Path.of("/proc/self/mounts")).contains(directory.toString()));
           assertTrue(
-              output.lines().filter(line -> line.contains("WARNING")).count() <= 1, output);
+              output.lines().filter(line -> line.contains(" WARNING the page")).count() <= 1,
+              output);
         }
         network.leadTo(port(server.address()));
         network.cut();

@@ -44,7 +44,8 @@ class DirectoryListingTest {
             List.of(new DatabaseDirectory("1", 1), new DatabaseDirectory("5", 5)),
             0,
             0,
-            FuseOptions.DEFAULT),
+            FuseOptions.DEFAULT,
+            0),
         source,
         counters,
         new SourceLog("the model"),
@@ -61,7 +62,9 @@ class DirectoryListingTest {
   void theImagesFilesCountWhateverTheListSays() throws Exception {
     source.add(CLASSES, 14);
     source.add(LAID, 30);
-    MountTree tree = new MountTree(1663, directory, new PageFetcher(source, counters, new SourceLog("the model")));
+    MountTree tree =
+        new MountTree(
+            1663, directory, new PageFetcher(source, counters, new SourceLog("the model")));
     Node.Directory database = tree.addDirectory(tree.root(), "5", MountTree.DIRECTORY_MODE, 5);
     DirectoryListing listing = new DirectoryListing(tree, new ListingCache(1 << 20));
     assertNotNull(listing.held(database, Waiter.PATIENT));
@@ -114,7 +117,8 @@ class DirectoryListingTest {
     assertNull(listing.content(database, "20000.1"));
     assertNull(listing.content(database, "t3_20000"));
     assertNull(listing.content(database, "020000"));
-    assertEquals((200_000L - 131_072) * PageSource.PAGE_BYTES, size(listing, database, "3000000000.1"));
+    assertEquals(
+        (200_000L - 131_072) * PageSource.PAGE_BYTES, size(listing, database, "3000000000.1"));
     assertEquals(3, source.relations.get());
     assertEquals(5, tree.size()); // the root, the directory, and three files
 

@@ -38,7 +38,8 @@ class FirstReadsTest {
     source.add(CLASSES, 14);
     source.add(ATTRIBUTES, 200);
     source.add(new RelationFork(1663, 5, 16400, 0), 30);
-    tree = new MountTree(1663, overlay, new PageFetcher(source, counters, new SourceLog("the model")));
+    tree =
+        new MountTree(1663, overlay, new PageFetcher(source, counters, new SourceLog("the model")));
     listing = new DirectoryListing(tree, new ListingCache(1 << 20));
     database = directory(5);
   }

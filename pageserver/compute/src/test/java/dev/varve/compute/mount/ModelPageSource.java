@@ -46,7 +46,8 @@ final class ModelPageSource implements PageSource {
   }
 
   @Override
-  public ByteBuffer readPages(RelationFork fork, long firstBlock, int count, boolean ahead, Waiter waiter)
+  public ByteBuffer readPages(
+      RelationFork fork, long firstBlock, int count, boolean ahead, Waiter waiter)
       throws PageSourceException {
     requests.incrementAndGet();
     pages.addAndGet(count);

@@ -15,7 +15,8 @@ final class ShardedPageSourceTest {
   /** Answers each page with its own shard and block in the first bytes. */
   private record Shard(int index, List<Long> asked) implements PageSource {
     @Override
-    public ByteBuffer readPages(RelationFork fork, long firstBlock, int count, boolean ahead, Waiter waiter) {
+    public ByteBuffer readPages(
+        RelationFork fork, long firstBlock, int count, boolean ahead, Waiter waiter) {
       ByteBuffer pages = ByteBuffer.allocate(count * PAGE_BYTES);
       for (int i = 0; i < count; i++) {
         asked.add(firstBlock + i);
@@ -77,7 +78,8 @@ final class ShardedPageSourceTest {
               assertEquals("t/l", timeline);
               return new Shard(index, new ArrayList<>());
             })) {
-      assertEquals(PageSource.PAGE_BYTES, source.readPages(FORK, 7, 1, false, Waiter.PATIENT).remaining());
+      assertEquals(
+          PageSource.PAGE_BYTES, source.readPages(FORK, 7, 1, false, Waiter.PATIENT).remaining());
     }
   }
 }

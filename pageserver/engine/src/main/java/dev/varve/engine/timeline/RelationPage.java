@@ -60,8 +60,7 @@ public final class RelationPage {
 
   /** An object for one fork. */
   public RelationEntry entry(int index) {
-    return new RelationEntry(
-        relationNumber(index), fork(index), blocks(index), sourceFork(index));
+    return new RelationEntry(relationNumber(index), fork(index), blocks(index), sourceFork(index));
   }
 
   /** The forks' column as it is sent: the fork, and 16 times the fork whose pages it has. */
