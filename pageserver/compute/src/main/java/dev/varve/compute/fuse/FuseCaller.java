@@ -28,6 +28,9 @@ public final class FuseCaller {
   private static final long ENDING =
       bit(Libc.SIGINT) | bit(Libc.SIGQUIT) | bit(Libc.SIGKILL) | bit(Libc.SIGTERM);
 
+  /** The kernel itself, which no signal reaches. */
+  public static final FuseCaller KERNEL = new FuseCaller(0);
+
   private final int process;
   private final long startNanos = System.nanoTime();
 

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Phaser;
@@ -172,6 +173,32 @@ public final class FuseSession {
     } finally {
       Libc.free(in);
       Libc.free(out);
+    }
+  }
+
+  /**
+   * Makes the kernel let go of a name, and of its file unless somebody has it open; what it had to
+   * write back is written before this returns, so no thread of the session may call it. Harmless
+   * when the kernel does not know the name.
+   */
+  public void forget(long parent, String child) {
+    byte[] name = child.getBytes(StandardCharsets.UTF_8);
+    int bytes = FuseAbi.OUT_HEADER_BYTES + FuseAbi.INVAL_ENTRY_NAME + name.length + 1;
+    MemorySegment message = Libc.malloc(bytes);
+    try {
+      ByteBuffer out = message.asByteBuffer().order(ByteOrder.nativeOrder());
+      out.putInt(FuseAbi.OUT_LENGTH, bytes);
+      out.putInt(FuseAbi.OUT_ERROR, FuseAbi.NOTIFY_INVAL_ENTRY);
+      out.putLong(FuseAbi.OUT_UNIQUE, 0);
+      int at = FuseAbi.OUT_HEADER_BYTES;
+      out.putLong(at + FuseAbi.INVAL_ENTRY_PARENT, parent);
+      out.putInt(at + FuseAbi.INVAL_ENTRY_NAME_LENGTH, name.length);
+      out.putInt(at + FuseAbi.INVAL_ENTRY_FLAGS, 0);
+      out.put(at + FuseAbi.INVAL_ENTRY_NAME, name);
+      out.put(at + FuseAbi.INVAL_ENTRY_NAME + name.length, (byte) 0);
+      Libc.write(mount.descriptor(0), message, bytes);
+    } finally {
+      Libc.free(message);
     }
   }
 

@@ -10,6 +10,8 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.CountDownLatch;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  * again at the next use. Thread-safe.
  */
 final class DirectoryListing {
+  private static final Logger LOG = Logger.getLogger(DirectoryListing.class.getName());
+
   /** Forks up to which a list is held: 288 kB. */
   static final int HELD_FORKS = 32_768;
 
@@ -116,18 +120,21 @@ final class DirectoryListing {
 
   /** The node of a name; null when there is no such file, which is then known. */
   @Nullable Node find(Node.Directory directory, String name, Waiter waiter) throws FuseException {
+    long key = directory.database == 0 ? 0 : RelationNames.parse(name);
     tree.lock().lock();
     try {
       Node child = directory.children.get(name);
-      if (child != null) {
+      if (child instanceof Node.File file) {
+        file.used = true;
+      }
+      if (child != null || key == 0) {
         return child;
+      }
+      if (directory.parked.contains(key)) {
+        return unparked(directory, name, key);
       }
     } finally {
       tree.lock().unlock();
-    }
-    long key = directory.database == 0 ? 0 : RelationNames.parse(name);
-    if (key == 0) {
-      return null;
     }
     RelationList list = held(directory, waiter);
     if (list == null) {
@@ -140,11 +147,26 @@ final class DirectoryListing {
     tree.lock().lock();
     try {
       Node child = directory.children.get(name);
-      return child != null || directory.removed.contains(key)
-          ? child
+      if (child != null || directory.removed.contains(key)) {
+        return child;
+      }
+      return directory.parked.contains(key)
+          ? unparked(directory, name, key)
           : add(directory, name, key, list, index);
     } finally {
       tree.lock().unlock();
+    }
+  }
+
+  private Node unparked(Node.Directory directory, String name, long key) throws FuseException {
+    try {
+      Node found = OverlayState.unpark(tree, directory, name);
+      directory.parked.remove(key);
+      return found;
+    } catch (IOException e) {
+      LOG.log(Level.SEVERE, "the local content of " + name + " is lost", e);
+      tree.fetcher().counters().localWriteErrors.incrementAndGet();
+      throw new FuseException(Errno.EIO);
     }
   }
 

@@ -14,9 +14,9 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An open directory: the two dots, the nodes that it had when it was opened, then what the source
- * has beside them, a page of its list at a time. A file that is made meanwhile may be missing, one
- * that is removed meanwhile may still be there, as POSIX allows.
+ * An open directory: the two dots, the files that it had locally when it was opened, then what the
+ * source has beside them, a page of its list at a time. A file that is made meanwhile may be
+ * missing, one that is removed meanwhile may still be there, as POSIX allows.
  */
 final class ListingStream implements FuseDirectoryStream {
   /** Entries before the first file. */
@@ -31,7 +31,10 @@ final class ListingStream implements FuseDirectoryStream {
   private final ReentrantLock lock = new ReentrantLock();
   private final List<FuseDirectoryEntry> nodes = new ArrayList<>();
 
-  /** Segments that are among {@link #nodes}. */
+  /** Files that had no node, since they were parked. */
+  private final long[] parked;
+
+  /** Segments that are among {@link #nodes} or {@link #parked}. */
   private final LongSet shown = new LongSet();
 
   // Where the source's part is read: a page, a fork in it, a segment of that.
@@ -65,6 +68,10 @@ final class ListingStream implements FuseDirectoryStream {
           shown.add(key);
         }
       }
+      parked = directory.parked.values();
+      for (long key : parked) {
+        shown.add(key);
+      }
     } finally {
       tree.lock().unlock();
     }
@@ -81,6 +88,9 @@ final class ListingStream implements FuseDirectoryStream {
       if (index < nodes.size()) {
         return nodes.get((int) index);
       }
+      if (index < nodes.size() + parked.length) {
+        return entry(parked[(int) index - nodes.size()]);
+      }
       if (directory.database == 0) {
         return null;
       }
@@ -90,7 +100,7 @@ final class ListingStream implements FuseDirectoryStream {
         segment = 0;
         begun = false;
         current = null;
-        currentIndex = nodes.size() - 1L;
+        currentIndex = nodes.size() + parked.length - 1L;
       }
       while (currentIndex < index) {
         FuseDirectoryEntry next = next(waiter);
@@ -124,10 +134,13 @@ final class ListingStream implements FuseDirectoryStream {
         segment = 0;
       }
       if (!shown.contains(key) && !removed(key)) {
-        return new FuseDirectoryEntry(
-            NO_NODE | key, RelationNames.name(key), FuseAttributes.TYPE_FILE);
+        return entry(key);
       }
     }
+  }
+
+  private static FuseDirectoryEntry entry(long key) {
+    return new FuseDirectoryEntry(NO_NODE | key, RelationNames.name(key), FuseAttributes.TYPE_FILE);
   }
 
   private RelationList nextPage(Waiter waiter) throws FuseException {

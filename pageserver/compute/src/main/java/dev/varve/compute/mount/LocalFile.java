@@ -465,11 +465,33 @@ final class LocalFile {
     }
   }
 
-  /** Whether it is what a new one for the same segment would be. */
-  boolean asListed() {
+  /** Whether nobody has it open, reads or fetches it. */
+  boolean isIdle() {
     lock.lock();
     try {
-      return source != null && !changed && users == 0 && local.isEmpty();
+      return users == 0;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Whether it is what a new one for the same segment would be.
+   *
+   * @param database whose directory it is in
+   * @param name of it there
+   */
+  boolean asListed(int database, String name) {
+    lock.lock();
+    try {
+      return source != null
+          && !changed
+          && local.isEmpty()
+          && source.fork().database() == database
+          && source
+              .fork()
+              .fileName((int) (source.firstBlock() / BlockSet.SEGMENT_BLOCKS))
+              .equals(name);
     } finally {
       lock.unlock();
     }

@@ -31,6 +31,22 @@ final class LongSet {
     }
   }
 
+  void remove(long value) {
+    int mask = slots.length - 1;
+    int slot = slot(slots, value);
+    if (slots[slot] == 0) {
+      return;
+    }
+    slots[slot] = 0;
+    size--;
+    // Those behind it may have been put there because it was in their way.
+    for (int next = slot + 1 & mask; slots[next] != 0; next = next + 1 & mask) {
+      long moved = slots[next];
+      slots[next] = 0;
+      slots[slot(slots, moved)] = moved;
+    }
+  }
+
   private static int slot(long[] in, long value) {
     int mask = in.length - 1;
     long mixed = value * 0x9E3779B97F4A7C15L;

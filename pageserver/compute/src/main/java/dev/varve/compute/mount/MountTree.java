@@ -71,7 +71,12 @@ final class MountTree {
     return found;
   }
 
-  /** Nodes that there are; for tests. */
+  /** Changes meanwhile may show or not. */
+  Iterable<Node> nodes() {
+    return nodes.values();
+  }
+
+  /** Nodes that there are. */
   int size() {
     return nodes.size();
   }

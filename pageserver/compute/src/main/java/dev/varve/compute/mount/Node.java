@@ -38,6 +38,9 @@ abstract sealed class Node {
     /** What the source has and is here no more, as {@link RelationNames} writes it. */
     final LongSet removed = new LongSet();
 
+    /** Files whose state is in a file, see {@link NodeEviction}. */
+    final LongSet parked = new LongSet();
+
     /** The database's list is too long to be held. */
     volatile boolean large;
 
@@ -71,6 +74,9 @@ abstract sealed class Node {
   static final class File extends Node {
     final LocalFile content;
     Directory parent;
+
+    /** It was looked up lately. */
+    boolean used = true;
 
     File(long id, String name, int mode, long modifiedNanos, Directory parent, LocalFile content) {
       super(id, name, mode, modifiedNanos);

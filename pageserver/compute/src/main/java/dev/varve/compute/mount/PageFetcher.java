@@ -21,6 +21,9 @@ final class PageFetcher {
   /** Runs under way ahead of readers, of 1 MiB each. */
   private static final int AHEAD_RUNS = 8;
 
+  /** Pages that readers of one mount may have asked for at a time: 48 MiB of the heap of all. */
+  private static final int FOREGROUND_PAGES = 6144;
+
   /** How often a waiter is asked whether it still waits. */
   private static final long WAITER_MILLIS = 200;
 
@@ -31,6 +34,7 @@ final class PageFetcher {
   private final MountCounters counters;
   private final SourceLog log;
   private final Semaphore ahead = new Semaphore(AHEAD_RUNS);
+  private final Semaphore foreground = new Semaphore(FOREGROUND_PAGES);
   private volatile boolean ending;
 
   PageFetcher(PageSource source, MountCounters counters, SourceLog log) {
@@ -78,7 +82,15 @@ final class PageFetcher {
   ByteBuffer read(RelationFork fork, long firstBlock, int count, boolean isAhead, Waiter waiter)
       throws IOException {
     long start = System.nanoTime();
-    ByteBuffer pages = source.readPages(fork, firstBlock, count, isAhead, bounded(waiter));
+    Waiter bounded = bounded(waiter);
+    int permits = isAhead ? 0 : count;
+    acquire(permits, bounded);
+    ByteBuffer pages;
+    try {
+      pages = source.readPages(fork, firstBlock, count, isAhead, bounded);
+    } finally {
+      foreground.release(permits);
+    }
     log.succeeded();
     counters.requests.increment();
     counters.pages.add(count);
@@ -88,6 +100,31 @@ final class PageFetcher {
       counters.waitNanos.add(System.nanoTime() - start);
     }
     return pages;
+  }
+
+  private void acquire(int permits, Waiter waiter) throws AbandonedException {
+    if (foreground.tryAcquire(permits)) {
+      return;
+    }
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          if (foreground.tryAcquire(permits, WAITER_MILLIS, TimeUnit.MILLISECONDS)) {
+            return;
+          }
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+        if (waiter.gaveUp()) {
+          throw new AbandonedException("waiting for other reads");
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
   }
 
   /** Takes the right to one run ahead, to be used by {@link #runAhead}. */

@@ -30,15 +30,18 @@ public final class PageMount {
   private final FuseSession session;
   private final Path directory;
   private final DirectoryListing listing;
+  private final NodeEviction eviction;
 
   private PageMount(
       MountTree tree,
       DirectoryListing listing,
+      NodeEviction eviction,
       Path stateFile,
       FuseSession session,
       Path directory) {
     this.tree = tree;
     this.listing = listing;
+    this.eviction = eviction;
     this.stateFile = stateFile;
     this.session = session;
     this.directory = directory;
@@ -53,6 +56,7 @@ public final class PageMount {
    * @param stateFile where a clean unmount leaves the tree, and the next open takes it
    * @param databases what the image has in this tablespace
    * @param user owner of everything in the mount
+   * @param mostNodes files that take memory at a time; 0: as many as its part of the heap holds
    */
   public record Plan(
       int tablespace,
@@ -62,7 +66,8 @@ public final class PageMount {
       List<DatabaseDirectory> databases,
       int user,
       int group,
-      FuseOptions options) {}
+      FuseOptions options,
+      int mostNodes) {}
 
   /**
    * Begins to ask for the lists of the databases; nothing is mounted yet, and the plan's
@@ -111,18 +116,20 @@ public final class PageMount {
       if (!resume) {
         listing.adopt();
       }
+      NodeEviction eviction = new NodeEviction(tree, plan.mostNodes());
       FuseMount mount = FuseMount.open(plan.directory(), "varve");
       try {
         FuseSession session =
             FuseSession.start(
                 mount,
-                new TablespaceFileSystem(tree, listing, plan.user(), plan.group()),
+                new TablespaceFileSystem(tree, listing, eviction, plan.user(), plan.group()),
                 plan.options(),
                 Integer.toUnsignedString(plan.tablespace()));
         // From here on a death of this process must be seen as one.
         Files.deleteIfExists(plan.stateFile());
+        eviction.begin(session);
         fetchAhead();
-        return new PageMount(tree, listing, plan.stateFile(), session, plan.directory());
+        return new PageMount(tree, listing, eviction, plan.stateFile(), session, plan.directory());
       } catch (IOException e) {
         FuseMount.abandon(mount);
         throw e;
@@ -185,6 +192,11 @@ public final class PageMount {
     return directory;
   }
 
+  /** Files and directories that take memory. */
+  int nodes() {
+    return tree.size();
+  }
+
   /**
    * A thread of the mount ended though it was not unmounted: requests may hang, so PostgreSQL must
    * be stopped.
@@ -204,6 +216,7 @@ public final class PageMount {
    */
   public void unmount() throws IOException {
     session.unmount();
+    eviction.end();
     listing.close();
     OverlayState.save(tree, stateFile);
   }
@@ -213,6 +226,7 @@ public final class PageMount {
    * thread waits for pages.
    */
   public void discard() throws IOException {
+    eviction.end();
     listing.close();
     session.discard();
   }

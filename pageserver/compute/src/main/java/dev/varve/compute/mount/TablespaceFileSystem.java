@@ -31,6 +31,7 @@ final class TablespaceFileSystem implements FuseFileSystem {
 
   private final MountTree tree;
   private final DirectoryListing listing;
+  private final NodeEviction eviction;
   private final Path overlay;
   private final int user;
   private final int group;
@@ -38,9 +39,11 @@ final class TablespaceFileSystem implements FuseFileSystem {
   private final ConcurrentHashMap<Long, ReadAhead> handles = new ConcurrentHashMap<>();
   private final AtomicLong nextHandle = new AtomicLong(1);
 
-  TablespaceFileSystem(MountTree tree, DirectoryListing listing, int user, int group) {
+  TablespaceFileSystem(
+      MountTree tree, DirectoryListing listing, NodeEviction eviction, int user, int group) {
     this.tree = tree;
     this.listing = listing;
+    this.eviction = eviction;
     this.overlay = tree.overlay();
     this.namespace = tree.lock();
     this.user = user;
@@ -63,6 +66,7 @@ final class TablespaceFileSystem implements FuseFileSystem {
       try {
         if (directory.children.get(name) == child) {
           child.lookups++;
+          eviction.added();
           return attributes(child);
         }
       } finally {
@@ -84,22 +88,13 @@ final class TablespaceFileSystem implements FuseFileSystem {
         if (node.unlinked) {
           tree.remove(node);
         } else if (node instanceof Node.File file) {
-          dropIfAsListed(file);
+          eviction.release(file);
         }
       }
+    } catch (FuseException e) {
+      // It stays; the log was told.
     } finally {
       namespace.unlock();
-    }
-  }
-
-  /** A file that nobody holds and that is nothing but what the source has needs no node. */
-  private void dropIfAsListed(Node.File file) {
-    Node.Directory directory = file.parent;
-    if (directory.database != 0
-        && file.mode == MountTree.FILE_MODE
-        && file.content.asListed()
-        && directory.children.remove(file.name, file)) {
-      tree.remove(file);
     }
   }
 
@@ -325,6 +320,7 @@ final class TablespaceFileSystem implements FuseFileSystem {
       Files.deleteIfExists(backing);
       Node.File made = tree.addLocalFile(directory, name, mode & 07777, backing, 0);
       made.lookups++;
+      eviction.added();
       return attributes(made);
     } catch (IOException e) {
       throw localFailure(e);

@@ -71,6 +71,7 @@ class SilentPageserverIT {
     int process = Integer.parseInt(query(connection, "select pg_backend_pid()"));
     Future<String> answer = threads.submit(() -> query(connection, sql));
     while (!WAITS.contains(query(other, WAIT.formatted(process)))) {
+      assertFalse(answer.isDone(), () -> "read, or failed to read: " + answer);
       TimeUnit.MILLISECONDS.sleep(1);
     }
     return new Reading(connection, process, answer);
@@ -134,6 +135,11 @@ class SilentPageserverIT {
           Connection other = sessions.removeLast();
           assertEquals(expected.get(table), query(other, next()));
           warm(other);
+          for (int i = 0; i < TABLES; i++) { // catalogs are read, tables are not
+            query(
+                other,
+                "explain select count(*) || ':' || sum(hashtext(t::text)) from c" + i + " t");
+          }
           for (Connection session : sessions) {
             query(session, "set statement_timeout = 0; select count(*) from c0");
             query(session, "select relname, relfilenode from pg_class where relname like 'c%'");
@@ -164,7 +170,9 @@ class SilentPageserverIT {
           expectIoError(cancelled.answer);
           Reading terminated = readings.removeLast();
           query(other, "select pg_terminate_backend(" + terminated.process + ")");
-          expectIoError(terminated.answer);
+          if (major < 18) { // from 18 on a session's end waits for the I/O workers it used
+            expectIoError(terminated.answer);
+          }
           assertFalse(woken.answer.isDone(), "a signal that means nothing failed a read");
           assertEquals("1", query(cancelled.connection, "select 1"));
 
@@ -173,6 +181,7 @@ class SilentPageserverIT {
           for (int i = 0; i < readings.size(); i++) {
             assertEquals(expected.get(first + i), readings.get(i).answer.get());
           }
+          expectIoError(terminated.answer);
           assertEquals(
               expected.get(first + READERS - 1),
               query(
@@ -192,7 +201,9 @@ class SilentPageserverIT {
           assertFalse(output.contains("did not stop"), output);
           assertFalse(
               Files.readString(Path.of("/proc/self/mounts")).contains(directory.toString()));
-          assertTrue(output.lines().filter(line -> line.contains("WARNING")).count() <= 1, output);
+          assertTrue(
+              output.lines().filter(line -> line.contains(" WARNING the page")).count() <= 1,
+              output);
         }
         network.leadTo(port(server.address()));
         network.cut();
