@@ -5,6 +5,7 @@ import static dev.varve.engine.bytes.LittleEndian.i32;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.postgres.CheckPoint;
 import dev.varve.engine.store.FailureText;
+import dev.varve.engine.store.StoreDeadline;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.timeline.BaseBackupImport;
@@ -14,8 +15,10 @@ import dev.varve.server.source.BaseBackup;
 import dev.varve.server.source.PrimaryIdentity;
 import dev.varve.server.source.PrimarySource;
 import dev.varve.server.source.ReceiverStatus;
+import dev.varve.server.source.SettingsWatch;
 import dev.varve.server.source.SourceException;
 import dev.varve.server.source.WalReceiver;
+import dev.varve.server.source.WalSink;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -44,6 +47,8 @@ public final class Attachment implements AutoCloseable {
   private static final long END_TIMEOUT_MILLIS = 10_000;
 
   private static final SourceCost NO_COST = new SourceCost(0, 0, 0, false);
+  /** A compute's start waits no longer for a primary to show its settings. */
+  private static final Duration SETTINGS_PATIENCE = Duration.ofMillis(500);
 
   private final AttachmentRecord record;
   private final Tenants tenants;
@@ -60,9 +65,13 @@ public final class Attachment implements AutoCloseable {
 
   private final Thread thread;
 
+  /** Ends what the thread waits for at the object store. */
+  private final StoreDeadline storeCalls = StoreDeadline.detached();
+
   private volatile @Nullable Timeline timeline;
   private volatile @Nullable BaseBackup backup;
   private volatile @Nullable WalReceiver receiver;
+  private volatile @Nullable SettingsWatch settings;
   private volatile @Nullable CompletableFuture<Long> handOverAsked;
   private volatile AttachmentState phase = AttachmentState.LOADING;
   private volatile String problem = "";
@@ -88,7 +97,10 @@ public final class Attachment implements AutoCloseable {
             ? null
             : new SourceRetention(
                 record.id().toString(), source, this::requireOwner, this::stopReceiving);
-    thread = Thread.ofPlatform().name("varve-ingest-" + record.id()).unstarted(this::run);
+    thread =
+        Thread.ofPlatform()
+            .name("varve-ingest-" + record.id())
+            .unstarted(() -> storeCalls.run(this::run));
   }
 
   /** Sets the token that readers must show; null: none. */
@@ -184,11 +196,11 @@ public final class Attachment implements AutoCloseable {
       receive(loaded, primary);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       if (!isClosed()) {
-        LOG.error("{}: stopped", record.id(), e);
         problem = text(e);
         phase = AttachmentState.BROKEN;
+        LOG.error("{}: stopped", record.id(), e);
       }
     }
   }
@@ -245,13 +257,15 @@ public final class Attachment implements AutoCloseable {
   private void receive(Timeline target, PrimarySource primary) {
     boolean ended = false;
     while (!ended && !receivingEnds() && !target.isTakenOver()) {
-      try (WalReceiver feed =
-          new WalReceiver(
-              record.id().toString(),
-              primary,
-              expected(target, record.tli()),
-              new TimelineWalSink(target))) {
+      WalSink sink = new TimelineWalSink(target);
+      String name = record.id().toString();
+      try (WalReceiver feed = new WalReceiver(name, primary, expected(target, record.tli()), sink);
+          SettingsWatch watch = new SettingsWatch(name, primary, sink)) {
         receiver = feed;
+        if (target.shard().index() == 0) { // which images are made by
+          settings = watch;
+          Thread.ofVirtual().name("varve-settings-" + name).start(watch);
+        }
         if (!receivingEnds() && !isHandOverAsked()) {
           feed.run();
           ended = feed.status().state() != ReceiverStatus.State.STOPPED;
@@ -344,6 +358,21 @@ public final class Attachment implements AutoCloseable {
   private static ClusterIdentity clusterIdentity(PrimaryIdentity identity) {
     return new ClusterIdentity(
         identity.systemIdentifier(), identity.major(), identity.walSegmentBytes());
+  }
+
+  /**
+   * Asks the primary for its settings when an image at {@code lsn} may have newer ones than those
+   * that are known, and the primary is there.
+   */
+  public void refreshSettings(long lsn) {
+    SettingsWatch watch = settings;
+    WalReceiver feed = receiver;
+    if (watch != null
+        && feed != null
+        && feed.status().state() == ReceiverStatus.State.STREAMING
+        && Long.compareUnsigned(lsn, timeline().settingsAskedLsn()) >= 0) {
+      watch.refresh(SETTINGS_PATIENCE);
+    }
   }
 
   /** What it is about now. */
@@ -460,7 +489,7 @@ public final class Attachment implements AutoCloseable {
     };
   }
 
-  private static String text(Exception e) {
+  private static String text(Throwable e) {
     return FailureText.of(e);
   }
 
@@ -475,6 +504,7 @@ public final class Attachment implements AutoCloseable {
   @Override
   public void close() {
     closed.countDown();
+    storeCalls.expire();
     stopReceiving();
     tenants.detach(record.id());
     try {

@@ -90,7 +90,7 @@ final class SourceRetention {
    */
   void step(@Nullable ReceiverStatus status, String reason) {
     boolean connected = status != null && status.confirmedLsn() != 0 && status.sourceLsn() != 0;
-    if (connected && !givenUp) {
+    if (status != null && connected && !givenUp) {
       measured(status.confirmedLsn(), status.sourceLsn(), status.limits());
     }
     boolean tooMuch = !givenUp && retention().dropsSlot() && isTooMuch();

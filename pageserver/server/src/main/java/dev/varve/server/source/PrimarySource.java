@@ -90,16 +90,31 @@ public final class PrimarySource {
       switch (e.sqlState()) {
         // Somebody was faster: it is looked at like any other.
         case "42710" -> {}
-        case "53400" ->
-            throw unfit(
-                "has no replication slot left ("
-                    + e.getMessage()
-                    + "); drop one that nobody uses, or raise max_replication_slots and restart it");
+        case "53400" -> throw full(Kind.UNFIT, e);
         default -> throw trouble(e);
       }
     } catch (IOException e) {
       throw trouble(e);
     }
+  }
+
+  /** No slot or WAL sender is left. The operator reads the two settings out of the message. */
+  private SourceException full(Kind kind, ServerError error) {
+    String slots = asSession("SHOW max_replication_slots");
+    String senders = asSession("SHOW max_wal_senders");
+    String has =
+        slots == null || senders == null
+            ? ""
+            : " with max_replication_slots = " + slots + " and max_wal_senders = " + senders;
+    return new SourceException(
+        kind,
+        at()
+            + " has no room for another timeline"
+            + has
+            + " ("
+            + error.getMessage()
+            + "); drop slots that nobody uses, or raise both and restart it",
+        error);
   }
 
   /**
@@ -452,8 +467,7 @@ public final class PrimarySource {
               + message
               + "); set max_wal_senders to 2 or more, and restart it");
     }
-    return new SourceException(
-        Kind.UNREACHABLE, at() + ": " + message + "; raise max_wal_senders", error);
+    return full(Kind.UNREACHABLE, error);
   }
 
   /** Why the slot keeps nothing, as far as an ordinary session is told; starts with a space. */

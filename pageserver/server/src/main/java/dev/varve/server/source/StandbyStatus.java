@@ -40,7 +40,7 @@ final class StandbyStatus implements Runnable {
   private static final Duration SHORTEST_STREAM = Duration.ofMillis(500);
 
   /** How long the receiver may be held up before it gives up its connection. */
-  private static final Duration HELD_UP_TIMEOUT = Duration.ofSeconds(30);
+  private static final Duration HELD_UP_TIMEOUT = Duration.ofSeconds(10);
 
   /** A primary that asked so shortly ago may be shutting down: its stream is not to end. */
   private static final Duration ASKED = Duration.ofSeconds(1);
@@ -161,6 +161,10 @@ final class StandbyStatus implements Runnable {
       connection.close();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    } catch (RuntimeException | Error e) {
+      // A stream whose positions nobody reports would keep the primary's WAL for ever.
+      connection.close();
+      LOG.error("a stream ends: its positions cannot be reported", e);
     }
   }
 
