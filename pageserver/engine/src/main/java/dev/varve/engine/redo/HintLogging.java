@@ -6,8 +6,8 @@ import java.util.Arrays;
  * At which LSNs of a history changes of hint bits alone are logged ({@code XLogHintBitIsNeeded} in
  * PostgreSQL 17 {@code src/include/access/xlog.h}): with data checksums at all, else where {@code
  * wal_log_hints} was on. Setting a page all-visible moves its LSN then. The setting changes with a
- * restart of the server, whose {@code XLOG_PARAMETER_CHANGE} tells; a record is redone by what
- * held where it was written, however late that is. Immutable.
+ * restart of the server, whose {@code XLOG_PARAMETER_CHANGE} tells; a record is redone by what held
+ * where it was written, however late that is. Immutable.
  */
 public final class HintLogging {
   private static final long[] NEVER = new long[0];

@@ -59,7 +59,9 @@ public final class Slru {
         && pagePrecedes(slru, (int) page + PAGES_PER_SEGMENT - 1, (int) cutoffPage);
   }
 
-  /** {@code CLOGPagePrecedes}, {@code MultiXactOffsetPagePrecedes}, {@code CommitTsPagePrecedes}. */
+  /**
+   * {@code CLOGPagePrecedes}, {@code MultiXactOffsetPagePrecedes}, {@code CommitTsPagePrecedes}.
+   */
   private static boolean pagePrecedes(int slru, int left, int right) {
     return switch (slru) {
       case ClusterEffects.PG_XACT -> xidPagePrecedes(left, right, XIDS_PER_XACT_PAGE);

@@ -242,7 +242,9 @@ final class OpenLayer {
     bytes += 8;
   }
 
-  /** A layer is frozen long before it has all the memory there is, but in the middle of a record. */
+  /**
+   * A layer is frozen long before it has all the memory there is, but in the middle of a record.
+   */
   private void account(long more) {
     long taken = accountedBytes.addAndGet(more);
     memory.add(more);

@@ -63,8 +63,7 @@ final class RecordFile implements RecordSpool, AutoCloseable {
     Arena mapped = Arena.ofShared();
     arena = mapped;
     MemorySegment[] segment = new MemorySegment[1];
-    retried(() ->
-        segment[0] = open().map(FileChannel.MapMode.READ_ONLY, 0, length, mapped));
+    retried(() -> segment[0] = open().map(FileChannel.MapMode.READ_ONLY, 0, length, mapped));
     return segment[0];
   }
 

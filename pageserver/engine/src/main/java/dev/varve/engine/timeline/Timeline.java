@@ -118,7 +118,8 @@ public final class Timeline implements AutoCloseable {
     byte[] controlFile = view.controlFile();
     boolean checksums = ControlFile.hasChecksums(controlFile);
     RedoContext context =
-        new RedoContext(identity.major(), checksums ? HintLogging.always(true) : hints(publishedLsn));
+        new RedoContext(
+            identity.major(), checksums ? HintLogging.always(true) : hints(publishedLsn));
     OpenLayer open = new OpenLayer(publishedLsn, nanos.getAsLong(), layers.memory());
     DatabaseCopy databases = new DatabaseCopy(layers, reader, shard, options);
     WalIngest ingest = new WalIngest(shard, dictionary, databases, context, open);

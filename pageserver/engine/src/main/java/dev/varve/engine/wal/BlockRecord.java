@@ -9,9 +9,9 @@ import dev.varve.engine.postgres.ForkNumber;
 
 /**
  * The slim form of a WAL record: what redo of <em>one</em> of its blocks, the target, needs. It has
- * the main data, as far as redo needs it, and the target's data; of the other blocks id, flags, fork and block number; no
- * locators, no images. The LSN is not in it: it is the version under which the form is stored.
- * Stateless.
+ * the main data, as far as redo needs it, and the target's data; of the other blocks id, flags,
+ * fork and block number; no locators, no images. The LSN is not in it: it is the version under
+ * which the form is stored. Stateless.
  *
  * <pre>
  * slim   := rmid u8, infoBits u8, xid u32, target, mainLength varint, [count u8, other × count], main, data
@@ -117,7 +117,6 @@ public final class BlockRecord {
     }
     record.mainOffset = in.skip(mainLength);
     record.mainLength = mainLength;
-    record.kept = mainLength;
     record.blockDataLength[target] = in.remaining();
     record.blockDataOffset[target] = in.position();
     if ((in.remaining() != 0) != ((record.blockFlags[target] & WalRecord.HAS_DATA) != 0)) {

@@ -40,9 +40,7 @@ final class NearWraparound {
     PostgresMajor major = PostgresMajor.of(server.major());
     byte[] checkPoint =
         Arrays.copyOfRange(
-            file,
-            ControlFile.CHECK_POINT_COPY,
-            ControlFile.CHECK_POINT_COPY + CheckPoint.SIZE);
+            file, ControlFile.CHECK_POINT_COPY, ControlFile.CHECK_POINT_COPY + CheckPoint.SIZE);
     putI64(checkPoint, CheckPoint.NEXT_XID, 4_294_962_000L);
     putI32(checkPoint, CheckPoint.OLDEST_XID, (int) 4_294_950_000L);
     putI32(checkPoint, CheckPoint.NEXT_MULTI, (int) 4_294_965_000L);
@@ -62,8 +60,7 @@ final class NearWraparound {
   /** Changes the shutdown's checkpoint, which is all that its page of WAL has. */
   private static void checkpointRecord(Path data, int segmentBytes, long lsn, byte[] checkPoint)
       throws IOException {
-    Path wal =
-        data.resolve("pg_wal").resolve("%08X%08X%08X".formatted(1, 0, lsn / segmentBytes));
+    Path wal = data.resolve("pg_wal").resolve("%08X%08X%08X".formatted(1, 0, lsn / segmentBytes));
     byte[] segment = Files.readAllBytes(wal);
     int at = (int) (lsn % segmentBytes);
     System.arraycopy(checkPoint, 0, segment, at + RECORD_HEADER + 2, CheckPoint.SIZE);

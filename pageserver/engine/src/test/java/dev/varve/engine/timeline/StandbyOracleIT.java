@@ -491,7 +491,13 @@ final class StandbyOracleIT {
       }
       if (!ours.keySet().equals(theirs.keySet())) {
         differences.add(
-            directory + ": " + ours.keySet() + ", standby " + theirs.keySet() + " at " + view.lsn());
+            directory
+                + ": "
+                + ours.keySet()
+                + ", standby "
+                + theirs.keySet()
+                + " at "
+                + view.lsn());
         continue;
       }
       for (String name : theirs.keySet()) {

@@ -2,10 +2,12 @@ package dev.varve.server.http;
 
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.server.attachment.Attachment;
+import dev.varve.server.attachment.AttachmentState;
 import dev.varve.server.attachment.Attachments;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.io.IOException;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
@@ -45,6 +47,15 @@ public class Readiness implements HealthCheck {
         HealthCheckResponse.named("pageserver").withData("timelines", attachments.list().size());
     if (!loading.isEmpty()) {
       answer.withData("loading", String.join(" ", loading));
+    }
+    // It says so and stays ready: the other timelines are served.
+    String broken =
+        attachments.list().stream()
+            .filter(a -> a.report().state() == AttachmentState.BROKEN)
+            .map(a -> a.id().toString())
+            .collect(Collectors.joining(" "));
+    if (!broken.isEmpty()) {
+      answer.withData("broken", broken);
     }
     if (attachments.isDraining()) {
       answer.withData("stopping", true);
