@@ -1,10 +1,7 @@
 package dev.varve.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.varve.testkit.ExpectedLog;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -36,12 +33,11 @@ final class UncaughtHandlerTest {
   }
 
   @Test
-  void anExceptionIsLogged() throws Exception {
+  void anExceptionEndsItsThreadOnly() throws Exception {
     assertEquals(0, run("exception"));
   }
 
   private static int run(String argument) throws Exception {
-    ExpectedLog.containing("thread doomed ended");
     Process process =
         new ProcessBuilder(
                 List.of(
@@ -50,10 +46,8 @@ final class UncaughtHandlerTest {
                     System.getProperty("java.class.path"),
                     Program.class.getName(),
                     argument))
-            .redirectErrorStream(true)
+            .inheritIO()
             .start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertTrue(output.contains("injected"), output);
     return process.waitFor();
   }
 }

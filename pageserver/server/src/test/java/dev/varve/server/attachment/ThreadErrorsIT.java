@@ -85,8 +85,6 @@ final class ThreadErrorsIT {
       thread.join();
       assertEquals(ReceiverStatus.State.BROKEN, receiver.status().state());
       assertTrue(receiver.status().problem().contains("injected"));
-    } finally {
-      source.dropSlot();
     }
   }
 
@@ -115,7 +113,6 @@ final class ThreadErrorsIT {
       await(() -> receiver.status().state() == ReceiverStatus.State.STREAMING);
     }
     thread.join();
-    source.dropSlot();
   }
 
   private static PrimarySource source(String slot) throws Exception {
