@@ -6,18 +6,23 @@ import dev.varve.compute.fuse.ProcessOwner;
 import dev.varve.compute.fuse.UncaughtHandler;
 import dev.varve.compute.image.ComputeDirectory;
 import dev.varve.compute.image.GrpcImage;
-import dev.varve.compute.image.ServerSettings;
 import dev.varve.compute.mount.MountCounters;
 import dev.varve.compute.page.GrpcPageSource;
 import dev.varve.compute.page.PageserverChannel;
 import dev.varve.compute.page.PageserverConnection;
 import dev.varve.compute.page.ShardedPageSource;
+import dev.varve.compute.settings.OriginalSettings;
+import dev.varve.compute.settings.ServerOptions;
+import dev.varve.compute.settings.ServerSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.IntFunction;
 import java.util.logging.Level;
@@ -30,7 +35,6 @@ import java.util.logging.Logger;
  */
 public final class Agent {
   private static final Duration IMAGE_LIMIT = Duration.ofMinutes(2);
-  private static final Duration PAGE_LIMIT = Duration.ofMinutes(3);
   private static final long READY_SECONDS = 300;
   private static final int EXIT_USAGE = 64;
 
@@ -45,6 +49,7 @@ public final class Agent {
     UncaughtHandler.install();
     System.setProperty(
         "java.util.logging.SimpleFormatter.format", "%1$tF %1$tT.%1$tL %4$s %5$s%6$s%n");
+    UncaughtFailures.install();
     AgentOptions options;
     try {
       options = AgentOptions.parse(arguments);
@@ -58,7 +63,7 @@ public final class Agent {
     try {
       code = run(options);
     } catch (IOException e) {
-      System.err.println("varve-agent: " + e.getMessage());
+      System.err.println("varve-agent: " + FailureText.of(e));
       code = 1;
     } catch (InterruptedException e) {
       code = 1;
@@ -84,7 +89,8 @@ public final class Agent {
             options.user(),
             options.group(),
             root,
-            fuse);
+            fuse,
+            options.allowed());
     Map<String, PageserverConnection> open = new HashMap<>();
     IntFunction<PageserverConnection> connections =
         shard ->
@@ -125,20 +131,54 @@ public final class Agent {
                             token,
                             timeline,
                             header.getLsn(),
-                            PAGE_LIMIT)));
+                            options.readTimeout())));
     long mounted = System.nanoTime();
-    ServerSettings.write(
-        volume.layout(),
-        volume.directory().data(),
-        volume.directory().socket(),
-        options.port(),
-        options.settings());
+    configure(options, volume, wanted.chown());
     if (options.prepareOnly()) {
       status(volume, "prepared");
       volume.close();
       return 0;
     }
     return serve(options, volume, wanted.chown(), new long[] {start, imaged.get(), mounted});
+  }
+
+  /** Writes the configuration, without those settings of the original that PostgreSQL refuses. */
+  private static void configure(AgentOptions options, Volume volume, boolean root)
+      throws IOException, InterruptedException {
+    Path data = volume.directory().data();
+    ServerOptions server =
+        new ServerOptions(
+            volume.directory().socket(),
+            options.port(),
+            options.settings(),
+            options.allowed(),
+            options.hba(),
+            !options.prepareOnly(),
+            Set.of());
+    ServerSettings.write(volume.layout(), data, volume.header(), server);
+    if (options.prepareOnly() || !OriginalSettings.mayBeRefused(volume.header())) {
+      return;
+    }
+    List<String> postgres =
+        PostgresProcess.command(
+            options.postgres().resolve("postgres"), options.user(), options.group(), root);
+    List<String> original = OriginalSettings.names(volume.header());
+    Set<String> without = new TreeSet<>();
+    // Names that it does not know keep it from looking at values.
+    while (true) {
+      Set<String> refused = ConfigurationCheck.refused(postgres, data);
+      refused.retainAll(original);
+      if (!without.addAll(refused)) {
+        break;
+      }
+      ServerSettings.write(volume.layout(), data, volume.header(), server.without(without));
+    }
+    if (!without.isEmpty()) {
+      LOG.log(
+          Level.WARNING,
+          "PostgreSQL refuses what the original has, so answers may differ; left out: {0}",
+          without);
+    }
   }
 
   private static int serve(AgentOptions options, Volume volume, boolean root, long[] times)
@@ -190,7 +230,7 @@ public final class Agent {
                     millisSinceExec()));
       }
     } catch (IOException e) {
-      LOG.log(Level.WARNING, "telling the times of the start", e);
+      LOG.warning("the times of the start are not told: " + FailureText.of(e));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -224,7 +264,7 @@ public final class Agent {
     try {
       Files.writeString(volume.directory().root().resolve("status"), line + "\n");
     } catch (IOException e) {
-      LOG.log(Level.WARNING, "writing the status file", e);
+      LOG.warning("the status file is not written: " + FailureText.of(e));
     }
   }
 }

@@ -1,9 +1,13 @@
 package dev.varve.compute.agent;
 
 import dev.varve.compute.fuse.ProcessOwner;
+import dev.varve.compute.settings.Allowance;
+import dev.varve.compute.settings.CopyIsolation;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  * @param lsn 0 for the newest
  * @param prepareOnly end when the data directory is complete; {@code postgres} means nothing then
  * @param user who runs PostgreSQL
+ * @param readTimeout of one read, with all its retries
+ * @param allowed what a copy does not do otherwise
+ * @param hba lines of {@code pg_hba.conf} that come first
  */
 record AgentOptions(
     String server,
@@ -27,7 +34,10 @@ record AgentOptions(
     boolean prepareOnly,
     boolean writeThrough,
     int workers,
-    Map<String, String> settings) {
+    Duration readTimeout,
+    Map<String, String> settings,
+    Set<Allowance> allowed,
+    String hba) {
   static final String USAGE =
       """
       Starts stock PostgreSQL on a timeline of a pageserver.
@@ -42,10 +52,15 @@ record AgentOptions(
         --port N              default 5432
         --user UID[:GID]      who runs PostgreSQL when the agent is root; default 999, otherwise oneself
         --setting NAME=VALUE  a PostgreSQL setting, may be repeated
+        --allow WHAT[,WHAT]   what a copy does not do otherwise, since it would act for its original:
+                              logical-replication, archiving, standby, preloaded-libraries
+        --hba LINE            a line of pg_hba.conf that comes before the others, at the first start; may be repeated
         --eager               copy every page before starting; needs no mount and no privilege
         --prepare-only        with --eager: end when the data directory is complete, without starting PostgreSQL
         --write-through       no write-back cache in the mount
         --workers N           threads of the mount, 1 to 256; default 16
+        --read-timeout N      seconds that a read waits for a pageserver that does not answer, before PostgreSQL is told
+                              of an input/output error; 1 to 86400, default 180
       """;
 
   /**
@@ -54,6 +69,7 @@ record AgentOptions(
   static AgentOptions parse(String[] arguments) throws AgentException {
     Map<String, String> given = new LinkedHashMap<>();
     Map<String, String> settings = new LinkedHashMap<>();
+    StringBuilder hba = new StringBuilder();
     for (int i = 0; i < arguments.length; i++) {
       String option = arguments[i];
       switch (option) {
@@ -66,6 +82,7 @@ record AgentOptions(
           }
           settings.put(pair.substring(0, equals), pair.substring(equals + 1));
         }
+        case "--hba" -> hba.append(value(arguments, ++i, option)).append('\n');
         case "--server",
             "--timeline",
             "--lsn",
@@ -73,7 +90,9 @@ record AgentOptions(
             "--postgres",
             "--port",
             "--user",
-            "--workers" ->
+            "--allow",
+            "--workers",
+            "--read-timeout" ->
             given.put(option, value(arguments, ++i, option));
         default -> throw new AgentException("unknown option " + option + "\n\n" + USAGE);
       }
@@ -104,7 +123,22 @@ record AgentOptions(
         prepareOnly,
         given.containsKey("--write-through"),
         number("--workers", given.getOrDefault("--workers", "16"), 1, 256),
-        settings);
+        Duration.ofSeconds(
+            number("--read-timeout", given.getOrDefault("--read-timeout", "180"), 1, 86_400)),
+        settings,
+        allowed(given.getOrDefault("--allow", ""), settings),
+        hba.toString());
+  }
+
+  private static Set<Allowance> allowed(String list, Map<String, String> settings)
+      throws AgentException {
+    try {
+      Set<Allowance> allowed = Allowance.parse(list);
+      CopyIsolation.check(settings, allowed);
+      return allowed;
+    } catch (IllegalArgumentException e) {
+      throw new AgentException("--allow: " + e.getMessage());
+    }
   }
 
   private static String value(String[] arguments, int i, String option) throws AgentException {

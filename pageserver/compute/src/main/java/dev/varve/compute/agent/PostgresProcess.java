@@ -23,6 +23,9 @@ public final class PostgresProcess {
   private final Process process;
   private final Path pidFile;
 
+  /** Of an immediate shutdown. */
+  private List<ProcessHandle> children = List.of();
+
   private PostgresProcess(Process process, Path pidFile) {
     this.process = process;
     this.pidFile = pidFile;
@@ -42,11 +45,8 @@ public final class PostgresProcess {
       throw new AgentException(
           "no PostgreSQL at " + program + "; --postgres names the directory that holds it");
     }
-    List<String> command = new ArrayList<>(List.of("setpriv"));
-    if (asUser) {
-      command.addAll(List.of("--reuid=" + user, "--regid=" + group, "--clear-groups"));
-    }
-    command.addAll(List.of("--pdeathsig", "KILL", "--", program.toString(), "-D", data.toString()));
+    List<String> command = new ArrayList<>(command(program, user, group, asUser));
+    command.addAll(List.of("-D", data.toString()));
     Path pidFile = data.resolve("postmaster.pid");
     Files.deleteIfExists(
         pidFile); // a volume is opened by one agent only, and only after its PostgreSQL ended
@@ -62,6 +62,16 @@ public final class PostgresProcess {
       throw new AgentException(
           "PostgreSQL cannot be started through setpriv (package util-linux): " + e.getMessage());
     }
+  }
+
+  /** What runs the program {@code postgres}, up to its first argument. */
+  static List<String> command(Path program, int user, int group, boolean asUser) {
+    List<String> command = new ArrayList<>(List.of("setpriv"));
+    if (asUser) {
+      command.addAll(List.of("--reuid=" + user, "--regid=" + group, "--clear-groups"));
+    }
+    command.addAll(List.of("--pdeathsig", "KILL", "--", program.toString()));
+    return command;
   }
 
   public boolean isAlive() {
@@ -89,9 +99,22 @@ public final class PostgresProcess {
     return false;
   }
 
-  /** Waits for the end; true when it came. */
+  /**
+   * Waits for the end, which is that of all processes when an immediate shutdown was asked for: the
+   * postmaster may end before those that it killed. True when it came.
+   */
   public boolean await(long millis) throws InterruptedException {
-    return process.waitFor(millis, TimeUnit.MILLISECONDS);
+    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+    if (!process.waitFor(millis, TimeUnit.MILLISECONDS)) {
+      return false;
+    }
+    while (children.stream().anyMatch(ProcessHandle::isAlive)) {
+      if (System.nanoTime() > deadline) {
+        return false;
+      }
+      TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+    }
+    return true;
   }
 
   public int exitCode() {
@@ -105,11 +128,13 @@ public final class PostgresProcess {
 
   /** Immediate shutdown, as in a crash. */
   public void stopImmediately() {
+    children = process.descendants().toList();
     Libc.kill(process.pid(), Libc.SIGQUIT);
   }
 
   /** The last resort. */
   public void kill() {
+    children.forEach(ProcessHandle::destroyForcibly);
     process.descendants().forEach(ProcessHandle::destroyForcibly);
     process.destroyForcibly();
   }

@@ -9,7 +9,10 @@ import dev.varve.compute.image.ImageLayout;
 import dev.varve.compute.image.ImageSource;
 import dev.varve.compute.mount.MountCounters;
 import dev.varve.compute.mount.PageMount;
+import dev.varve.compute.mount.SourceLog;
 import dev.varve.compute.page.PageSource;
+import dev.varve.compute.settings.Allowance;
+import dev.varve.compute.settings.Subscriptions;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
@@ -36,6 +39,7 @@ public final class Volume {
   private final boolean resumed;
   private final PageSource source;
   private final MountCounters counters = new MountCounters();
+  private final SourceLog log;
   private final List<PageMount> mounts = new ArrayList<>();
 
   private Volume(
@@ -44,6 +48,7 @@ public final class Volume {
     this.header = header;
     this.resumed = resumed;
     this.source = source;
+    this.log = new SourceLog("the pageserver of timeline " + options.timeline());
   }
 
   /** Where a first start gets its image from. */
@@ -82,6 +87,12 @@ public final class Volume {
           () -> {
             ImageLayout layout = volume.layout();
             layout.unpack(image);
+            if (!options.allowed().contains(Allowance.LOGICAL_REPLICATION)) {
+              Subscriptions.hold(
+                  directory.data(),
+                  image.header().getPostgresMajor(),
+                  image.header().getDataChecksums());
+            }
             Files.writeString(origin(directory), origin);
             layout.seal(image.header());
           });
@@ -215,15 +226,17 @@ public final class Volume {
     return PageMount.prepare(
         new PageMount.Plan(
             oid,
-            directory.tablespace(oid),
+            directory.tablespace(header, oid),
             directory.overlay(oid),
             directory.tree(oid),
             databases,
             options.user(),
             options.group(),
-            options.fuse()),
+            options.fuse(),
+            0),
         source,
         counters,
+        log,
         resumed);
   }
 
@@ -254,6 +267,14 @@ public final class Volume {
           + " (is it full?), so what PostgreSQL wrote may be lost";
     }
     return null;
+  }
+
+  /**
+   * From now on no read waits for the source for more than seconds, so that PostgreSQL can end and
+   * the kernel write back while the pageserver is silent.
+   */
+  public void end() {
+    mounts.forEach(PageMount::end);
   }
 
   /**

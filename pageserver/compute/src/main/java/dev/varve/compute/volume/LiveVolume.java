@@ -1,15 +1,17 @@
 package dev.varve.compute.volume;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.varve.compute.agent.FailureText;
 import dev.varve.compute.agent.Volume;
 import dev.varve.compute.agent.VolumeOptions;
 import dev.varve.compute.fuse.FuseMountException;
 import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.image.ComputeDirectory;
 import dev.varve.compute.image.GrpcImage;
-import dev.varve.compute.image.ServerSettings;
 import dev.varve.compute.page.GrpcPageSource;
 import dev.varve.compute.page.ShardedPageSource;
+import dev.varve.compute.settings.ServerOptions;
+import dev.varve.compute.settings.ServerSettings;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
@@ -17,6 +19,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,7 +27,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class LiveVolume {
   private static final Duration IMAGE_LIMIT = Duration.ofSeconds(60);
-  private static final Duration PAGE_LIMIT = Duration.ofMinutes(3);
   private static final int PORT = 5432;
 
   /** Where the official image keeps its Unix socket. */
@@ -46,6 +48,7 @@ final class LiveVolume {
    * @param local directory for everything that PostgreSQL does not see; absent
    * @param address the pageserver's, or a pattern of its shards'
    * @param timeline as the pageserver knows it, tenant included
+   * @param readTimeout of one read, with all its retries
    */
   static LiveVolume open(
       VolumeRequest request,
@@ -53,7 +56,8 @@ final class LiveVolume {
       String timeline,
       PageserverChannels channels,
       String address,
-      FuseOptions fuse)
+      FuseOptions fuse,
+      Duration readTimeout)
       throws IOException {
     PageserverChannels.Leases leases = channels.leases(address);
     try {
@@ -66,7 +70,8 @@ final class LiveVolume {
               request.owner(),
               request.group(),
               true,
-              fuse);
+              fuse,
+              request.allowed());
       Volume volume =
           Volume.open(
               wanted,
@@ -83,13 +88,18 @@ final class LiveVolume {
                               request.token(),
                               name,
                               header.getLsn(),
-                              PAGE_LIMIT)));
+                              readTimeout)));
       LiveVolume live = new LiveVolume(request.target(), volume, leases);
       try {
         Map<String, String> settings = new LinkedHashMap<>();
         settings.put("listen_addresses", "*");
         settings.putAll(request.settings());
-        ServerSettings.write(volume.layout(), request.target(), SOCKETS, PORT, settings);
+        ServerSettings.write(
+            volume.layout(),
+            request.target(),
+            volume.header(),
+            new ServerOptions(
+                SOCKETS, PORT, settings, request.allowed(), request.hba(), false, Set.of()));
         return live;
       } catch (IOException e) {
         live.discard();
@@ -118,7 +128,7 @@ final class LiveVolume {
     if (failure instanceof InvalidProtocolBufferException) {
       return new VolumeException(Status.Code.INTERNAL, "a damaged image came", failure);
     }
-    return failure;
+    return new IOException(FailureText.of(failure), failure);
   }
 
   private static VolumeException refused(

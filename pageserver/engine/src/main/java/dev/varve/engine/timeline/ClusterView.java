@@ -3,13 +3,18 @@ package dev.varve.engine.timeline;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.LittleEndian;
 import dev.varve.engine.layer.Chain;
+import dev.varve.engine.postgres.ForkNumber;
+import dev.varve.engine.postgres.Lsn;
+import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  * thread; cheap to make.
  */
 public final class ClusterView {
+  /** Forks that a page of a listing looks at: tens of milliseconds, and 72 kB. */
+  public static final int PAGE_FORKS = 8192;
+
   private final PageReader reader;
   private final RelationDictionary dictionary;
   private final long lsn;
@@ -45,22 +53,67 @@ public final class ClusterView {
   }
 
   /**
-   * Every fork in one database's directory in one tablespace, by the order in which they first
-   * appeared.
+   * The forks in one database's directory in one tablespace, by the order in which they first
+   * appeared, a page at a time. An unlogged relation is shown as it is after a reset: only its init
+   * fork and a main fork that is the same.
+   *
+   * @param position 0, or {@link RelationPage#nextPosition} of the page before
+   * @param limit of the forks that are looked at, those that exist no more among them
+   */
+  public RelationPage relations(int tablespaceOid, int databaseOid, int position, int limit) {
+    int[] ids = dictionary.idsIn(tablespaceOid, databaseOid, position, limit);
+    RelationPage page = new RelationPage(ids.length < limit ? 0 : ids[limit - 1] + 1, ids.length);
+    for (int id : ids) {
+      int blocks = relationSize(id);
+      if (blocks != -1) {
+        show(tablespaceOid, databaseOid, dictionary.locator(id).relationNumber(), id, blocks, page);
+      }
+    }
+    return page;
+  }
+
+  /**
+   * All of {@link #relations(int, int, int, int)}, an object each: for a directory that is known to
+   * be small.
    */
   public List<RelationEntry> relations(int tablespaceOid, int databaseOid) {
     List<RelationEntry> found = new ArrayList<>();
-    int end = dictionary.end();
-    for (int id = KeySpace.FIRST_RELATION; id < end; id++) {
-      if (dictionary.isIn(id, tablespaceOid, databaseOid)) {
-        int blocks = relationSize(id);
-        if (blocks != -1) {
-          int fork = dictionary.fork(id);
-          found.add(new RelationEntry(dictionary.locator(id).relationNumber(), fork, blocks, fork));
-        }
+    int position = 0;
+    do {
+      RelationPage page = relations(tablespaceOid, databaseOid, position, PAGE_FORKS);
+      for (int i = 0; i < page.size(); i++) {
+        found.add(page.entry(i));
+      }
+      position = page.nextPosition();
+    } while (position != 0);
+    return found;
+  }
+
+  /** The forks of one relation in one database's directory, as {@link #relations} shows them. */
+  public RelationPage relation(int tablespaceOid, int databaseOid, int relationNumber) {
+    RelationPage page = new RelationPage(0, ForkNumber.COUNT);
+    for (int fork = 0; fork < ForkNumber.COUNT; fork++) {
+      int id = dictionary.find(tablespaceOid, databaseOid, relationNumber, fork);
+      int blocks = id < 0 ? -1 : relationSize(id);
+      if (blocks != -1) {
+        show(tablespaceOid, databaseOid, relationNumber, id, blocks, page);
       }
     }
-    return RelationEntry.withUnlogged(found);
+    return page;
+  }
+
+  private void show(
+      int tablespaceOid, int databaseOid, int number, int id, int blocks, RelationPage page) {
+    int fork = dictionary.fork(id);
+    if (fork == ForkNumber.INIT) {
+      page.add(number, fork, blocks, fork);
+      page.add(number, ForkNumber.MAIN, blocks, ForkNumber.INIT);
+      return;
+    }
+    int init = dictionary.find(tablespaceOid, databaseOid, number, ForkNumber.INIT);
+    if (init < 0 || relationSize(init) == -1) {
+      page.add(number, fork, blocks, fork);
+    }
   }
 
   /** The OIDs or ids that exist in one of the key spaces that have a directory. */
@@ -86,26 +139,37 @@ public final class ClusterView {
    *
    * @param databaseOid 0 for {@code global/}
    * @param relationMap the bytes of its {@code pg_filenode.map}, null in a tablespace that is not
-   *     the database's own
+   *     the database's own: no {@code PG_VERSION} is there either
    */
   public record Directory(int databaseOid, int tablespaceOid, byte @Nullable [] relationMap) {}
 
-  /** Every database directory, {@code global/} among them. */
+  /**
+   * Every database directory, {@code global/} among them; none in a tablespace that does not exist,
+   * though state of older releases names them.
+   */
   public List<Directory> directories() {
+    Set<Integer> tablespaces = new HashSet<>(directory(KeySpace.TABLESPACE));
+    tablespaces.add(RelFileLocator.DEFAULT_TABLESPACE);
+    tablespaces.add(RelFileLocator.GLOBAL_TABLESPACE);
     List<Directory> found = new ArrayList<>();
     for (int oid : directory(KeySpace.DATABASE)) {
       for (DatabaseDirectories.Directory directory : database(oid).directories()) {
-        found.add(new Directory(oid, directory.tablespaceOid(), directory.relationMap()));
+        if (tablespaces.contains(directory.tablespaceOid())) {
+          found.add(new Directory(oid, directory.tablespaceOid(), directory.relationMap()));
+        }
       }
     }
     return found;
   }
 
-  /** OID → location of every tablespace but the two built-in ones. */
+  /** OID → location of every tablespace but the two built-in ones; empty: made in place. */
   public Map<Integer, String> tablespaces() {
     Map<Integer, String> found = new LinkedHashMap<>();
     for (int oid : directory(KeySpace.TABLESPACE)) {
-      byte[] value = required(KeySpace.key(KeySpace.TABLESPACE, oid), "tablespace " + oid);
+      byte[] value = reader.value(KeySpace.key(KeySpace.TABLESPACE, oid), lsn);
+      if (value == null) {
+        throw missing("tablespace " + Integer.toUnsignedString(oid));
+      }
       found.put(oid, new String(value, StandardCharsets.UTF_8));
     }
     return found;
@@ -156,11 +220,22 @@ public final class ClusterView {
     return slru(slru).endPage();
   }
 
-  /** Reads an SLRU page that exists; zeros when it was never written. */
-  public void slruPage(int slru, int page, byte[] target) {
-    if (!reader.page(KeySpace.key(KeySpace.FIRST_SLRU + slru, page), lsn, target, new Chain())) {
-      Arrays.fill(target, 0, dev.varve.engine.postgres.Page.SIZE, (byte) 0);
+  /**
+   * Reads an SLRU page.
+   *
+   * @return whether there is one; else {@code target} is zeroed
+   */
+  public boolean slruPage(int slru, int page, byte[] target) {
+    if (reader.page(KeySpace.key(KeySpace.FIRST_SLRU + slru, page), lsn, target, new Chain())) {
+      return true;
     }
+    Arrays.fill(target, 0, Page.SIZE, (byte) 0);
+    return false;
+  }
+
+  /** The contents of a TLI's history file; null when there is none. */
+  public byte @Nullable [] timelineHistory(int tli) {
+    return reader.value(KeySpace.key(KeySpace.TIMELINE_HISTORY, tli), lsn);
   }
 
   /** The control file up to its CRC, parameters current. */
@@ -179,12 +254,21 @@ public final class ClusterView {
         required(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_NEXT_XID), "next xid"), 0);
   }
 
+  /** The primary's settings that were stored last; none when it was not asked yet. */
+  ClusterSettings settings() {
+    byte[] value = reader.value(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_SETTINGS), lsn);
+    return value == null ? ClusterSettings.NONE : ClusterSettings.decode(value);
+  }
+
   private byte[] required(long key, String what) {
     byte[] value = reader.value(key, lsn);
     if (value == null || value.length == 0) {
-      throw new PageserverException.Corrupt(
-          "no " + what + " at " + dev.varve.engine.postgres.Lsn.format(lsn));
+      throw missing(what);
     }
     return value;
+  }
+
+  private PageserverException.Corrupt missing(String what) {
+    return new PageserverException.Corrupt("no " + what + " at " + Lsn.format(lsn));
   }
 }

@@ -2,6 +2,7 @@ package dev.varve.engine.timeline;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.Chain;
+import dev.varve.engine.store.StoreDeadline;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -36,6 +37,10 @@ final class LayerFlusher {
   private final Thread fileThread;
   private final Thread publishThread;
   private final Thread warmThread;
+
+  /** Ends the threads' calls of the object store, which may wait for long, when they are to end. */
+  private final StoreDeadline storeCalls = StoreDeadline.detached();
+
   private volatile boolean flushNow;
   private volatile boolean closed;
 
@@ -61,12 +66,15 @@ final class LayerFlusher {
             layers,
             new ChainBounder(reader, dictionary, options.imageAfterRecords(), true),
             options);
-    fileThread = new Thread(() -> loop("writing a layer", this::writeOne), "layers " + name);
-    publishThread = new Thread(() -> loop("publishing", this::publish), "publish " + name);
-    warmThread = new Thread(this::warm, "warm " + name);
-    warmThread.setDaemon(true);
-    fileThread.setDaemon(true);
-    publishThread.setDaemon(true);
+    fileThread = thread("layers ", () -> loop("writing a layer", this::writeOne));
+    publishThread = thread("publish ", () -> loop("publishing", this::publish));
+    warmThread = thread("warm ", this::warm);
+  }
+
+  private Thread thread(String role, Runnable work) {
+    Thread thread = new Thread(() -> storeCalls.run(work), role + name);
+    thread.setDaemon(true);
+    return thread;
   }
 
   void start() {
@@ -118,7 +126,7 @@ final class LayerFlusher {
       throw failure;
     }
     if (closed || System.nanoTime() - deadlineNanos > 0) {
-      String trouble = layers.trouble().text();
+      String trouble = layers.troubleText();
       throw new PageserverException.Unavailable(
           name
               + ": cannot publish what was received"
@@ -249,6 +257,7 @@ final class LayerFlusher {
     closed = true;
     compaction.pause(true);
     layers.stopCommitting();
+    storeCalls.expire();
     signal();
     for (Thread thread : List.of(fileThread, publishThread, warmThread)) {
       boolean interrupted = false;

@@ -3,11 +3,14 @@ package dev.varve.engine.timeline;
 import dev.varve.engine.bytes.LittleEndian;
 import dev.varve.engine.redo.ClusterEffects;
 import dev.varve.engine.redo.Slru;
+import java.util.NavigableMap;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Which pages of an SLRU exist: from {@code firstPage} to before {@code endPage}. Page numbers are
- * those of PostgreSQL; for multixacts they wrap, and then {@code endPage} is the smaller one.
- * Equal: none.
+ * Which pages of an SLRU exist: an arc of the circle of its page numbers, from {@code firstPage} to
+ * before {@code endPage}, which is the smaller one when the numbers wrapped in between. Behind the
+ * last number comes 0, as {@code endPage} too. Equal: none; an arc is never the whole circle, since
+ * PostgreSQL stops handing out ids before.
  */
 record SlruBounds(long firstPage, long endPage) {
   static final int BYTES = 16;
@@ -22,6 +25,35 @@ record SlruBounds(long firstPage, long endPage) {
     LittleEndian.putI64(bytes, 0, firstPage);
     LittleEndian.putI64(bytes, 8, endPage);
     return bytes;
+  }
+
+  /**
+   * The bounds that a base backup's files make: all of the circle but the longest run of segments
+   * that have no file. Shorter ones may be in between: {@code pg_resetwal} leaves such, and files
+   * that nobody reads any more are left by upgrades.
+   *
+   * @param pagesBySegment how many pages each segment's file has
+   * @param pages how many page numbers there are
+   */
+  static SlruBounds ofFiles(NavigableMap<Integer, Integer> pagesBySegment, long pages) {
+    if (pagesBySegment.isEmpty()) {
+      return NONE;
+    }
+    int segments = (int) Math.ceilDiv(pages, (long) Slru.PAGES_PER_SEGMENT);
+    int newest = pagesBySegment.lastKey();
+    int first = pagesBySegment.firstKey();
+    int longest = first + segments - newest;
+    @Nullable Integer before = null;
+    for (int segment : pagesBySegment.keySet()) {
+      if (before != null && segment - before > longest) {
+        longest = segment - before;
+        newest = before;
+        first = segment;
+      }
+      before = segment;
+    }
+    long end = (long) newest * Slru.PAGES_PER_SEGMENT + pagesBySegment.getOrDefault(newest, 0);
+    return new SlruBounds((long) first * Slru.PAGES_PER_SEGMENT, end == pages ? 0 : end);
   }
 
   /**
@@ -77,7 +109,12 @@ record SlruBounds(long firstPage, long endPage) {
         : page >= firstPage || page < endPage;
   }
 
+  /**
+   * The same without the pages before {@code page}, which becomes the oldest. Nothing changes when
+   * there is no such page: {@code SimpleLruTruncate} finds nothing to remove then, or takes it for
+   * a wraparound.
+   */
   SlruBounds startingAt(long page) {
-    return new SlruBounds(page, endPage);
+    return contains(page) || page == endPage ? new SlruBounds(page, endPage) : this;
   }
 }

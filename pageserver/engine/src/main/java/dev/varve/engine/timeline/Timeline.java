@@ -15,6 +15,7 @@ import dev.varve.engine.wal.WalDecoder;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.SortedMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -136,7 +137,8 @@ public final class Timeline implements AutoCloseable {
             manifest.startLsn(),
             publishedLsn,
             manifest.lastRecordLsn() == 0 ? WalDecoder.UNKNOWN_PREV : manifest.lastRecordLsn(),
-            manifest.readableFromLsn());
+            manifest.readableFromLsn(),
+            view.settings());
     LayerFlusher flusher = new LayerFlusher(name, layers, reader, dictionary, writer, options);
     running = new Running(identity, ingest, checksums, writer, flusher);
     flusher.start();
@@ -185,6 +187,15 @@ public final class Timeline implements AutoCloseable {
    */
   public void receive(long lsn, byte[] wal, int offset, int length) {
     running().writer.receive(lsn, wal, offset, length);
+  }
+
+  /**
+   * Takes over what the primary answered when it was asked for its settings just now. When they
+   * differ from the last ones they hold from where it was asked before. They are stored with the
+   * next record; until then only this attachment has them. Any thread.
+   */
+  public void setSettings(SortedMap<String, String> values) {
+    running().writer.setSettings(values);
   }
 
   /** Freezes and publishes what is in memory now, without waiting for it. */
@@ -283,7 +294,7 @@ public final class Timeline implements AutoCloseable {
    * tried again until it is over.
    */
   public String storageTrouble() {
-    return layers.trouble().text();
+    return layers.troubleText();
   }
 
   /** How often disk or object store failed. */
@@ -351,6 +362,18 @@ public final class Timeline implements AutoCloseable {
   public ClusterView view(long lsn) {
     requireReadable(lsn);
     return new ClusterView(reader, dictionary, lsn);
+  }
+
+  /** What had been received when the primary was asked for its settings last. */
+  public long settingsAskedLsn() {
+    return running().writer.settingsAskedLsn();
+  }
+
+  /** The primary's settings as of {@code lsn}, as far as it was asked; else none. */
+  public ClusterSettings settings(long lsn) {
+    ClusterSettings newest = running().writer.settings();
+    // The entry's own LSN is that of a later record.
+    return Long.compareUnsigned(newest.lsn(), lsn) <= 0 ? newest : view(lsn).settings();
   }
 
   /** Blocks of a fork as of {@code lsn}, unsigned; -1 when it does not exist. */

@@ -7,6 +7,7 @@ import dev.varve.engine.redo.ResourceManagers;
 import dev.varve.engine.wal.WalDecoder;
 import dev.varve.engine.wal.WalRecord;
 import java.time.Duration;
+import java.util.SortedMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -41,6 +42,14 @@ final class TimelineWriter implements DatabaseCopy.Host {
 
   private final long backupStartLsn;
   private volatile long receivedLsn;
+  private volatile ClusterSettings settings;
+
+  /** What had been received when the primary was asked for its settings last. */
+  private volatile long settingsAskedLsn;
+
+  /** Whether the settings wait for a record that they can be stored with. */
+  private boolean settingsPending;
+
   private volatile long consistentLsn;
   private volatile @Nullable PageserverException failure;
   private volatile boolean closed;
@@ -51,6 +60,7 @@ final class TimelineWriter implements DatabaseCopy.Host {
    * @param previousStartLsn the start of the last record before it, or {@link
    *     WalDecoder#UNKNOWN_PREV}
    * @param consistentLsn the end of the base backup when it is known, else 0
+   * @param settings those that are stored
    */
   TimelineWriter(
       TimelineLayers layers,
@@ -62,7 +72,8 @@ final class TimelineWriter implements DatabaseCopy.Host {
       long backupStartLsn,
       long startLsn,
       long previousStartLsn,
-      long consistentLsn) {
+      long consistentLsn,
+      ClusterSettings settings) {
     this.layers = layers;
     this.options = options;
     this.nanos = nanos;
@@ -72,6 +83,8 @@ final class TimelineWriter implements DatabaseCopy.Host {
     this.receivedLsn = startLsn;
     this.consistentLsn = consistentLsn;
     longRecord = new RecordFile(layers, this);
+    this.settings = settings;
+    this.settingsAskedLsn = startLsn;
     decoder =
         new WalDecoder(
             identity.major(), identity.walSegmentBytes(), identity.systemIdentifier(), longRecord);
@@ -109,6 +122,32 @@ final class TimelineWriter implements DatabaseCopy.Host {
     return ingest.newestCommitMicros();
   }
 
+  /** The newest settings, stored or waiting for the next record. */
+  ClusterSettings settings() {
+    return settings;
+  }
+
+  long settingsAskedLsn() {
+    return settingsAskedLsn;
+  }
+
+  /** See {@link Timeline#setSettings}. */
+  void setSettings(SortedMap<String, String> values) {
+    lock.lock();
+    try {
+      long before = settingsAskedLsn;
+      settingsAskedLsn = open.endLsn();
+      if (!values.equals(settings.values())) {
+        // Where WAL has moved on, the last answer was true at the place where it was given.
+        long lsn = settingsAskedLsn == before ? before : before + 1;
+        settings = new ClusterSettings(lsn, values);
+        settingsPending = true;
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** See {@link Timeline#receive}. */
   void receive(long lsn, byte[] wal, int offset, int length) {
     lock.lock();
@@ -128,6 +167,10 @@ final class TimelineWriter implements DatabaseCopy.Host {
       while (decoder.next(record)) {
         decoded = true;
         ingest.ingest(record, this);
+        if (settingsPending) {
+          ingest.state().putSettings(settings);
+          settingsPending = false;
+        }
         open.endRecord(record.startLsn, decoder.nextLsn());
         decoded = false;
         longRecord.close();

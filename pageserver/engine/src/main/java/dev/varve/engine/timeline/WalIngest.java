@@ -469,6 +469,12 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
 
   @Override
   public void dropTablespace(int tablespaceOid) {
+    int end = dictionary.end();
+    for (int id = KeySpace.FIRST_RELATION; id < end; id++) {
+      if (state.size(id) != -1 && dictionary.isIn(id, tablespaceOid)) {
+        state.setSize(id, -1);
+      }
+    }
     state.dropTablespace(tablespaceOid);
   }
 

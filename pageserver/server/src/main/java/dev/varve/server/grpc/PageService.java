@@ -1,5 +1,6 @@
 package dev.varve.server.grpc;
 
+import com.google.protobuf.UnsafeByteOperations;
 import dev.varve.api.v1.DatabaseDirectory;
 import dev.varve.api.v1.GetPagesRequest;
 import dev.varve.api.v1.GetPagesResponse;
@@ -10,13 +11,16 @@ import dev.varve.api.v1.GetThinImageResponse;
 import dev.varve.api.v1.ListRelationsRequest;
 import dev.varve.api.v1.ListRelationsResponse;
 import dev.varve.api.v1.PageServiceGrpc;
-import dev.varve.api.v1.RelationEntry;
+import dev.varve.api.v1.Setting;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.image.ThinImage;
+import dev.varve.engine.timeline.ClusterView;
+import dev.varve.engine.timeline.RelationPage;
 import dev.varve.engine.timeline.Shard;
 import dev.varve.engine.timeline.Timeline;
+import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.Token;
 import dev.varve.server.metrics.PageMeters;
@@ -24,7 +28,6 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,8 +35,6 @@ import org.jspecify.annotations.Nullable;
  * hits are answered at once, everything else moves to a virtual thread.
  */
 final class PageService extends PageServiceGrpc.PageServiceImplBase {
-  private static final int ENTRIES_PER_MESSAGE = 1000;
-
   private final Attachments attachments;
   private final PageReads reads;
   private final PageMeters meters;
@@ -71,6 +72,7 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
       GetRelationSizeRequest request, StreamObserver<GetRelationSizeResponse> answers) {
     Token token = Bearer.shown();
     blocking.execute(
+        request.getTimeline(),
         Answers.guarded(
             answers,
             () -> {
@@ -94,31 +96,38 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
       ListRelationsRequest request, StreamObserver<ListRelationsResponse> answers) {
     Token token = Bearer.shown();
     blocking.execute(
+        request.getTimeline(),
         Answers.guarded(
             answers,
             () -> {
               Timeline timeline = readable(request.getTimeline(), request.getLsn(), token);
-              List<dev.varve.engine.timeline.RelationEntry> entries =
-                  timeline.listRelations(
-                      request.getTablespaceOid(), request.getDatabaseOid(), request.getLsn());
-              for (int from = 0; from < entries.size(); from += ENTRIES_PER_MESSAGE) {
-                int to = Math.min(entries.size(), from + ENTRIES_PER_MESSAGE);
-                answers.onNext(message(entries.subList(from, to)));
-              }
+              ClusterView view = timeline.view(request.getLsn());
+              answers.onNext(
+                  message(
+                      request.getRelationNumber() != 0
+                          ? view.relation(
+                              request.getTablespaceOid(),
+                              request.getDatabaseOid(),
+                              request.getRelationNumber())
+                          : view.relations(
+                              request.getTablespaceOid(),
+                              request.getDatabaseOid(),
+                              request.getPosition(),
+                              ClusterView.PAGE_FORKS)));
               answers.onCompleted();
             }));
   }
 
-  private static ListRelationsResponse message(
-      List<dev.varve.engine.timeline.RelationEntry> entries) {
-    ListRelationsResponse.Builder message = ListRelationsResponse.newBuilder();
-    for (dev.varve.engine.timeline.RelationEntry entry : entries) {
-      message.addRelations(
-          RelationEntry.newBuilder()
-              .setRelationNumber(entry.relationNumber())
-              .setFork(entry.fork())
-              .setBlocks(entry.blocks())
-              .setSourceFork(entry.sourceFork()));
+  private static ListRelationsResponse message(RelationPage page) {
+    ListRelationsResponse.Builder message =
+        ListRelationsResponse.newBuilder()
+            .setForks(UnsafeByteOperations.unsafeWrap(page.forks()))
+            .setNextPosition(page.nextPosition());
+    int before = 0;
+    for (int i = 0; i < page.size(); i++) {
+      message.addRelationNumberDeltas(page.relationNumber(i) - before);
+      message.addBlocks(page.blocks(i));
+      before = page.relationNumber(i);
     }
     return message.build();
   }
@@ -134,15 +143,15 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
         Answers.guarded(
             answers,
             () -> {
-              Timeline timeline =
-                  attachments.get(Requests.timeline(request.getTimeline()), token).timeline();
+              Attachment attachment =
+                  attachments.get(Requests.timeline(request.getTimeline()), token);
+              Timeline timeline = attachment.timeline();
               long lsn = request.getLsn() == 0 ? timeline.receivedLsn() : request.getLsn();
               timeline.waitFor(lsn, lsnTimeout);
+              attachment.refreshSettings(lsn);
               ThinImage image = ThinImage.at(timeline, lsn);
               answers.onNext(
-                  GetThinImageResponse.newBuilder()
-                      .setHeader(header(image, timeline.shard()))
-                      .build());
+                  GetThinImageResponse.newBuilder().setHeader(header(image, timeline)).build());
               try {
                 image.writeTo(stream);
                 stream.finish();
@@ -154,7 +163,8 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
             }));
   }
 
-  private static ThinImageHeader header(ThinImage image, Shard shard) {
+  private static ThinImageHeader header(ThinImage image, Timeline timeline) {
+    Shard shard = timeline.shard();
     ThinImageHeader.Builder header =
         ThinImageHeader.newBuilder()
             .setLsn(image.lsn())
@@ -179,6 +189,11 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
                     .setOid(oid)
                     .setLocation(location)
                     .setVersionDirectory(versionDirectory)));
+    timeline
+        .settings(image.lsn())
+        .values()
+        .forEach((name, value) ->
+            header.addSettings(Setting.newBuilder().setName(name).setValue(value)));
     return header.build();
   }
 

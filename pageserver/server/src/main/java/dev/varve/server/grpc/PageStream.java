@@ -85,7 +85,7 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
     }
     Pending entry = new Pending(request, startNanos);
     enqueue(entry, null);
-    blocking.execute(() -> read(entry, id, meter));
+    blocking.execute(request.getTimeline(), () -> read(entry, id, meter));
   }
 
   private TimelineId timeline(String name) {

@@ -154,6 +154,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
       source.requireSlot(connection);
       long startLsn = sink.resumeLsn();
       try {
+        sink.settings(PrimarySettings.ask(connection));
         connection.startCopy(
             "START_REPLICATION SLOT \""
                 + source.settings().slot()
