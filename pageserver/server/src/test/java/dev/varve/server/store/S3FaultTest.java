@@ -250,6 +250,18 @@ final class S3FaultTest {
   }
 
   @Test
+  void anUploadThatTheServerRemovedBeginsAnew() throws IOException {
+    Path file = file(3 * PART_BYTES);
+    AtomicInteger left = new AtomicInteger(1);
+    server.add(
+        r -> r.isPart() && left.getAndDecrement() > 0,
+        FaultyS3Server.answering(404, "NoSuchUpload"));
+    retrying.putFile("removed", file);
+    assertArrayEquals(Files.readAllBytes(file), store.get("removed"));
+    assertEquals(2, server.count(r -> r.is("POST", "removed") && r.query().contains("uploads")));
+  }
+
+  @Test
   void whatIsNotFinishedIsAborted() throws IOException {
     Path file = file(3 * PART_BYTES);
     server.add(FaultyS3Server.Request::isPart, FaultyS3Server.answering(500, "InternalError"));
