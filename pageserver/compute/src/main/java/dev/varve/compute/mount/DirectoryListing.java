@@ -103,10 +103,17 @@ final class DirectoryListing {
     } catch (IOException e) {
       fetch.failure = e;
     } finally {
-      tree.lock().lock();
-      directory.listing = null;
-      tree.lock().unlock();
+      forget(directory);
       fetch.done.countDown();
+    }
+  }
+
+  private void forget(Node.Directory directory) {
+    tree.lock().lock();
+    try {
+      directory.listing = null;
+    } finally {
+      tree.lock().unlock();
     }
   }
 

@@ -339,7 +339,15 @@ final class TablespaceFileSystem implements FuseFileSystem {
   public void write(long id, long handle, long offset, ByteBuffer from, FuseCaller caller)
       throws FuseException {
     Node.File file = file(id);
-    file.content.write(offset, from, caller::mustReturn);
+    try {
+      file.content.write(offset, from, caller::mustReturn);
+    } catch (FuseException e) {
+      if (caller.isKernel()) { // which has told PostgreSQL long ago that it was written
+        LOG.severe("what PostgreSQL wrote to " + file.name + " below " + overlay + " is lost");
+        tree.fetcher().counters().localWriteErrors.incrementAndGet();
+      }
+      throw e;
+    }
     file.modifiedNanos = MountTree.now();
   }
 
