@@ -9,6 +9,7 @@ import dev.varve.compute.image.ImageLayout;
 import dev.varve.compute.image.ImageSource;
 import dev.varve.compute.mount.MountCounters;
 import dev.varve.compute.mount.PageMount;
+import dev.varve.compute.mount.SourceLog;
 import dev.varve.compute.page.PageSource;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -36,6 +37,7 @@ public final class Volume {
   private final boolean resumed;
   private final PageSource source;
   private final MountCounters counters = new MountCounters();
+  private final SourceLog log;
   private final List<PageMount> mounts = new ArrayList<>();
 
   private Volume(
@@ -44,6 +46,7 @@ public final class Volume {
     this.header = header;
     this.resumed = resumed;
     this.source = source;
+    this.log = new SourceLog("the pageserver of timeline " + options.timeline());
   }
 
   /** Where a first start gets its image from. */
@@ -224,6 +227,7 @@ public final class Volume {
             options.fuse()),
         source,
         counters,
+        log,
         resumed);
   }
 
@@ -254,6 +258,14 @@ public final class Volume {
           + " (is it full?), so what PostgreSQL wrote may be lost";
     }
     return null;
+  }
+
+  /**
+   * From now on no read waits for the source for more than seconds, so that PostgreSQL can end and
+   * the kernel write back while the pageserver is silent.
+   */
+  public void end() {
+    mounts.forEach(PageMount::end);
   }
 
   /**

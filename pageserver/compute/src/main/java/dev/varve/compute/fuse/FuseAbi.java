@@ -40,6 +40,7 @@ final class FuseAbi {
   static final int IN_OPCODE = 4;
   static final int IN_UNIQUE = 8;
   static final int IN_NODE = 16;
+  static final int IN_PROCESS = 32;
   static final int IN_HEADER_BYTES = 40;
 
   /** {@code fuse_out_header}. */

@@ -60,25 +60,20 @@ final class MountTree {
     return nodes.get(id);
   }
 
-  /** The directories whose relations are not known yet. */
-  List<Node.Directory> unlisted() {
+  /** The directories that have a database's relations. */
+  List<Node.Directory> databases() {
     List<Node.Directory> found = new ArrayList<>();
     for (Node node : nodes.values()) {
-      if (node instanceof Node.Directory directory && !directory.listed) {
+      if (node instanceof Node.Directory directory && directory.database != 0) {
         found.add(directory);
       }
     }
     return found;
   }
 
-  /** What a file holds; null when there is no such file. */
-  @Nullable LocalFile content(Node.Directory directory, String name) {
-    lock.lock();
-    try {
-      return directory.children.get(name) instanceof Node.File file ? file.content : null;
-    } finally {
-      lock.unlock();
-    }
+  /** Nodes that there are; for tests. */
+  int size() {
+    return nodes.size();
   }
 
   void remove(Node node) {
@@ -117,7 +112,7 @@ final class MountTree {
   }
 
   Node.File addFile(Node.Directory parent, String name, int mode, LocalFile content) {
-    Node.File made = new Node.File(nextId.getAndIncrement(), name, mode, now(), content);
+    Node.File made = new Node.File(nextId.getAndIncrement(), name, mode, now(), parent, content);
     nodes.put(made.id, made);
     parent.children.put(name, made);
     return made;

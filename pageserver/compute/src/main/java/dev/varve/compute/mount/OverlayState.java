@@ -16,15 +16,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * The tree of a mount in a file, written after a clean unmount and taken back at the next start.
  *
- * <p>File, big-endian: magic {@code "VARVOVL1"}, i32 tablespace, the root's entries, u32 CRC32C of
+ * <p>File, big-endian: magic {@code "VARVOVL2"}, i32 tablespace, the root's entries, u32 CRC32C of
  * everything before it. Entries: i32 count, then per entry a byte kind (1 directory, 2 file), UTF
- * name, i32 mode, i64 time; a directory goes on with i32 database, byte listed and its entries; a
- * file with byte hasSource, (i32 tablespace, database, relation, fork, i64 first block), i32 remote
+ * name, i32 mode, i64 time; a directory goes on with i32 database, i32 count of the segments that
+ * the source has and that were removed, i64 for each as {@link RelationNames} writes it, and its
+ * entries; a file with byte hasSource, (i32 tablespace, database, relation, fork, i64 first block), i32 remote
  * blocks, i64 size, i64 bytes of the local file or -1, i32 words, i64 per word of the bitmap of
  * local blocks.
  */
 final class OverlayState {
-  private static final long MAGIC = 0x564152564F564C31L;
+  private static final long MAGIC = 0x564152564F564C32L;
 
   private OverlayState() {}
 
@@ -54,7 +55,10 @@ final class OverlayState {
       switch (child) {
         case Node.Directory below -> {
           out.writeInt(below.database);
-          out.writeBoolean(below.listed);
+          out.writeInt(below.removed.size());
+          for (long key : below.removed.values()) {
+            out.writeLong(key);
+          }
           writeChildren(below, out);
         }
         case Node.File file -> writeFile(file.content.state(), out);
@@ -115,7 +119,9 @@ final class OverlayState {
       if (kind == 1) {
         Node.Directory below = tree.addDirectory(directory, name, mode, in.readInt());
         below.modifiedNanos = time;
-        below.listed = in.readBoolean();
+        for (int removed = in.readInt(); removed > 0; removed--) {
+          below.removed.add(in.readLong());
+        }
         readChildren(tree, below, in);
       } else {
         LocalFile content = readFile(tree, tree.path(directory).resolve(name), in);

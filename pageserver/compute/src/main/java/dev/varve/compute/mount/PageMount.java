@@ -5,6 +5,7 @@ import dev.varve.compute.fuse.FuseMount;
 import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.fuse.FuseSession;
 import dev.varve.compute.page.PageSource;
+import dev.varve.compute.page.Waiter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,13 +22,23 @@ public final class PageMount {
   /** Lists that are asked for at a time. */
   private static final int LISTERS = 4;
 
+  /** Databases whose lists are asked for before they are needed; a cluster may have thousands. */
+  private static final int LISTED_AHEAD = 32;
+
   private final MountTree tree;
   private final Path stateFile;
   private final FuseSession session;
   private final Path directory;
+  private final DirectoryListing listing;
 
-  private PageMount(MountTree tree, Path stateFile, FuseSession session, Path directory) {
+  private PageMount(
+      MountTree tree,
+      DirectoryListing listing,
+      Path stateFile,
+      FuseSession session,
+      Path directory) {
     this.tree = tree;
+    this.listing = listing;
     this.stateFile = stateFile;
     this.session = session;
     this.directory = directory;
@@ -60,9 +71,10 @@ public final class PageMount {
    * @param resume take the tree that the last clean unmount left, instead of the image's
    */
   public static Prepared prepare(
-      Plan plan, PageSource source, MountCounters counters, boolean resume) throws IOException {
+      Plan plan, PageSource source, MountCounters counters, SourceLog log, boolean resume)
+      throws IOException {
     MountTree tree =
-        new MountTree(plan.tablespace(), plan.overlay(), new PageFetcher(source, counters));
+        new MountTree(plan.tablespace(), plan.overlay(), new PageFetcher(source, counters, log));
     if (resume) {
       OverlayState.load(tree, plan.stateFile());
     } else {
@@ -89,8 +101,8 @@ public final class PageMount {
       this.plan = plan;
       this.resume = resume;
       this.tree = tree;
-      this.listing = new DirectoryListing(tree);
-      this.databases = FirstReads.inOrder(tree.unlisted());
+      this.listing = new DirectoryListing(tree, ListingCache.SHARED);
+      this.databases = FirstReads.inOrder(tree.databases());
     }
 
     /** Mounts; the image's files are where they belong by now. Called once. */
@@ -110,7 +122,7 @@ public final class PageMount {
         // From here on a death of this process must be seen as one.
         Files.deleteIfExists(plan.stateFile());
         fetchAhead();
-        return new PageMount(tree, plan.stateFile(), session, plan.directory());
+        return new PageMount(tree, listing, plan.stateFile(), session, plan.directory());
       } catch (IOException e) {
         FuseMount.abandon(mount);
         throw e;
@@ -123,15 +135,16 @@ public final class PageMount {
      */
     private void listAhead() {
       AtomicInteger next = new AtomicInteger();
-      for (int lister = 0; lister < Math.min(LISTERS, databases.size()); lister++) {
+      int end = Math.min(LISTED_AHEAD, databases.size());
+      for (int lister = 0; lister < Math.min(LISTERS, end); lister++) {
         Thread.ofVirtual()
             .name("list-ahead")
             .start(() -> {
               try {
                 for (int i = next.getAndIncrement();
-                    i < databases.size();
+                    i < end;
                     i = next.getAndIncrement()) {
-                  listing.await(databases.get(i));
+                  var _ = listing.held(databases.get(i), Waiter.PATIENT);
                 }
               } catch (FuseException e) {
                 return; // logged; whoever needs the directory asks again
@@ -147,8 +160,7 @@ public final class PageMount {
           .start(() -> {
             try {
               for (Node.Directory database : FirstReads.chosen(databases)) {
-                listing.await(database);
-                FirstReads.fetch(tree, database);
+                FirstReads.fetch(listing, database);
               }
             } catch (FuseException e) {
               return; // likewise
@@ -183,12 +195,18 @@ public final class PageMount {
     return session.troubled();
   }
 
+  /** From now on no request waits for the source for more than seconds: the end is near. */
+  public void end() {
+    tree.fetcher().end();
+  }
+
   /**
    * Unmounts after the kernel wrote everything back, and saves the state for a later {@link
    * #prepare} with {@code resume}.
    */
   public void unmount() throws IOException {
     session.unmount();
+    listing.close();
     OverlayState.save(tree, stateFile);
   }
 
@@ -197,6 +215,7 @@ public final class PageMount {
    * thread waits for pages.
    */
   public void discard() throws IOException {
+    listing.close();
     session.discard();
   }
 }

@@ -11,7 +11,6 @@ import dev.varve.api.v1.GetThinImageResponse;
 import dev.varve.api.v1.ListRelationsRequest;
 import dev.varve.api.v1.ListRelationsResponse;
 import dev.varve.api.v1.PageServiceGrpc;
-import dev.varve.api.v1.RelationEntry;
 import dev.varve.api.v1.RelationFork;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
@@ -193,12 +192,13 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
   @Override
   public void listRelations(
       ListRelationsRequest request, StreamObserver<ListRelationsResponse> out) {
-    Map<String, RelationEntry.Builder> found = new TreeMap<>();
+    Map<String, int[]> found = new TreeMap<>();
     try (Stream<Path> files =
         Files.list(directory(request.getTablespaceOid(), request.getDatabaseOid()))) {
       for (Path file : files.toList()) {
         Matcher name = RELATION.matcher(file.getFileName().toString());
         if (name.matches()) {
+          int relation = Integer.parseUnsignedInt(name.group(1));
           int fork =
               name.group(2) == null
                   ? 0
@@ -207,15 +207,10 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
                     case "_vm" -> 2;
                     default -> 3;
                   };
-          RelationEntry.Builder entry =
-              found.computeIfAbsent(
-                  name.group(1) + "/" + fork,
-                  key ->
-                      RelationEntry.newBuilder()
-                          .setRelationNumber(Integer.parseUnsignedInt(name.group(1)))
-                          .setFork(fork)
-                          .setSourceFork(fork));
-          entry.setBlocks(entry.getBlocks() + (int) (Files.size(file) / PAGE));
+          if (request.getRelationNumber() == 0 || request.getRelationNumber() == relation) {
+            found.computeIfAbsent(relation + "/" + fork, key -> new int[] {relation, fork, 0})[2] +=
+                (int) (Files.size(file) / PAGE);
+          }
         }
       }
     } catch (IOException e) {
@@ -223,8 +218,14 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
       return;
     }
     ListRelationsResponse.Builder answer = ListRelationsResponse.newBuilder();
-    found.values().forEach(answer::addRelations);
-    out.onNext(answer.build());
+    ByteArrayOutputStream forks = new ByteArrayOutputStream();
+    int before = 0;
+    for (int[] one : found.values()) {
+      answer.addRelationNumberDeltas(one[0] - before).addBlocks(one[2]);
+      forks.write(one[1] | one[1] << 4);
+      before = one[0];
+    }
+    out.onNext(answer.setForks(ByteString.copyFrom(forks.toByteArray())).build());
     out.onCompleted();
   }
 
