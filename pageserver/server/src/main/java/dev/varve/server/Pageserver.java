@@ -74,6 +74,7 @@ public class Pageserver {
 
   void start(@Observes StartupEvent event, Attachments attachments, GrpcServer server)
       throws IOException {
+    Thread.setDefaultUncaughtExceptionHandler(new UncaughtHandler());
     attachments.restore();
     server.start();
     LOG.info("gRPC on port {}", server.port());

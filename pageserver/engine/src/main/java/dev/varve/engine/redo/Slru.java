@@ -49,6 +49,36 @@ public final class Slru {
     };
   }
 
+  /**
+   * Whether truncation of an SLRU to {@code cutoffPage} removes the segment that begins with {@code
+   * page}: all ids that it may hold precede all of the cutoff's page on the circle. Follows {@code
+   * SlruMayDeleteSegment} in PostgreSQL 17 {@code src/backend/access/transam/slru.c}.
+   */
+  public static boolean mayRemoveSegment(int slru, long page, long cutoffPage) {
+    return pagePrecedes(slru, (int) page, (int) cutoffPage)
+        && pagePrecedes(slru, (int) page + PAGES_PER_SEGMENT - 1, (int) cutoffPage);
+  }
+
+  /** {@code CLOGPagePrecedes}, {@code MultiXactOffsetPagePrecedes}, {@code CommitTsPagePrecedes}. */
+  private static boolean pagePrecedes(int slru, int left, int right) {
+    return switch (slru) {
+      case ClusterEffects.PG_XACT -> xidPagePrecedes(left, right, XIDS_PER_XACT_PAGE);
+      case ClusterEffects.COMMIT_TS -> xidPagePrecedes(left, right, COMMIT_TS_PER_PAGE);
+      case ClusterEffects.MULTIXACT_OFFSETS -> {
+        int first = left * OFFSETS_PER_PAGE;
+        int other = right * OFFSETS_PER_PAGE;
+        yield first - other < 0 && first - (other + OFFSETS_PER_PAGE - 1) < 0;
+      }
+      default -> throw new IllegalArgumentException("SLRU " + slru);
+    };
+  }
+
+  private static boolean xidPagePrecedes(int left, int right, int perPage) {
+    int first = left * perPage + Xid.FIRST_NORMAL + 1;
+    int other = right * perPage + Xid.FIRST_NORMAL + 1;
+    return Xid.precedes(first, other) && Xid.precedes(first, other + perPage - 1);
+  }
+
   public static int xactPage(int xid) {
     return Integer.divideUnsigned(xid, XIDS_PER_XACT_PAGE);
   }

@@ -315,7 +315,12 @@ final class ClusterState {
     int oldestXidDatabase = i32(checkPoint, CheckPoint.OLDEST_XID_DB);
     int oldestMulti = i32(checkPoint, CheckPoint.OLDEST_MULTI);
     int oldestMultiDatabase = i32(checkPoint, CheckPoint.OLDEST_MULTI_DB);
+    int oldestCommitTsXid = i32(checkPoint, CheckPoint.OLDEST_COMMIT_TS_XID);
+    int newestCommitTsXid = i32(checkPoint, CheckPoint.NEWEST_COMMIT_TS_XID);
     System.arraycopy(bytes, offset, checkPoint, 0, CheckPoint.SIZE);
+    // The record has them as they were when the checkpoint began; replay moves them by commits.
+    putI32(checkPoint, CheckPoint.OLDEST_COMMIT_TS_XID, oldestCommitTsXid);
+    putI32(checkPoint, CheckPoint.NEWEST_COMMIT_TS_XID, newestCommitTsXid);
     long recordNextXid = i64(checkPoint, CheckPoint.NEXT_XID);
     if (shutdown) {
       setNextXid(recordNextXid);

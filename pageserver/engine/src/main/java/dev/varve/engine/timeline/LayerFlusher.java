@@ -80,6 +80,9 @@ final class LayerFlusher {
       layers.warm(() -> closed || writer.failure() != null);
     } catch (IOException e) {
       log.info("{}: layers stay in the object store, none is fetched: {}", name, e.toString());
+    } catch (RuntimeException | Error e) {
+      // Reads fetch what they need themselves, and meet the same.
+      log.error("{}: layers stay in the object store, none is fetched", name, e);
     }
   }
 
@@ -172,13 +175,13 @@ final class LayerFlusher {
         log.info("{}: stopped {}: {}", name, what, e.getMessage());
         writer.fail(e);
       } catch (PageserverException e) {
+        writer.fail(e);
         if (!closed) {
           log.error("{}: stopped while {}: {}", name, what, e.getMessage(), e);
         }
-        writer.fail(e);
       } catch (RuntimeException | Error e) {
-        log.error("{}: stopped while {}", name, what, e);
         writer.fail(new PageserverException.Corrupt(name + ": " + what + ": " + e, e));
+        log.error("{}: stopped while {}", name, what, e);
       }
     }
   }

@@ -1,6 +1,7 @@
 package dev.varve.engine.timeline;
 
 import dev.varve.engine.bytes.LittleEndian;
+import dev.varve.engine.redo.ClusterEffects;
 import dev.varve.engine.redo.Slru;
 import java.util.NavigableMap;
 import org.jspecify.annotations.Nullable;
@@ -65,18 +66,50 @@ record SlruBounds(long firstPage, long endPage) {
     return new SlruBounds(firstPage == endPage ? page : firstPage, end);
   }
 
+  boolean isEmpty() {
+    return firstPage == endPage;
+  }
+
+  /**
+   * Whether {@code page}, which they do not contain, lies before them on the circle: nearer to the
+   * first page than to the end.
+   */
+  boolean follows(long page, long pages) {
+    return Math.floorMod(firstPage - page, pages) < Math.floorMod(page - endPage, pages);
+  }
+
+  /**
+   * What is left of them when ids before those of {@code page} are let go of: PostgreSQL removes
+   * whole segments, members up to the page's own ({@code PerformMembersTruncation} in PostgreSQL 17
+   * {@code src/backend/access/transam/multixact.c}), of the other SLRUs those that {@link
+   * Slru#mayRemoveSegment} names.
+   */
+  SlruBounds truncated(int slru, long page) {
+    if (slru == ClusterEffects.MULTIXACT_MEMBERS) {
+      return contains(page) || page == endPage ? startingAt(startOfSegment(page)) : this;
+    }
+    long pages = Slru.pages(slru);
+    SlruBounds left = this;
+    while (!left.isEmpty() && Slru.mayRemoveSegment(slru, left.firstPage, page)) {
+      long next = Math.min(left.firstPage + Slru.PAGES_PER_SEGMENT, pages);
+      long end = endPage == 0 ? pages : endPage;
+      boolean isLast = left.firstPage < end && end <= next;
+      left = isLast ? NONE : startingAt(next % pages);
+    }
+    return left;
+  }
+
+  static long startOfSegment(long page) {
+    return page - page % Slru.PAGES_PER_SEGMENT;
+  }
+
   boolean contains(long page) {
     return firstPage <= endPage
         ? page >= firstPage && page < endPage
         : page >= firstPage || page < endPage;
   }
 
-  /**
-   * The same without the pages before {@code page}, which becomes the oldest. Nothing changes when
-   * there is no such page: {@code SimpleLruTruncate} finds nothing to remove then, or takes it for
-   * a wraparound.
-   */
   SlruBounds startingAt(long page) {
-    return contains(page) || page == endPage ? new SlruBounds(page, endPage) : this;
+    return new SlruBounds(page, endPage);
   }
 }

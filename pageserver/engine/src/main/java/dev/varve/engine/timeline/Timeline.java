@@ -9,10 +9,12 @@ import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.PageChecksum;
 import dev.varve.engine.postgres.RelFileLocator;
+import dev.varve.engine.redo.HintLogging;
 import dev.varve.engine.redo.RedoContext;
 import dev.varve.engine.wal.WalDecoder;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -46,7 +48,7 @@ public final class Timeline implements AutoCloseable {
   /** What there is once a base backup was imported. */
   private record Running(
       ClusterIdentity identity,
-      RedoContext context,
+      WalIngest ingest,
       boolean checksums,
       TimelineWriter writer,
       LayerFlusher flusher) {}
@@ -115,8 +117,8 @@ public final class Timeline implements AutoCloseable {
     ClusterView view = new ClusterView(reader, dictionary, publishedLsn);
     byte[] controlFile = view.controlFile();
     boolean checksums = ControlFile.hasChecksums(controlFile);
-    boolean hintsLogged = checksums || controlFile[ControlFile.WAL_LOG_HINTS] != 0;
-    RedoContext context = new RedoContext(identity.major(), hintsLogged);
+    RedoContext context =
+        new RedoContext(identity.major(), checksums ? HintLogging.always(true) : hints(publishedLsn));
     OpenLayer open = new OpenLayer(publishedLsn, nanos.getAsLong(), layers.memory());
     DatabaseCopy databases = new DatabaseCopy(layers, reader, shard, options);
     WalIngest ingest = new WalIngest(shard, dictionary, databases, context, open);
@@ -135,12 +137,23 @@ public final class Timeline implements AutoCloseable {
             manifest.lastRecordLsn() == 0 ? WalDecoder.UNKNOWN_PREV : manifest.lastRecordLsn(),
             manifest.readableFromLsn());
     LayerFlusher flusher = new LayerFlusher(name, layers, reader, dictionary, writer, options);
-    running = new Running(identity, context, checksums, writer, flusher);
+    running = new Running(identity, ingest, checksums, writer, flusher);
     flusher.start();
   }
 
+  /** By every version of the control file up to {@code lsn}: a restart of the server makes one. */
+  private HintLogging hints(long lsn) {
+    HintLogging hints = null;
+    for (PageReader.Version version :
+        reader.versions(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_FILE), lsn).reversed()) {
+      boolean logged = ControlFile.logsHints(version.value());
+      hints = hints == null ? HintLogging.always(logged) : hints.changedAt(version.lsn(), logged);
+    }
+    return Objects.requireNonNull(hints, "a timeline that was imported has a control file");
+  }
+
   private RedoContext redoContext() {
-    return running().context;
+    return running().ingest.context();
   }
 
   private Running running() {

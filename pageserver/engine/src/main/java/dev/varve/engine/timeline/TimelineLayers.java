@@ -217,6 +217,11 @@ public final class TimelineLayers implements AutoCloseable {
     return directory.resolve("writing-" + sequence);
   }
 
+  /** Where a record that is too long for memory may be kept; a stray to whoever opens this next. */
+  Path recordFile() {
+    return directory.resolve("record");
+  }
+
   /** Gives a finished file its name and opens it. */
   LayerFile adopt(LayerDescriptor descriptor) throws IOException {
     Files.move(temporary(descriptor.sequence()), directory.resolve(descriptor.name()));

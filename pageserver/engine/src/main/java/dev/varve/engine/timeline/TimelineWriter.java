@@ -3,6 +3,7 @@ package dev.varve.engine.timeline;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.redo.RedoException;
+import dev.varve.engine.redo.ResourceManagers;
 import dev.varve.engine.wal.WalDecoder;
 import dev.varve.engine.wal.WalRecord;
 import java.time.Duration;
@@ -28,6 +29,7 @@ final class TimelineWriter implements DatabaseCopy.Host {
   private final EngineOptions options;
   private final LongSupplier nanos;
   private final WalDecoder decoder;
+  private final RecordFile longRecord;
   private final WalIngest ingest;
   private final WalRecord record = new WalRecord();
   private final ReentrantLock lock = new ReentrantLock();
@@ -69,8 +71,10 @@ final class TimelineWriter implements DatabaseCopy.Host {
     this.backupStartLsn = backupStartLsn;
     this.receivedLsn = startLsn;
     this.consistentLsn = consistentLsn;
+    longRecord = new RecordFile(layers, this);
     decoder =
-        new WalDecoder(identity.major(), identity.walSegmentBytes(), identity.systemIdentifier());
+        new WalDecoder(
+            identity.major(), identity.walSegmentBytes(), identity.systemIdentifier(), longRecord);
     decoder.startAt(startLsn, previousStartLsn);
   }
 
@@ -111,9 +115,19 @@ final class TimelineWriter implements DatabaseCopy.Host {
     try {
       requireHealthy();
       decoder.feed(lsn, wal, offset, length);
+      takeIn();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** All records of what was fed, or the timeline stops: the open layer may have half of one. */
+  private void takeIn() {
+    try {
       while (decoder.next(record)) {
         ingest.ingest(record, this);
         open.endRecord(record.startLsn, decoder.nextLsn());
+        longRecord.close();
         if (ingest.endedBackupStartLsn() == backupStartLsn && consistentLsn == 0) {
           consistentLsn = record.endLsn;
         }
@@ -125,26 +139,30 @@ final class TimelineWriter implements DatabaseCopy.Host {
         }
       }
       receivedLsn = open.endLsn();
+    } catch (PageserverException e) {
+      throw stopped(e);
     } catch (RedoException e) {
-      PageserverException.Corrupt corrupt =
-          new PageserverException.Corrupt(
-              "record at "
-                  + Lsn.format(record.startLsn)
-                  + " (rmgr "
-                  + record.rmid
-                  + ", info 0x"
-                  + Integer.toHexString(record.info)
-                  + "): "
-                  + e.getMessage(),
-              e);
-      failure = corrupt;
-      throw corrupt;
-    } catch (PageserverException.Corrupt e) {
-      failure = e;
-      throw e;
-    } finally {
-      lock.unlock();
+      throw stopped(new PageserverException.Corrupt(describeRecord() + e.getMessage(), e));
+    } catch (RuntimeException | Error e) {
+      throw stopped(new PageserverException.Corrupt(describeRecord() + e, e));
     }
+  }
+
+  /** For a writer that is closed nothing is lost: its WAL will be asked for again. */
+  private PageserverException stopped(PageserverException reason) {
+    if (!closed) {
+      fail(reason);
+    }
+    return reason;
+  }
+
+  private String describeRecord() {
+    return "record at %s (%s, info 0x%x, %d bytes): "
+        .formatted(
+            Lsn.format(record.startLsn),
+            ResourceManagers.name(record.rmid),
+            record.info,
+            record.length);
   }
 
   /**
@@ -245,7 +263,13 @@ final class TimelineWriter implements DatabaseCopy.Host {
 
   void close() {
     closed = true;
-    signalRoom();
+    lock.lock();
+    try {
+      room.signalAll();
+      longRecord.close();
+    } finally {
+      lock.unlock();
+    }
   }
 
   @Override

@@ -164,11 +164,11 @@ public final class Attachment implements AutoCloseable {
       receive(loaded, primary);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       if (!isClosed()) {
-        LOG.error("{}: stopped", record.id(), e);
         problem = text(e);
         phase = AttachmentState.BROKEN;
+        LOG.error("{}: stopped", record.id(), e);
       }
     }
   }
@@ -370,7 +370,7 @@ public final class Attachment implements AutoCloseable {
     };
   }
 
-  private static String text(Exception e) {
+  private static String text(Throwable e) {
     String message = e.getMessage();
     return message == null ? e.toString() : message;
   }

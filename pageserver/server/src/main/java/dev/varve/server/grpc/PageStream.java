@@ -103,7 +103,7 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
     try {
       response = reads.read(attachments.get(id, token).timeline(), entry.request);
       meter.answered(entry.request.getBlockCount(), System.nanoTime() - entry.startNanos);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       response = PageReads.failed(entry.request, e);
       meter.failed(response.getStatusCode());
     }
