@@ -12,8 +12,8 @@ import dev.varve.api.v1.ListRelationsRequest;
 import dev.varve.api.v1.ListRelationsResponse;
 import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.RelationEntry;
-import dev.varve.api.v1.Setting;
 import dev.varve.api.v1.RelationFork;
+import dev.varve.api.v1.Setting;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
 import io.grpc.Metadata;
@@ -262,8 +262,8 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
               .setPostgresMajor(major)
               .setDataChecksums(controlInt(DATA_CHECKSUM_VERSION) != 0)
               .setWalSegmentBytes(controlInt(WAL_SEGMENT_BYTES));
-      settings.forEach((name, value) ->
-          header.addSettings(Setting.newBuilder().setName(name).setValue(value)));
+      settings.forEach(
+          (name, value) -> header.addSettings(Setting.newBuilder().setName(name).setValue(value)));
       addDirectories(header, 1663, data.resolve("base"));
       try (Stream<Path> spaces = Files.list(data.resolve("pg_tblspc"))) {
         for (Path space : spaces.toList()) {

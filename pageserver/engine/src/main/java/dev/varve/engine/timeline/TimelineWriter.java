@@ -44,6 +44,7 @@ final class TimelineWriter implements DatabaseCopy.Host {
 
   /** What had been received when the primary was asked for its settings last. */
   private volatile long settingsAskedLsn;
+
   private volatile long consistentLsn;
   private volatile @Nullable PageserverException failure;
   private volatile boolean closed;

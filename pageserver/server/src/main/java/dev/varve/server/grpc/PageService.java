@@ -144,9 +144,7 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
               attachment.refreshSettings(lsn);
               ThinImage image = ThinImage.at(timeline, lsn);
               answers.onNext(
-                  GetThinImageResponse.newBuilder()
-                      .setHeader(header(image, timeline))
-                      .build());
+                  GetThinImageResponse.newBuilder().setHeader(header(image, timeline)).build());
               try {
                 image.writeTo(stream);
                 stream.finish();
