@@ -28,6 +28,7 @@ public final class SpecRules {
   private static final Pattern SLOT = Pattern.compile(Syntax.SLOT);
 
   private static final String ANEW = ": delete it and create it again under a name of at most ";
+  private static final String REFERENCE = "write it as docs/reference says";
   private static final String PRIMARY = "spec.source.primary.";
   private static final int MAX_SECRET_CHARACTERS = 253;
   private static final int MAX_SHARDS = 64;
@@ -47,6 +48,9 @@ public final class SpecRules {
     TenantSpec spec = tenant.getSpec();
     if (spec == null) {
       return "it has no spec: apply it again";
+    }
+    if (spec.equals(TenantSpec.UNREADABLE)) {
+      return "something in spec is of the wrong kind: " + REFERENCE;
     }
     if (!isWithin(spec.shards(), MAX_SHARDS)) {
       return "spec.shards is not 1 to " + MAX_SHARDS + ": delete the Tenant and create it again";
@@ -75,6 +79,9 @@ public final class SpecRules {
 
   /** Of a timeline's source. */
   public static String source(Source source) {
+    if (source.equals(Source.UNREADABLE)) {
+      return "something in spec is of the wrong kind: " + REFERENCE;
+    }
     PrimarySource primary = source.primary();
     if (primary == null) {
       return "spec.source.primary is missing: write host and user there";

@@ -222,6 +222,11 @@ final class UnkindTenantIT {
         Map.entry("no-user", sourced("acme", "{host: db}")),
         Map.entry("port", sourced("acme", "{host: db, port: 123456, user: varve}")),
         Map.entry("slot", sourced("acme", "{host: db, user: varve, slot: \"x' or 1=1\"}")),
+        Map.entry("text-port", sourced("acme", "{host: db, port: five, user: varve}")),
+        Map.entry("list-host", sourced("acme", "{host: [db], user: varve}")),
+        Map.entry("ssl", sourced("acme", "{host: db, user: varve, sslMode: allow}")),
+        Map.entry("policy", "spec: {tenant: acme, deletionPolicy: Purge}"),
+        Map.entry("text-spec", "spec: text"),
         Map.entry("no-primary", "spec: {tenant: acme, source: {}}"),
         Map.entry("other-tenant", "spec: {tenant: other/acme}"),
         Map.entry("dotted-tenant", "spec: {tenant: other.acme}"),
@@ -239,7 +244,7 @@ final class UnkindTenantIT {
     List<CustomResourceDefinition> strict = takeAnything();
     Map<String, String> nonsense = nonsense();
     Map<String, String> tenants =
-        Map.of("none", "{shards: 0}", "many", "{shards: 100000000}", "dotted.tenant", "{}");
+        Map.of("text", "{shards: two}", "none", "{shards: 0}", "many", "{shards: 100000000}", "dotted.tenant", "{}");
     try {
       await(
           "definitions that take anything",
