@@ -31,6 +31,7 @@ public final class SpecRules {
   private static final String REFERENCE = "write it as docs/reference says";
   private static final String PRIMARY = "spec.source.primary.";
   private static final int MAX_SECRET_CHARACTERS = 253;
+  private static final int MAX_HOST_CHARACTERS = 253;
   private static final int MAX_SHARDS = 64;
   private static final int MAX_STRIPE = 131_072;
   private static final int MAX_PORT = 65_535;
@@ -141,14 +142,15 @@ public final class SpecRules {
   }
 
   private static boolean isHost(@Nullable String host) {
-    if (!matches(HOST, host, MAX_SECRET_CHARACTERS)) {
+    if (host == null || !matches(HOST, host, MAX_HOST_CHARACTERS)) {
       return false;
     }
     if (host.indexOf(':') < 0) {
       return true;
     }
     try {
-      return InetAddress.ofLiteral(host).getHostAddress() != null;
+      var _ = InetAddress.ofLiteral(host);
+      return true;
     } catch (IllegalArgumentException e) {
       return false;
     }

@@ -232,8 +232,7 @@ public final class TimelinePlanner {
     SourceRoom room = SourceRoom.of(said.problem());
     TimelineStatus status = world.timeline().getStatus();
     Condition was =
-        Conditions.find(
-            status == null ? null : status.conditions(), Kind.SOURCE_REACHABLE.type());
+        Conditions.find(status == null ? null : status.conditions(), Kind.SOURCE_REACHABLE.type());
     if (room == null && was != null && was.message().equals(said.problem())) {
       return new Trouble(Reason.valueOf(was.reason()), was.message());
     }

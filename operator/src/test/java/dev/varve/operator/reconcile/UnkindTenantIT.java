@@ -244,7 +244,15 @@ final class UnkindTenantIT {
     List<CustomResourceDefinition> strict = takeAnything();
     Map<String, String> nonsense = nonsense();
     Map<String, String> tenants =
-        Map.of("text", "{shards: two}", "none", "{shards: 0}", "many", "{shards: 100000000}", "dotted.tenant", "{}");
+        Map.of(
+            "text",
+            "{shards: two}",
+            "none",
+            "{shards: 0}",
+            "many",
+            "{shards: 100000000}",
+            "dotted.tenant",
+            "{}");
     try {
       await(
           "definitions that take anything",
@@ -428,8 +436,12 @@ final class UnkindTenantIT {
   void whatOthersMadeUnderANameIsLeftAlone() {
     apply(
         SHOP,
-        "apiVersion: v1\nkind: Service\nmetadata: {name: varve-taken}\n"
-            + "spec: {selector: {app: web}, ports: [{port: 80}]}\n");
+        """
+        apiVersion: v1
+        kind: Service
+        metadata: {name: varve-taken}
+        spec: {selector: {app: web}, ports: [{port: 80}]}
+        """);
     cluster.timeline("taken", "acme", null);
     await("a complaint", () -> cluster.hasReason("taken", "Ready", "NameTaken"));
     Service service = cluster.admin.services().inNamespace(SHOP).withName("varve-taken").get();
