@@ -265,7 +265,8 @@ public final class ThinImage {
 
   private void writePrepared(ImageTar tar) throws IOException {
     boolean wide = identity.major().atLeast(PostgresMajor.V17);
-    for (ClusterView.Prepared transaction : view.prepared()) {
+    for (int xid : view.preparedXids()) {
+      ClusterView.Prepared transaction = view.prepared(xid);
       String name =
           wide
               ? "%016X".formatted(transaction.fullXid())

@@ -65,8 +65,13 @@ public final class Tenants implements AutoCloseable {
                   generation,
                   options,
                   nanos);
-          return new Timeline(
-              id.toString(), id.shard(), layers, options, resources.pageCache(), nanos);
+          try {
+            return new Timeline(
+                id.toString(), id.shard(), layers, options, resources.pageCache(), nanos);
+          } catch (RuntimeException | Error e) {
+            layers.close();
+            throw e;
+          }
         });
   }
 

@@ -54,12 +54,22 @@ public class TimelineResource {
     return TimelineView.of(attachments.get(id).report());
   }
 
+  /**
+   * Detaches; with {@code deleteObjects} also removes what the object store holds, which frees the
+   * name of a timeline that cannot be loaded any more.
+   */
   @DELETE
   @Path("/{tenant}/{timeline}")
   public void detach(
       @PathParam("tenant") String tenant,
       @PathParam("timeline") String timeline,
-      @QueryParam("dropSlot") @DefaultValue("false") boolean dropSlot) {
-    attachments.detach(new TimelineId(tenant, timeline), dropSlot);
+      @QueryParam("dropSlot") @DefaultValue("false") boolean dropSlot,
+      @QueryParam("deleteObjects") @DefaultValue("false") boolean deleteObjects) {
+    TimelineId id = new TimelineId(tenant, timeline);
+    if (deleteObjects) {
+      attachments.delete(id, dropSlot, null);
+    } else {
+      attachments.detach(id, dropSlot);
+    }
   }
 }
