@@ -29,10 +29,10 @@ import java.util.zip.CRC32C;
  * The files that stock PostgreSQL needs to start at an LSN as after a clean shutdown: {@code
  * global/} with the shared catalogs and a control file, transaction status, relation maps, prepared
  * transactions, replication origins, the history of the TLI, and one WAL segment with a checkpoint
- * made at exactly that LSN. What is below {@code base/} comes through the page mount, but for {@code PG_VERSION} and
- * relation map of each database's own directory: in other tablespaces it has relations only, so
- * that {@code DROP TABLESPACE} finds an empty directory when they are gone. The size does not
- * depend on the amount of user data, and no file is ever whole in memory but small ones.
+ * made at exactly that LSN. What is below {@code base/} comes through the page mount, but for
+ * {@code PG_VERSION} and relation map of each database's own directory: in other tablespaces it has
+ * relations only, so that {@code DROP TABLESPACE} finds an empty directory when they are gone. The
+ * size does not depend on the amount of user data, and no file but small ones is whole in memory.
  *
  * <p>The same LSN gives the same bytes. Configuration files are the compute's own.
  */
