@@ -93,7 +93,8 @@ final class LargeRecordsTest {
             SEGMENT_SIZE,
             SEGMENT_SIZE,
             WalDecoder.UNKNOWN_PREV,
-            0);
+            0,
+            ClusterSettings.NONE);
     flusher = new LayerFlusher("t/m", layers, reader, dictionary, writer, OPTIONS);
   }
 
@@ -350,7 +351,8 @@ final class LargeRecordsTest {
             SEGMENT_SIZE,
             SEGMENT_SIZE,
             WalDecoder.UNKNOWN_PREV,
-            0);
+            0,
+            ClusterSettings.NONE);
     PageserverException stopped = assertThrows(PageserverException.class, this::receive);
     assertTrue(String.valueOf(stopped.getMessage()).contains("record at 0/1000028 (Database"));
     assertTrue(String.valueOf(stopped.getMessage()).contains("StackOverflowError"));
