@@ -2,6 +2,7 @@ package dev.varve.engine.tenant;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.ManifestStore;
+import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.store.StoreDeadline;
 import dev.varve.engine.timeline.EngineOptions;
@@ -9,6 +10,7 @@ import dev.varve.engine.timeline.SharedResources;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.engine.timeline.TimelineLayers;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -75,6 +77,7 @@ public final class Tenants implements AutoCloseable {
               id + " was detached, or its caller gave up, while it was being attached", null);
         }
         timelines.put(id, timeline);
+        claims.remove(id);
       }
       return timeline;
     } finally {
@@ -98,10 +101,7 @@ public final class Tenants implements AutoCloseable {
             options,
             nanos);
     try {
-      Timeline timeline =
-          new Timeline(id.toString(), id.shard(), layers, options, resources.pageCache(), nanos);
-      claims.remove(id);
-      return timeline;
+      return new Timeline(id.toString(), id.shard(), layers, options, resources.pageCache(), nanos);
     } catch (RuntimeException e) {
       layers.close(); // what it holds of files and memory
       throw e;
@@ -159,7 +159,7 @@ public final class Tenants implements AutoCloseable {
       for (Path file : (Iterable<Path>) files.filter(Files::isRegularFile)::iterator) {
         Files.delete(file);
       }
-    } catch (IOException e) {
+    } catch (IOException | UncheckedIOException e) {
       throw unavailable("remove the local files of " + id, e);
     }
   }
@@ -197,8 +197,8 @@ public final class Tenants implements AutoCloseable {
     }
   }
 
-  private static PageserverException unavailable(String what, IOException e) {
-    return new PageserverException.Unavailable("cannot " + what + ": " + e.getMessage(), e);
+  private static PageserverException unavailable(String what, Exception e) {
+    return new PageserverException.Unavailable("cannot " + what + ": " + FailureText.of(e), e);
   }
 
   public SharedResources resources() {

@@ -41,14 +41,15 @@ final class TimelineWriter implements DatabaseCopy.Host {
   private boolean inRecord;
 
   private final long backupStartLsn;
+
+  /** 0: {@code XLOG_BACKUP_END} says it. */
+  private long standbyBackupEndLsn;
+
   private volatile long receivedLsn;
   private volatile ClusterSettings settings;
 
   /** What had been received when the primary was asked for its settings last. */
   private volatile long settingsAskedLsn;
-
-  /** Whether the settings wait for a record that they can be stored with. */
-  private boolean settingsPending;
 
   private volatile long consistentLsn;
   private volatile @Nullable PageserverException failure;
@@ -122,7 +123,7 @@ final class TimelineWriter implements DatabaseCopy.Host {
     return ingest.newestCommitMicros();
   }
 
-  /** The newest settings, stored or waiting for the next record. */
+  /** The newest settings. */
   ClusterSettings settings() {
     return settings;
   }
@@ -141,7 +142,8 @@ final class TimelineWriter implements DatabaseCopy.Host {
         // Where WAL has moved on, the last answer was true at the place where it was given.
         long lsn = settingsAskedLsn == before ? before : before + 1;
         settings = new ClusterSettings(lsn, values);
-        settingsPending = true;
+        // A layer does not hold its start; no record ends at the byte behind it.
+        ingest.putSettings(settings, open.isEmpty() ? settingsAskedLsn + 1 : settingsAskedLsn);
       }
     } finally {
       lock.unlock();
@@ -167,14 +169,10 @@ final class TimelineWriter implements DatabaseCopy.Host {
       while (decoder.next(record)) {
         decoded = true;
         ingest.ingest(record, this);
-        if (settingsPending) {
-          ingest.state().putSettings(settings);
-          settingsPending = false;
-        }
         open.endRecord(record.startLsn, decoder.nextLsn());
         decoded = false;
         longRecord.close();
-        if (ingest.endedBackupStartLsn() == backupStartLsn && consistentLsn == 0) {
+        if (consistentLsn == 0 && isBackupEnd(record.endLsn)) {
           consistentLsn = record.endLsn;
         }
         if (open.bytes() >= options.openLayerBytes()
@@ -192,6 +190,17 @@ final class TimelineWriter implements DatabaseCopy.Host {
     } catch (RuntimeException | Error e) {
       throw stopped(new PageserverException.Corrupt(describe(decoded) + e, e));
     }
+  }
+
+  /** Of a base backup of a standby no record says where it ends. */
+  void endBackupAt(long lsn) {
+    standbyBackupEndLsn = lsn;
+  }
+
+  private boolean isBackupEnd(long recordEndLsn) {
+    return standbyBackupEndLsn == 0
+        ? ingest.endedBackupStartLsn() == backupStartLsn
+        : Long.compareUnsigned(recordEndLsn, standbyBackupEndLsn) >= 0;
   }
 
   /** For a writer that is closed nothing is lost: its WAL will be asked for again. */

@@ -28,7 +28,7 @@ public class Readiness implements HealthCheck {
   /** Lists nothing: an object store that answers at all answers this. */
   private static final String EMPTY_PREFIX = "readiness/";
 
-  private static final Duration STORE_TIMEOUT = Duration.ofSeconds(1);
+  private static final Duration STORE_TIMEOUT = Duration.ofSeconds(2);
 
   private final ObjectStore store;
   private final Attachments attachments;
