@@ -1,0 +1,82 @@
+package dev.varve.local.zoo;
+
+import dev.varve.testkit.PostgresServer;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Publishers, subscribers, origins, and standbys as sources. */
+final class ReplicationAnimals {
+  private ReplicationAnimals() {}
+
+  static List<Animal> all() {
+    return List.of(
+        Animal.named("subscriber", "a subscriber whose publisher goes on")
+            .built(habitat -> subscribe(habitat, "copy_data = true"))
+            .attached(habitat -> {})
+            .computed(habitat ->
+                habitat
+                    .compute()
+                    .execute(
+                        "postgres",
+                        "alter subscription s disable",
+                        "alter subscription s set (slot_name = none)",
+                        "drop subscription s")),
+        Animal.named("subscriber-two-phase", "a subscription with two-phase, streaming and several tables")
+            .setting("max_prepared_transactions", "20")
+            .built(habitat -> subscribe(habitat, "two_phase = true, streaming = true, origin = none"))
+            .on(major -> major >= 16),
+        Animal.named("origins", "30 replication origins, with positions")
+            .built(habitat -> {
+              List<String> statements = new ArrayList<>();
+              for (int i = 0; i < 30; i++) {
+                statements.add("select pg_replication_origin_create('o" + i + "')");
+                if (i % 3 != 0) {
+                  statements.add("select pg_replication_origin_advance('o" + i + "', '0/" + (1000 + i) + "')");
+                }
+              }
+              habitat.execute(statements.toArray(String[]::new));
+              habitat.primary().setting("max_replication_slots", "40");
+              habitat.primary().restart();
+            })
+            .attached(
+                "select pg_replication_origin_session_setup('o3'), pg_replication_origin_xact_setup('0/ABCD', now()); insert into zoo_common(t) values ('origin')",
+                "select pg_replication_origin_drop('o5')",
+                "select pg_replication_origin_advance('o4', '0/FFFF')"),
+        Animal.named("standby", "attached to a standby")
+            .built(habitat -> {
+              PostgresServer original = habitat.primary();
+              PostgresServer standby = habitat.standbyOf(original);
+              habitat.follower(standby);
+            }));
+  }
+
+  private static void subscribe(Habitat habitat, String options) throws Exception {
+    PostgresServer publisher =
+        habitat.own(
+            PostgresServer.builder(habitat.major())
+                .setting("wal_level", "logical")
+                .setting("max_prepared_transactions", "20")
+                .start());
+    publisher.execute(
+        "postgres",
+        "create table pub(i int primary key, t text)",
+        "insert into pub select i, 't' from generate_series(1, 1000) i",
+        "create publication p for table pub");
+    habitat.execute(
+        "create table pub(i int primary key, t text)",
+        "create subscription s connection 'host=127.0.0.1 user=postgres port="
+            + publisher.port()
+            + "' publication p with ("
+            + options
+            + ")");
+    Habitat.await(
+        habitat.primary(), "select count(*) = 1000 from pub", "the subscriber has the first copy");
+    Habitat.await(
+        habitat.primary(),
+        "select bool_and(srsubstate = 'r') from pg_subscription_rel",
+        "the tables are synchronised");
+    publisher.execute("postgres", "insert into pub select i, 'later' from generate_series(1001, 1500) i");
+    Habitat.await(
+        habitat.primary(), "select count(*) = 1500 from pub", "the subscriber has what came later");
+  }
+}
