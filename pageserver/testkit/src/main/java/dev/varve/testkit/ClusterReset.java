@@ -13,9 +13,9 @@ import java.util.zip.CRC32C;
 
 /**
  * What {@code pg_resetwal} does to a cluster that was shut down: other counters, and a new log that
- * begins with a shutdown checkpoint which has them (PostgreSQL 17 src/bin/pg_resetwal). The
- * program itself is not among the binaries. A counter that does not begin a page of its SLRU wants
- * that page to be there.
+ * begins with a shutdown checkpoint which has them (PostgreSQL 17 src/bin/pg_resetwal). The program
+ * itself is not among the binaries. A counter that does not begin a page of its SLRU wants that
+ * page to be there.
  */
 public final class ClusterReset {
   private static final int PAGE_BYTES = 8192;

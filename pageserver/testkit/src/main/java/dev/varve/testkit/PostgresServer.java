@@ -54,6 +54,7 @@ public final class PostgresServer implements AutoCloseable {
     this.dataDirectory = dataDirectory;
     this.settings = new LinkedHashMap<>(builder.settings);
     this.superuser = builder.superuser;
+    this.port = builder.port;
     this.password = builder.password;
     Runtime.getRuntime().addShutdownHook(hook);
   }
@@ -83,6 +84,7 @@ public final class PostgresServer implements AutoCloseable {
     private String superuser = "postgres";
     private @Nullable String password;
     private boolean checksums;
+    private int port;
 
     private Builder(int major) {
       this.major = major;
@@ -109,6 +111,12 @@ public final class PostgresServer implements AutoCloseable {
     public Builder configuration(String name, String value) {
       settings.remove(name);
       configuration.put(name, value);
+      return this;
+    }
+
+    /** Instead of a free one. */
+    public Builder port(int number) {
+      port = number;
       return this;
     }
 
@@ -226,8 +234,7 @@ public final class PostgresServer implements AutoCloseable {
     StringBuilder lines = new StringBuilder();
     configuration.forEach((name, value) ->
         lines.append(name).append(" = '").append(value.replace("'", "''")).append("'\n"));
-    Files.writeString(
-        dataDirectory.resolve("postgresql.conf"), lines, StandardOpenOption.APPEND);
+    Files.writeString(dataDirectory.resolve("postgresql.conf"), lines, StandardOpenOption.APPEND);
   }
 
   private void run(List<String> command) throws IOException {

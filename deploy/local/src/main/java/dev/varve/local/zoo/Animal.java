@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntPredicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A shape that a cluster can have: how it is made, what happens to it while it is attached and
@@ -25,6 +26,7 @@ final class Animal {
   private final Map<String, String> logins = new LinkedHashMap<>();
   private final List<String> shown = new ArrayList<>();
   private String superuser = "postgres";
+  private @Nullable String password;
   private boolean checksums;
   private IntPredicate majors = major -> true;
   private Step configured = NOTHING;
@@ -77,6 +79,16 @@ final class Animal {
 
   String superuser() {
     return superuser;
+  }
+
+  /** The superuser's password, without which {@code initdb} refuses to ask for any. */
+  Animal password(String secret) {
+    password = secret;
+    return this;
+  }
+
+  @Nullable String password() {
+    return password;
   }
 
   /** A line of {@code postgresql.conf}. */

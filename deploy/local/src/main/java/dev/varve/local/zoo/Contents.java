@@ -61,7 +61,10 @@ record Contents(
       where c.relpersistence = 'p' order by 1
       """;
 
-  /** Values that one WAL record of a sequence covers (PostgreSQL 17 src/backend/commands/sequence.c). */
+  /**
+   * Values that one WAL record of a sequence covers (PostgreSQL 17
+   * src/backend/commands/sequence.c).
+   */
   private static final long SEQ_LOG_VALS = 32;
 
   /**
@@ -119,8 +122,7 @@ record Contents(
   }
 
   /** What of a copy's sequences went back, or further than one WAL record goes. */
-  static List<String> behind(
-      SortedMap<String, String> original, SortedMap<String, String> copy) {
+  static List<String> behind(SortedMap<String, String> original, SortedMap<String, String> copy) {
     List<String> complaints = new ArrayList<>();
     original.forEach((name, value) -> {
       String other = copy.get(name);
@@ -130,8 +132,7 @@ record Contents(
       }
       String[] parts = value.split(" ");
       long step = Long.parseLong(parts[1]);
-      long ahead =
-          (Long.parseLong(other.split(" ")[0]) - Long.parseLong(parts[0])) / step;
+      long ahead = (Long.parseLong(other.split(" ")[0]) - Long.parseLong(parts[0])) / step;
       if (ahead < 0 || ahead > SEQ_LOG_VALS + Long.parseLong(parts[2])) {
         complaints.add(name + ": " + value + " → " + other);
       }
@@ -151,11 +152,13 @@ record Contents(
         differences.add(name + ": " + value + " → " + other);
       }
     });
-    actual.keySet().forEach(name -> {
-      if (!expected.containsKey(name)) {
-        differences.add(name + " is there, and not at the original");
-      }
-    });
+    actual
+        .keySet()
+        .forEach(name -> {
+          if (!expected.containsKey(name)) {
+            differences.add(name + " is there, and not at the original");
+          }
+        });
     return differences;
   }
 }

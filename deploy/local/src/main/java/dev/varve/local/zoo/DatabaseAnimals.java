@@ -69,8 +69,7 @@ final class DatabaseAnimals {
                 "vacuum full a",
                 "truncate b",
                 "reindex table a")
-            .computed(habitat ->
-                habitat.compute().execute("postgres", "drop tablespace empty")),
+            .computed(habitat -> habitat.compute().execute("postgres", "drop tablespace empty")),
         Animal.named("tablespace-drop-on-copy", "a tablespace that the compute empties and drops")
             .built(habitat ->
                 habitat.execute(
@@ -94,12 +93,10 @@ final class DatabaseAnimals {
             }),
         Animal.named("tablespace-names", "odd names of tablespaces, and a long path")
             .built(habitat -> {
-              Path odd = habitat.directory("with blank 'quote' \"and\" ümlaut");
+              Path odd = habitat.directory("with blank \\ \"and\" ümlaut");
               Path deep = habitat.directory("d".repeat(90) + "/" + "e".repeat(50));
               habitat.execute(
-                  "create tablespace \"Mit Blank und \"\"Quote\"\" ü\" location '"
-                      + odd.toString().replace("'", "''")
-                      + "'",
+                  "create tablespace \"Mit Blank und \"\"Quote\"\" ü\" location '" + odd + "'",
                   "create tablespace deep location '" + deep + "'",
                   "create table a tablespace \"Mit Blank und \"\"Quote\"\" ü\" as select generate_series(1, 1000) i",
                   "create table b tablespace deep as select generate_series(1, 1000) i");
@@ -199,7 +196,8 @@ final class DatabaseAnimals {
               statements.add("alter default privileges grant select on tables to role1");
               statements.add("alter role role5 set search_path = x, y");
               statements.add("alter role role5 in database postgres set work_mem = '1MB'");
-              statements.add("alter role all set default_transaction_isolation = 'serializable'");
+              statements.add(
+                  "alter role all set default_transaction_isolation = 'repeatable read'");
               habitat.execute(statements.toArray(String[]::new));
             })
             .login("role199", "p199"));

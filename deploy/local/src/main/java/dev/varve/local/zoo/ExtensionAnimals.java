@@ -75,8 +75,7 @@ final class ExtensionAnimals {
                 "create index on x using gist(i, t)")
             .attached(
                 "insert into x select i, i % 100, array[i, i + 1], md5(i::text), int4range(i, i + 10) from generate_series(3001, 6000) i",
-                "delete from x where i % 4 = 0",
-                "vacuum x"),
+                "delete from x where i % 4 = 0", "vacuum x"),
         Animal.named("foreign-data", "postgres_fdw to itself, file_fdw, dblink")
             .built(habitat -> {
               Path file = habitat.directory("files").resolve("f.csv");
@@ -97,7 +96,9 @@ final class ExtensionAnimals {
                       + "', format 'csv')",
                   "create materialized view m as select count(*) from far.zoo_common");
             }),
-        Animal.named("languages", "functions and triggers in SQL and PL/pgSQL, casts, operators, aggregates")
+        Animal.named(
+                "languages",
+                "functions and triggers in SQL and PL/pgSQL, casts, operators, aggregates")
             .built(
                 "create type pair as (a int, b text)",
                 "create function twice(int) returns int language sql immutable return $1 * 2",
@@ -112,6 +113,8 @@ final class ExtensionAnimals {
                 "insert into n(i, t, p) select i, 't', (i, 'x')::pair from generate_series(1, 100) i",
                 "delete from n where i < 10",
                 "create procedure pr() language plpgsql as $$ begin commit; end $$",
-                "create view v as select ### from (select 1 ### 2) as s(###)".replace("### from", "x from").replace("s(###)", "s(x)")));
+                "create view v as select ### from (select 1 ### 2) as s(###)"
+                    .replace("### from", "x from")
+                    .replace("s(###)", "s(x)")));
   }
 }

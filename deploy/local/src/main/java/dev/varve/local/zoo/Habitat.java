@@ -1,5 +1,6 @@
 package dev.varve.local.zoo;
 
+import dev.varve.testkit.FreePort;
 import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.ServerBackup;
 import java.io.IOException;
@@ -25,6 +26,7 @@ final class Habitat implements AutoCloseable {
   private final Deque<AutoCloseable> closed = new ArrayDeque<>();
   private @Nullable PostgresServer primary;
   private @Nullable PostgresServer follower;
+  private @Nullable PostgresServer publisher;
   private @Nullable PostgresServer compute;
   private int directories;
 
@@ -47,7 +49,7 @@ final class Habitat implements AutoCloseable {
   }
 
   /** How servers of this animal are made. */
-  PostgresServer.Builder builder() {
+  PostgresServer.Builder builder() throws IOException {
     PostgresServer.Builder builder =
         PostgresServer.builder(major)
             .superuser(animal.superuser())
@@ -55,7 +57,11 @@ final class Habitat implements AutoCloseable {
             .setting("autovacuum", "off") // it would write between the look and its LSN
             .setting("wal_keep_size", "4GB")
             .setting("shared_buffers", "32MB")
-            .setting("listen_addresses", "127.0.0.1," + SECOND_ADDRESS);
+            .setting("listen_addresses", "127.0.0.1," + SECOND_ADDRESS)
+            .port(FreePort.reserved());
+    if (animal.password() != null) {
+      builder.password(animal.password());
+    }
     animal.initdb().forEach(builder::initdbArgument);
     animal.settings().forEach(builder::configuration);
     return builder;
@@ -95,6 +101,18 @@ final class Habitat implements AutoCloseable {
   /** The pageserver is attached to this standby of the primary. */
   void follower(PostgresServer standby) {
     follower = standby;
+  }
+
+  /** Whom the primary has a subscription at. */
+  PostgresServer publisher() {
+    if (publisher == null) {
+      throw new IllegalStateException("there is no publisher");
+    }
+    return publisher;
+  }
+
+  void publisher(PostgresServer server) {
+    publisher = own(server);
   }
 
   /** The compute, while it is compared. */

@@ -37,7 +37,8 @@ final class IdAnimals {
             })
             .attached(habitat -> consume(habitat, 300)),
         Animal.named("epoch", "an epoch of 1,000,000")
-            .built(habitat -> reset(habitat, Map.of(Field.NEXT_XID, (1_000_000L << 32) + XIDS_PER_PAGE * 2))),
+            .built(habitat ->
+                reset(habitat, Map.of(Field.NEXT_XID, (1_000_000L << 32) + XIDS_PER_PAGE * 2))),
         Animal.named("oid-end", "OIDs at the end: they begin again")
             .built(habitat -> reset(habitat, Map.of(Field.NEXT_OID, 0xFFFF_FFF0L)))
             .attached(
@@ -117,7 +118,8 @@ final class IdAnimals {
 
   private static void consume(Habitat habitat, long xids) throws Exception {
     habitat.execute(
-        "do $$ begin for i in 1.." + xids
+        "do $$ begin for i in 1.."
+            + xids
             + " loop perform pg_current_xact_id(); commit; end loop; end $$");
   }
 
@@ -125,7 +127,9 @@ final class IdAnimals {
   private static void multixacts(Habitat habitat, int count) throws Exception {
     habitat.execute(
         "create table if not exists locked(i int primary key, t text)",
-        "insert into locked select i, 'x' from generate_series(1, " + count + ") i on conflict do nothing");
+        "insert into locked select i, 'x' from generate_series(1, "
+            + count
+            + ") i on conflict do nothing");
     try (Connection one = habitat.primary().connect("postgres");
         Statement first = one.createStatement();
         Connection two = habitat.primary().connect("postgres");

@@ -46,12 +46,12 @@ final class InitdbAnimals {
                 "create database other template template0 locale_provider libc locale 'C'"),
         Animal.named("builtin", "`--locale-provider=builtin`")
             .on(major -> major >= 17)
-            .initdb(
-                "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C.UTF-8")
+            .initdb("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C.UTF-8")
             .built("create table words as select chr(i) w from generate_series(65, 1000) i"),
         Animal.named("group-access", "`--allow-group-access`").initdb("--allow-group-access"),
         Animal.named("auth-md5", "`--auth=md5`, roles of both kinds")
             .initdb("--auth=md5")
+            .password("of the superuser")
             .configured(InitdbAnimals::trustSuperuser)
             .built(
                 "set password_encryption = md5",
@@ -62,6 +62,7 @@ final class InitdbAnimals {
             .login("young", "of scram"),
         Animal.named("auth-scram", "`--auth=scram-sha-256`")
             .initdb("--auth=scram-sha-256")
+            .password("of the superuser")
             .configured(InitdbAnimals::trustSuperuser)
             .built("create role young login password 'of scram'")
             .login("young", "of scram"),
@@ -77,12 +78,11 @@ final class InitdbAnimals {
               Files.move(inside, log);
               Files.createSymbolicLink(inside, log);
             }),
-        Animal.named("superuser", "a superuser whose name has blanks and a quote")
-            .superuser("Karl O'Brien von Neumann"),
+        Animal.named("superuser", "a superuser whose name has capitals and blanks")
+            .superuser("Karl von Neumann"),
         Animal.named("set", "`--set`, several")
             .on(major -> major >= 16)
-            .initdb(
-                "--set=work_mem=7MB", "--set=datestyle=german", "--set=timezone=Asia/Tokyo"),
+            .initdb("--set=work_mem=7MB", "--set=datestyle=german", "--set=timezone=Asia/Tokyo"),
         Animal.named("stray-files", "files and directories that are nobody's")
             .configured(habitat -> {
               Path data = habitat.primary().dataDirectory();
@@ -173,7 +173,9 @@ final class InitdbAnimals {
     String rules = Files.readString(hba);
     Habitat.write(
         hba,
-        "host all,replication \"" + habitat.animal().superuser() + "\" 127.0.0.1/32 trust\n"
+        "host all,replication \""
+            + habitat.animal().superuser()
+            + "\" 127.0.0.1/32 trust\n"
             + rules);
   }
 }

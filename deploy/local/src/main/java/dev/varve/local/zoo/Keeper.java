@@ -115,11 +115,11 @@ final class Keeper {
                             .setHost("127.0.0.1")
                             .setPort(habitat.source().port())
                             .setUser(animal.superuser())
+                            .setPassword(animal.password() == null ? "" : animal.password())
                             .setSslMode("disable"))
                     .build());
     animal.during().run(habitat);
-    var _ =
-        await("attached", status -> status.getState() == TimelineState.TIMELINE_STATE_ACTIVE);
+    var _ = await("attached", status -> status.getState() == TimelineState.TIMELINE_STATE_ACTIVE);
   }
 
   private String timeline() {
@@ -172,8 +172,7 @@ final class Keeper {
 
   private ComputeProcess.Launch launch(String directory, String lsn, int port, String... more) {
     List<String> arguments = new ArrayList<>(List.of(more));
-    arguments.addAll(
-        List.of("--setting", "listen_addresses=127.0.0.1," + Habitat.SECOND_ADDRESS));
+    arguments.addAll(List.of("--setting", "listen_addresses=127.0.0.1," + Habitat.SECOND_ADDRESS));
     return new ComputeProcess.Launch(
         visit.major(),
         pageserver.address(),
@@ -185,7 +184,12 @@ final class Keeper {
   }
 
   private PostgresServer at(int port) {
-    return PostgresServer.builder(visit.major()).superuser(animal.superuser()).at(port);
+    PostgresServer.Builder builder =
+        PostgresServer.builder(visit.major()).superuser(animal.superuser());
+    if (animal.password() != null) {
+      builder.password(animal.password());
+    }
+    return builder.at(port);
   }
 
   private void compareMounted(Habitat habitat, Original original) throws InterruptedException {
@@ -194,7 +198,7 @@ final class Keeper {
       if (!visit.compare(
           Comparison.MOUNT,
           () -> {
-            int port = FreePort.any();
+            int port = FreePort.reserved();
             started[0] =
                 ComputeProcess.start(root, launch("mounted", original.lsn(), port), at(port));
             started[0].awaitQuery("select 1");
@@ -214,7 +218,7 @@ final class Keeper {
       visit.compare(
           Comparison.LOGINS,
           () ->
-              Contents.differences(
+              Logins.differences(
                   original.logins(), Logins.of(compute.server(), Common.logins(animal))));
       int before = compute.log().length();
       visit.compare(Comparison.WRITES, () -> Writes.take(compute, habitat));
@@ -235,7 +239,7 @@ final class Keeper {
       if (!visit.compare(
           Comparison.EAGER,
           () -> {
-            port[0] = FreePort.any();
+            port[0] = FreePort.reserved();
             ComputeProcess prepared =
                 ComputeProcess.start(
                     root,
@@ -308,8 +312,7 @@ final class Keeper {
         () -> {
           contents[0] = Contents.of(server, false);
           return marked(
-              where,
-              Contents.differences(original.contents().tables(), contents[0].tables()));
+              where, Contents.differences(original.contents().tables(), contents[0].tables()));
         });
     if (contents[0] == null) {
       return;
@@ -324,8 +327,7 @@ final class Keeper {
         Comparison.SEQUENCES,
         () ->
             marked(
-                where,
-                Contents.behind(original.contents().sequences(), contents[0].sequences())));
+                where, Contents.behind(original.contents().sequences(), contents[0].sequences())));
   }
 
   private static List<String> marked(String where, List<String> lines) {

@@ -10,10 +10,11 @@ import java.util.stream.Collectors;
 final class LogLines {
   private static final Pattern LINE = Pattern.compile(".*?((?:WARNING|ERROR|FATAL|PANIC):.*)");
 
-  /** The tries of our own to log in too early. */
+  /** Our own tries to log in too early, and sessions that had not ended at a restart. */
   private static final Set<String> EXPECTED =
       Set.of(
           "FATAL:  the database system is starting up",
+          "FATAL:  terminating connection due to administrator command",
           "FATAL:  the database system is not yet accepting connections");
 
   private LogLines() {}

@@ -21,7 +21,10 @@ final class ObjectAnimals {
             .built(habitat -> {
               for (int from = 0; from < TABLES; from += 1000) {
                 habitat.execute(
-                    "do $$ begin for i in " + from + ".." + (from + 999)
+                    "do $$ begin for i in "
+                        + from
+                        + ".."
+                        + (from + 999)
                         + " loop execute 'create table t' || i || '(i int)'; end loop; end $$");
               }
               habitat.execute("insert into t17 values (1)");
@@ -29,7 +32,9 @@ final class ObjectAnimals {
         Animal.named("columns-1600", "1,600 columns, dropped ones among them")
             .built(
                 "create table wide("
-                    + IntStream.range(0, 1600).mapToObj(i -> "c" + i + " int").collect(Collectors.joining(","))
+                    + IntStream.range(0, 1600)
+                        .mapToObj(i -> "c" + i + " int")
+                        .collect(Collectors.joining(","))
                     + ")",
                 "insert into wide(c0, c1599) select i, i from generate_series(1, 100) i",
                 "alter table wide drop column c5",
@@ -48,7 +53,8 @@ final class ObjectAnimals {
             .attached("alter table p detach partition p5", "drop table p6", "truncate p7"),
         Animal.named("segments", "a relation of more than 1 GB")
             .built(ObjectAnimals::grow)
-            .attached("insert into large select generate_series(1, 1000)", "update large set i = i + 1"),
+            .attached(
+                "insert into large select generate_series(1, 1000)", "update large set i = i + 1"),
         Animal.named("unlogged", "unlogged tables, sequences and indexes")
             .built(
                 "create unlogged table u(id serial primary key, t text)",
@@ -64,7 +70,9 @@ final class ObjectAnimals {
                 "alter table was_unlogged set unlogged",
                 "create unlogged table later as select generate_series(1, 1000) i")
             .computed(habitat ->
-                habitat.compute().execute("postgres", "insert into u(t) values ('after')", "select * from u")),
+                habitat
+                    .compute()
+                    .execute("postgres", "insert into u(t) values ('after')", "select * from u")),
         Animal.named("indexes", "every access method, and indexes in every state")
             .built(
                 "create table x(i int, t text, p point, a int[], v tsvector, r int4range, n inet)",
@@ -90,7 +98,9 @@ final class ObjectAnimals {
                     + " ('10.0.' || i % 250 || '.1')::inet from generate_series(3001, 4500) i",
                 "reindex index concurrently x_n_idx",
                 "cluster x using x_i_t_n_idx"),
-        Animal.named("catalog-objects", "policies, publications, statistics, text search, domains, enums, rules")
+        Animal.named(
+                "catalog-objects",
+                "policies, publications, statistics, text search, domains, enums, rules")
             .built(
                 "create table secret(owner text, t text)",
                 "alter table secret enable row level security",
@@ -125,8 +135,11 @@ final class ObjectAnimals {
             .built(
                 "select lo_from_bytea(0, decode(md5(i::text), 'hex')) from generate_series(1, 2000) i",
                 "select lo_from_bytea(1, decode(repeat(md5('x'), 1250000 / 2), 'hex'))")
-            .attached("select lo_unlink(1)", "select lo_put(oid, 100000, '\\xff') from pg_largeobject_metadata limit 50"),
-        Animal.named("rewritten", "VACUUM FULL, CLUSTER, TRUNCATE, REINDEX SYSTEM: other file numbers")
+            .attached(
+                "select lo_unlink(1)",
+                "select lo_put(oid, 100000, '\\xff') from pg_largeobject_metadata limit 50"),
+        Animal.named(
+                "rewritten", "VACUUM FULL, CLUSTER, TRUNCATE, REINDEX SYSTEM: other file numbers")
             .built("create database other", "vacuum full", "reindex system postgres")
             .attached(
                 "vacuum full pg_class",
@@ -137,7 +150,8 @@ final class ObjectAnimals {
                 "truncate zoo_common restart identity",
                 "begin; truncate zoo_common; insert into zoo_common(t) values ('gone'); rollback"),
         Animal.named("shrunk", "tables that grew, were cut off by vacuum, and grew again")
-            .built("create table s as select i, repeat('x', 500) t from generate_series(1, 20000) i")
+            .built(
+                "create table s as select i, repeat('x', 500) t from generate_series(1, 20000) i")
             .attached(
                 "delete from s where i > 100",
                 "vacuum s",
@@ -152,23 +166,59 @@ final class ObjectAnimals {
   private static String[] columns() {
     List<String> types =
         List.of(
-            "int2", "int4", "int8", "numeric", "float4", "float8", "money", "char(5)", "varchar(9)", "text", "bytea", "date", "time",
-            "timetz", "timestamp", "timestamptz", "interval", "bool", "point", "box", "circle", "inet", "cidr", "macaddr", "bit(3)",
-            "uuid", "xml", "json", "jsonb", "int[]", "tsquery", "pg_lsn", "name", "oid", "regclass");
+            "int2",
+            "int4",
+            "int8",
+            "numeric",
+            "float4",
+            "float8",
+            "money",
+            "char(5)",
+            "varchar(9)",
+            "text",
+            "bytea",
+            "date",
+            "time",
+            "timetz",
+            "timestamp",
+            "timestamptz",
+            "interval",
+            "bool",
+            "point",
+            "box",
+            "circle",
+            "inet",
+            "cidr",
+            "macaddr",
+            "bit(3)",
+            "uuid",
+            "xml",
+            "json",
+            "jsonb",
+            "int[]",
+            "tsquery",
+            "pg_lsn",
+            "name",
+            "oid",
+            "regclass");
     List<String> statements = new ArrayList<>();
     statements.add(
         "create table kinds("
-            + IntStream.range(0, types.size()).mapToObj(i -> "c" + i + " " + types.get(i)).collect(Collectors.joining(","))
+            + IntStream.range(0, types.size())
+                .mapToObj(i -> "c" + i + " " + types.get(i))
+                .collect(Collectors.joining(","))
             + ")");
-    statements.add("insert into kinds(c0, c3, c9, c28) select i % 100, i * 1.5, md5(i::text), jsonb_build_object('a', i) from generate_series(1, 2000) i");
-    statements.add("insert into kinds(c15, c16, c24, c29) values ('now', '1 day', B'101', '{1,2}')");
+    statements.add(
+        "insert into kinds(c0, c3, c9, c28) select i % 100, i * 1.5, md5(i::text), jsonb_build_object('a', i) from generate_series(1, 2000) i");
+    statements.add(
+        "insert into kinds(c15, c16, c24, c29) values ('now', '1 day', B'101', '{1,2}')");
     statements.add("analyze kinds");
     return statements.toArray(String[]::new);
   }
 
   /**
-   * A table whose first segment is full: of pages of zeros, such as an extension leaves that a crash
-   * cut off.
+   * A table whose first segment is full: of pages of zeros, such as an extension leaves that a
+   * crash cut off.
    */
   private static void grow(Habitat habitat) throws Exception {
     habitat.execute("create table large(i int)", "insert into large values (0)", "checkpoint");

@@ -28,10 +28,12 @@ final class RecoveryAnimals {
             .built(habitat -> {
               Connection open = habitat.primary().connect("postgres");
               try (Statement statement = open.createStatement()) {
-                statement.execute("create temporary table left_behind as select generate_series(1, 5000) i");
+                statement.execute(
+                    "create temporary table left_behind as select generate_series(1, 5000) i");
                 statement.execute("begin");
                 statement.execute("create table never as select generate_series(1, 5000) i");
-                statement.execute("insert into zoo_common(t) select 'never' from generate_series(1, 5000)");
+                statement.execute(
+                    "insert into zoo_common(t) select 'never' from generate_series(1, 5000)");
               }
               habitat.primary().kill();
               habitat.primary().start();
@@ -42,7 +44,8 @@ final class RecoveryAnimals {
             .built(habitat -> {
               Statement statement = habitat.own(habitat.session().createStatement());
               statement.execute("begin");
-              statement.execute("insert into zoo_common(t) select 'open' from generate_series(1, 1000)");
+              statement.execute(
+                  "insert into zoo_common(t) select 'open' from generate_series(1, 1000)");
               statement.execute("create table open_one(i int)");
             })
             .attached(habitat -> {
@@ -74,9 +77,10 @@ final class RecoveryAnimals {
                   "select pg_notify('zoo', repeat('n', 7000)) from generate_series(1, 300)");
             }),
         Animal.named("load-during-attach", "load while it is attached")
-            .built(habitat -> habitat.execute(
-                "create table counters(i int primary key, n int) with (fillfactor = 50)",
-                "insert into counters select i, 0 from generate_series(1, 1000) i"))
+            .built(habitat ->
+                habitat.execute(
+                    "create table counters(i int primary key, n int) with (fillfactor = 50)",
+                    "insert into counters select i, 0 from generate_series(1, 1000) i"))
             .during(habitat -> {
               for (int round = 0; round < 20; round++) {
                 habitat.execute(
@@ -103,7 +107,8 @@ final class RecoveryAnimals {
     PostgresServer primary = habitat.primary();
     PostgresServer backup = habitat.backupOf(primary);
     habitat.execute("create table kept as select generate_series(1, 100) i");
-    habitat.execute("select pg_create_restore_point('here')", "drop table kept", "select pg_switch_wal()");
+    habitat.execute(
+        "select pg_create_restore_point('here')", "drop table kept", "select pg_switch_wal()");
     primary.stop();
     try (var segments = Files.newDirectoryStream(primary.dataDirectory().resolve("pg_wal"), "0*")) {
       for (Path segment : segments) {

@@ -1,5 +1,6 @@
 package dev.varve.local.zoo;
 
+import dev.varve.testkit.FreePort;
 import dev.varve.testkit.PostgresServer;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,26 +13,23 @@ final class ReplicationAnimals {
     return List.of(
         Animal.named("subscriber", "a subscriber whose publisher goes on")
             .built(habitat -> subscribe(habitat, "copy_data = true"))
-            .attached(habitat -> {})
-            .computed(habitat ->
-                habitat
-                    .compute()
-                    .execute(
-                        "postgres",
-                        "alter subscription s disable",
-                        "alter subscription s set (slot_name = none)",
-                        "drop subscription s")),
-        Animal.named("subscriber-two-phase", "a subscription with two-phase, streaming and several tables")
+            .computed(ReplicationAnimals::leavesThePublisherAlone),
+        Animal.named(
+                "subscriber-two-phase",
+                "a subscription with two-phase, streaming and several tables")
             .setting("max_prepared_transactions", "20")
-            .built(habitat -> subscribe(habitat, "two_phase = true, streaming = true, origin = none"))
-            .on(major -> major >= 16),
+            .built(
+                habitat -> subscribe(habitat, "two_phase = true, streaming = true, origin = none"))
+            .on(major -> major >= 16)
+            .computed(ReplicationAnimals::leavesThePublisherAlone),
         Animal.named("origins", "30 replication origins, with positions")
             .built(habitat -> {
               List<String> statements = new ArrayList<>();
               for (int i = 0; i < 30; i++) {
                 statements.add("select pg_replication_origin_create('o" + i + "')");
                 if (i % 3 != 0) {
-                  statements.add("select pg_replication_origin_advance('o" + i + "', '0/" + (1000 + i) + "')");
+                  statements.add(
+                      "select pg_replication_origin_advance('o" + i + "', '0/" + (1000 + i) + "')");
                 }
               }
               habitat.execute(statements.toArray(String[]::new));
@@ -52,11 +50,12 @@ final class ReplicationAnimals {
 
   private static void subscribe(Habitat habitat, String options) throws Exception {
     PostgresServer publisher =
-        habitat.own(
-            PostgresServer.builder(habitat.major())
-                .setting("wal_level", "logical")
-                .setting("max_prepared_transactions", "20")
-                .start());
+        PostgresServer.builder(habitat.major())
+            .setting("wal_level", "logical")
+            .setting("max_prepared_transactions", "20")
+            .port(FreePort.reserved())
+            .start();
+    habitat.publisher(publisher);
     publisher.execute(
         "postgres",
         "create table pub(i int primary key, t text)",
@@ -75,8 +74,35 @@ final class ReplicationAnimals {
         habitat.primary(),
         "select bool_and(srsubstate = 'r') from pg_subscription_rel",
         "the tables are synchronised");
-    publisher.execute("postgres", "insert into pub select i, 'later' from generate_series(1001, 1500) i");
+    publisher.execute(
+        "postgres", "insert into pub select i, 'later' from generate_series(1001, 1500) i");
     Habitat.await(
         habitat.primary(), "select count(*) = 1500 from pub", "the subscriber has what came later");
+  }
+
+  /** A copy takes nothing from the publisher, and can drop its subscription without a trace. */
+  private static void leavesThePublisherAlone(Habitat habitat) throws Exception {
+    PostgresServer publisher = habitat.publisher();
+    publisher.execute(
+        "postgres", "insert into pub select i, 'while copied' from generate_series(1501, 2000) i");
+    Habitat.await(
+        habitat.primary(), "select count(*) = 2000 from pub", "the subscriber has its rows");
+    PostgresServer compute = habitat.compute();
+    String copied = compute.query("postgres", "select count(*) from pub");
+    if (!copied.equals("1500")) {
+      throw new IllegalStateException("the copy's subscription is at work: " + copied + " rows");
+    }
+    compute.execute(
+        "postgres",
+        "alter subscription s disable",
+        "alter subscription s set (slot_name = none)",
+        "drop subscription s");
+    String slots =
+        publisher.query(
+            "postgres",
+            "select count(*) from pg_replication_slots where slot_name = 's' and active");
+    if (!slots.equals("1")) {
+      throw new IllegalStateException("the publisher's slot is gone or idle");
+    }
   }
 }

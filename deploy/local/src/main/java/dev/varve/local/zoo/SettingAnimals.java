@@ -1,5 +1,6 @@
 package dev.varve.local.zoo;
 
+import dev.varve.testkit.PostgresServer;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.util.List;
@@ -62,7 +63,8 @@ final class SettingAnimals {
               habitat.primary().restart();
               manyTransactions(habitat);
             }),
-        Animal.named("commit-timestamps-off", "`track_commit_timestamp` until the attach, and not since")
+        Animal.named(
+                "commit-timestamps-off", "`track_commit_timestamp` until the attach, and not since")
             .setting("track_commit_timestamp", "on")
             .built(SettingAnimals::manyTransactions)
             .attached(habitat -> {
@@ -75,11 +77,19 @@ final class SettingAnimals {
             .attached(habitat -> {
               habitat.execute("alter system set wal_log_hints = off");
               habitat.primary().restart();
-              habitat.execute("update zoo_common set t = t || 'y'", "select count(*) from zoo_common");
+              habitat.execute(
+                  "update zoo_common set t = t || 'y'", "select count(*) from zoo_common");
             }),
-        compression("pglz"),
-        compression("lz4"),
-        compression("zstd"),
+        // By pglz: the binaries have neither lz4 nor zstd.
+        Animal.named("compression", "`wal_compression`, large values")
+            .setting("wal_compression", "on")
+            .built(
+                "create table toasted(id int primary key, t text)",
+                "alter table toasted alter t set storage external",
+                "insert into toasted select i, repeat(md5(i::text), 1000) from generate_series(1, 200) i",
+                "alter table toasted alter t set storage main",
+                "insert into toasted select i, repeat(md5(i::text), 1000) from generate_series(201, 400) i")
+            .attached("checkpoint", "update toasted set t = t || 'x' where id % 3 = 0"),
         Animal.named("full-page-writes-off", "`full_page_writes` off")
             .setting("full_page_writes", "off"),
         Animal.named("logical", "`wal_level` logical, slots, decoding under way")
@@ -99,7 +109,21 @@ final class SettingAnimals {
                 "truncate l"),
         Animal.named("summarize", "`summarize_wal`")
             .on(major -> major >= 17)
-            .setting("summarize_wal", "on"),
+            .setting("summarize_wal", "on")
+            .computed(habitat -> {
+              PostgresServer compute = habitat.compute();
+              compute.execute(
+                  "postgres",
+                  "alter system set summarize_wal = on",
+                  "select pg_reload_conf()",
+                  "insert into zoo_common(t) select 'summarised' from generate_series(1, 1000)",
+                  "checkpoint",
+                  "checkpoint");
+              Habitat.await(
+                  compute,
+                  "select count(*) > 0 from pg_available_wal_summaries()",
+                  "the compute's WAL is summarised");
+            }),
         Animal.named("archiving", "`archive_mode`, with a command that fails")
             .setting("archive_mode", "on")
             .setting("archive_command", "false")
@@ -126,7 +150,6 @@ final class SettingAnimals {
             .setting("xmlbinary", "hex")
             .setting("xmloption", "document")
             .setting("default_transaction_isolation", "repeatable read")
-            .setting("default_toast_compression", "lz4")
             .setting("array_nulls", "off")
             .setting("transform_null_equals", "on")
             .setting("standard_conforming_strings", "off")
@@ -176,7 +199,8 @@ final class SettingAnimals {
             }),
         Animal.named("preloaded", "`shared_preload_libraries`, several with settings")
             .setting(
-                "shared_preload_libraries", "pg_stat_statements,auto_explain,pg_prewarm,passwordcheck")
+                "shared_preload_libraries",
+                "pg_stat_statements,auto_explain,pg_prewarm,passwordcheck")
             .setting("pg_stat_statements.track", "all")
             .setting("auto_explain.log_min_duration", "10s")
             .setting("pg_prewarm.autoprewarm", "on")
@@ -196,16 +220,6 @@ final class SettingAnimals {
               habitat.primary().start();
               habitat.execute("insert into zoo_common(t) values ('after the crash')");
             }));
-  }
-
-  private static Animal compression(String method) {
-    return Animal.named("compression-" + method, "`wal_compression` and TOAST by " + method)
-        .setting("wal_compression", method)
-        .setting("default_toast_compression", method.equals("zstd") ? "pglz" : method)
-        .built(
-            "create table toasted(id int primary key, t text)",
-            "insert into toasted select i, repeat(md5(i::text), 1000) from generate_series(1, 300) i")
-        .attached("checkpoint", "update toasted set t = t || 'x' where id % 3 = 0");
   }
 
   private static void manyTransactions(Habitat habitat) throws Exception {

@@ -106,7 +106,10 @@ final class StandbyComparison {
     }
     Set<String> names = new TreeSet<>();
     try (Stream<Path> files = Files.list(directory)) {
-      files.forEach(file -> names.add(String.valueOf(file.getFileName())));
+      files
+          .map(file -> String.valueOf(file.getFileName()))
+          .filter(name -> name.matches("[0-9A-F]{4,}")) // others are nobody's
+          .forEach(names::add);
     }
     return names;
   }

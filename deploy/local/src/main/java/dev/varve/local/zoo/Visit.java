@@ -59,9 +59,7 @@ final class Visit {
   private static String message(Throwable e) {
     String text = e.getMessage() == null ? e.toString() : e.getMessage();
     return text.length() > MESSAGE_CHARACTERS
-        ? text.substring(0, 200)
-            + " … "
-            + text.substring(text.length() - MESSAGE_CHARACTERS + 200)
+        ? text.substring(0, 200) + " … " + text.substring(text.length() - MESSAGE_CHARACTERS + 200)
         : text;
   }
 

@@ -47,7 +47,8 @@ final class Writes {
     for (String database : Habitat.databases(server)) {
       try (Connection connection = server.connect(database);
           Statement statement = connection.createStatement()) {
-        statement.execute("create table zoo_" + Integer.toUnsignedString(database.hashCode()) + "(i int)");
+        statement.execute(
+            "create table zoo_" + Integer.toUnsignedString(database.hashCode()) + "(i int)");
         statement.execute("vacuum (freeze) pg_class");
       }
     }
@@ -81,8 +82,7 @@ final class Writes {
         "the compute's standby caught up");
     List<String> complaints = new ArrayList<>();
     expect(standby, "postgres", "select count(*) from zoo_streamed", "1000", complaints);
-    complaints.addAll(
-        LogLines.of(standby.log()).stream().map(line -> "standby: " + line).toList());
+    complaints.addAll(LogLines.of(standby.log()).stream().map(line -> "standby: " + line).toList());
     standby.stop();
     return complaints;
   }

@@ -151,7 +151,7 @@ public final class Zoo {
               "directory:" + home.resolve("objects-" + pageservers),
               home.resolve("pageserver-" + pageservers),
               home.resolve("pageserver-" + pageservers + ".log"),
-              new PageserverProcess.Place(FreePort.any(), FreePort.any(), ""),
+              new PageserverProcess.Place(FreePort.reserved(), FreePort.reserved(), ""),
               Map.of());
       pageserver = running;
     }
@@ -182,8 +182,8 @@ public final class Zoo {
           case "--keep" -> keep = true;
           case "--docs" -> docs = true;
           case "--list" -> {
-            animals.forEach(animal ->
-                System.out.printf("%-24s %s%n", animal.name(), animal.description()));
+            animals.forEach(
+                animal -> System.out.printf("%-24s %s%n", animal.name(), animal.description()));
             return;
           }
           default -> throw new IllegalArgumentException("unknown option " + arguments[i]);

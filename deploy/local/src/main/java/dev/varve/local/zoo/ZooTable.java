@@ -66,8 +66,7 @@ final class ZooTable {
   }
 
   private static String majors(List<Visit> visits) {
-    return String.join(
-        " ", visits.stream().map(visit -> Integer.toString(visit.major())).toList());
+    return String.join(" ", visits.stream().map(visit -> Integer.toString(visit.major())).toList());
   }
 
   private static String cell(List<Visit> visits, Comparison comparison) {
