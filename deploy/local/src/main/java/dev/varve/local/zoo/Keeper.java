@@ -213,7 +213,7 @@ final class Keeper {
           () ->
               Contents.differences(
                   original.settings(), Settings.of(compute.server(), animal.shown())));
-      visit.compare(Comparison.AMCHECK, () -> Amcheck.complaints(compute.server()));
+      visit.compare(Comparison.AMCHECK, () -> Amcheck.complaints(compute.server(), Habitat.databases(compute.server())));
       log("mount", habitat, compute.log());
       visit.compare(
           Comparison.LOGINS,

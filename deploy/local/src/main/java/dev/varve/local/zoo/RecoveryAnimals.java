@@ -1,6 +1,7 @@
 package dev.varve.local.zoo;
 
 import dev.varve.testkit.PostgresServer;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -10,6 +11,7 @@ import java.util.List;
 /** Clusters with a past: promoted, restored, crashed; and what is open when they are looked at. */
 final class RecoveryAnimals {
   private static final int SUBTRANSACTIONS = 20_000;
+  private static final int START_ATTEMPTS = 50;
 
   private RecoveryAnimals() {}
 
@@ -36,7 +38,7 @@ final class RecoveryAnimals {
                     "insert into zoo_common(t) select 'never' from generate_series(1, 5000)");
               }
               habitat.primary().kill();
-              habitat.primary().start();
+              startAgain(habitat.primary());
             }),
         Animal.named("broken-record", "crashed inside a record: OVERWRITE_CONTRECORD")
             .built(RecoveryAnimals::breakRecord),
@@ -100,6 +102,21 @@ final class RecoveryAnimals {
         + " loop begin insert into "
         + table
         + " values (i); exception when others then null; end; end loop; end $$";
+  }
+
+  /** Its processes notice only after a moment that the postmaster is gone, and hold its memory. */
+  private static void startAgain(PostgresServer killed) throws InterruptedException {
+    for (int attempt = 1; ; attempt++) {
+      try {
+        killed.start();
+        return;
+      } catch (UncheckedIOException e) {
+        if (attempt == START_ATTEMPTS) {
+          throw e;
+        }
+        Thread.sleep(200);
+      }
+    }
   }
 
   private static void restore(Habitat habitat) throws Exception {

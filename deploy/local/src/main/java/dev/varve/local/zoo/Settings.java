@@ -23,6 +23,8 @@ final class Settings {
           'idle_session_timeout', 'tcp_keepalives_idle', 'client_connection_check_interval', 'event_triggers')
         or category like 'Version and Platform Compatibility / %'
         or category = 'Customized Options'
+          -- Whether a copy loads a library is the machine's.
+          and split_part(name, '.', 1) <> all (string_to_array(current_setting('shared_preload_libraries'), ','))
         or category = 'Preset Options' and name not in (
           -- Of the machine and of the program.
           'data_directory_mode', 'shared_memory_size', 'shared_memory_size_in_huge_pages', 'in_hot_standby',
