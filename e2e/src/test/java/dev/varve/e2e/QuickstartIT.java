@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -21,7 +20,7 @@ final class QuickstartIT {
   @Test
   void everyLineWorks(@TempDir Path directory) throws Exception {
     copyDeploy(directory);
-    List<String> lines = lines();
+    List<String> lines = Runbook.all("quickstart.md", "");
     assertTrue(lines.size() > 15, lines::toString);
     String last = "";
     for (String line : lines) {
@@ -70,18 +69,5 @@ final class QuickstartIT {
         }
       }
     }
-  }
-
-  private static List<String> lines() throws IOException {
-    List<String> lines = new ArrayList<>();
-    boolean inside = false;
-    for (String line : Files.readAllLines(Path.of("../docs/quickstart.md"))) {
-      if (line.startsWith("```")) {
-        inside = line.equals("```sh");
-      } else if (inside) {
-        lines.add(line);
-      }
-    }
-    return lines;
   }
 }

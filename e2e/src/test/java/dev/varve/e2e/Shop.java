@@ -15,6 +15,9 @@ final class Shop {
   static final String SYSTEM = "varve";
   static final String AGENTS = "varve-agent";
 
+  /** The laptop overlay's S3 server. */
+  static final String STORE = "varve-s3";
+
   /** The official image, by the name under which this cluster has it. */
   static final String POSTGRES =
       System.getenv().getOrDefault("VARVE_POSTGRES_IMAGE", "postgres:17");

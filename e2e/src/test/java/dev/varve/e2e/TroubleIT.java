@@ -128,15 +128,27 @@ final class TroubleIT {
   @ResourceLock(BUCKET)
   void aBucketThatIsNotThere() {
     String bucket = "deployment/varve-s3";
-    Kubectl.run("-n", Shop.SYSTEM, "exec", bucket, "--", "mv", "/data/varve", "/data/away");
+    Kubectl.run("-n", Shop.STORE, "exec", bucket, "--", "mv", "/data/varve", "/data/away");
     try {
       shop.timeline("bucketless", "acme", "main-db", "Delete");
       shop.awaitCondition("timeline", "bucketless", "Ready", "False .*[bB]ucket.*");
     } finally {
-      Kubectl.run("-n", Shop.SYSTEM, "exec", bucket, "--", "mv", "/data/away", "/data/varve");
+      Kubectl.run("-n", Shop.STORE, "exec", bucket, "--", "mv", "/data/away", "/data/varve");
     }
     healed("bucketless", "main-db");
     shop.delete("timeline", "bucketless");
+  }
+
+  /** As after a reboot of the laptop: the objects are where they were. */
+  @Test
+  @ResourceLock(BUCKET)
+  void aStoreThatIsRestarted() {
+    shop.timeline("rebooted", "acme", "main-db", "Delete");
+    shop.ready("timeline/rebooted", START);
+    Kubectl.run("-n", Shop.STORE, "rollout", "restart", "deployment/varve-s3");
+    Kubectl.run("-n", Shop.STORE, "rollout", "status", "deployment/varve-s3", "--timeout=120s");
+    healed("rebooted", "main-db");
+    shop.delete("timeline", "rebooted");
   }
 
   /** A real PostgreSQL 14 is not needed: a relay makes the primary say that it is one. */

@@ -2,6 +2,7 @@ package dev.varve.e2e;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
@@ -102,6 +103,91 @@ final class VolumeIT {
       shop.ready("pod/fresh-" + node, START);
       assertEquals(shop.hashes("main-db"), shop.hashes("fresh-" + node));
     }
+  }
+
+  /**
+   * The lines of {@code docs/operations/upgrade.md}, pasted while a pod of nobody and then a
+   * disruption budget are in the way: what stops them leaves the node's databases alone.
+   */
+  @Test
+  void theUpgradeOfAnAgentStopsAtWhatIsInTheWay() throws Exception {
+    shop.kubectl("delete", "pod", "-l", "app!=main-db", "--timeout=120s", "--grace-period=1");
+    String node = shop.nodeWithout("main-db");
+    String agent = agent(node);
+    String lines = Runbook.lines("operations/upgrade.md", "Agents, node by node");
+    String upgrade = lines.replace("NODE", node).replace("--timeout=5m", "--timeout=15s");
+    try {
+      shop.pod("bare", "main", "varve-acme-token", "", node);
+      shop.ready("pod/bare", START);
+      Kubectl.Result refused = Runbook.paste(upgrade);
+      assertFalse(refused.ok(), refused.output());
+      assertTrue(refused.output().contains("declare no controller"), refused.output());
+      assertEquals(agent, agent(node));
+      assertEquals(shop.hashes("main-db"), shop.hashes("bare"));
+      shop.delete("pod", "bare");
+
+      Kubectl.run("uncordon", node);
+      Kubectl.apply(shop.namespace(), budgeted(node));
+      shop.kubectl("rollout", "status", "deployment/budgeted", "--timeout=120s");
+      refused = Runbook.paste(upgrade);
+      assertFalse(refused.ok(), refused.output());
+      assertTrue(refused.output().contains("disruption budget"), refused.output());
+      assertEquals(agent, agent(node));
+
+      shop.delete("poddisruptionbudget", "budgeted");
+      Kubectl.Result done = Runbook.paste(upgrade.replace("--timeout=15s", "--timeout=5m"));
+      assertTrue(done.ok(), done.output());
+      assertNotEquals(agent, agent(node));
+      shop.kubectl("rollout", "status", "deployment/budgeted", "--timeout=120s");
+    } finally {
+      Kubectl.attempt("uncordon", node);
+      Kubectl.attempt(
+          "-n", shop.namespace(), "delete", "deployment,poddisruptionbudget", "budgeted");
+    }
+  }
+
+  /** A database that prefers a node and that a budget keeps from being evicted. */
+  private static String budgeted(String node) {
+    return """
+    apiVersion: policy/v1
+    kind: PodDisruptionBudget
+    metadata: {name: budgeted}
+    spec:
+      minAvailable: 1
+      selector: {matchLabels: {app: budgeted}}
+    ---
+    apiVersion: apps/v1
+    kind: Deployment
+    metadata: {name: budgeted}
+    spec:
+      selector: {matchLabels: {app: budgeted}}
+      template:
+        metadata: {labels: {app: budgeted}}
+        spec:
+          terminationGracePeriodSeconds: 5
+          affinity:
+            nodeAffinity:
+              preferredDuringSchedulingIgnoredDuringExecution:
+                - weight: 100
+                  preference: {matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [NODE]}]}
+          securityContext: {runAsNonRoot: true, runAsUser: 999, runAsGroup: 999, seccompProfile: {type: RuntimeDefault}}
+          containers:
+            - name: postgres
+              image: IMAGE
+              securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+              readinessProbe:
+                exec: {command: [pg_isready, -U, postgres]}
+                periodSeconds: 1
+              volumeMounts: [{name: data, mountPath: /var/lib/postgresql/data}]
+          volumes:
+            - name: data
+              csi:
+                driver: varve.dev
+                volumeAttributes: {timeline: main}
+                nodePublishSecretRef: {name: varve-acme-token}
+    """
+        .replace("NODE", node)
+        .replace("IMAGE", Shop.POSTGRES);
   }
 
   /** Until a pod runs, or is gone since its volume was lost. */

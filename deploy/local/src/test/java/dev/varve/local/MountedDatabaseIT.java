@@ -24,6 +24,9 @@ import org.junit.jupiter.params.provider.CsvSource;
     value = "dev.varve.local.MountedDatabaseIT#canMount",
     disabledReason = "the page mount wants root and /dev/fuse")
 final class MountedDatabaseIT {
+  private static final String SEARCH = "default_text_search_config";
+  private static final String GERMAN = "pg_catalog.german";
+
   static boolean canMount() {
     return java.nio.file.Files.exists(Path.of("/dev/fuse")) && PostgresServer.isRoot();
   }
@@ -35,7 +38,11 @@ final class MountedDatabaseIT {
     Path tablespace = DdlRich.tablespaceDirectory();
     // Autovacuum would go on writing between the look at the tables and the look at the LSN.
     PostgresServer primary =
-        PostgresServer.builder(major).checksums(checksums).setting("autovacuum", "off").start();
+        PostgresServer.builder(major)
+            .checksums(checksums)
+            .setting("autovacuum", "off")
+            .setting(SEARCH, GERMAN)
+            .start();
     PageserverProcess pageserver = pageservers.start();
     try {
       TpcB load = new TpcB(primary, 1);
@@ -76,6 +83,7 @@ final class MountedDatabaseIT {
     try {
       compute.awaitQuery("select 1");
       assertEquals(expected, TableHashes.of(compute.server()));
+      assertEquals(GERMAN, compute.query("show " + SEARCH));
       if (!compute.query("select gid from pg_prepared_xacts").isEmpty()) {
         // Left open on the primary; its locks would hold up the checks.
         compute.execute("commit prepared 'three'");

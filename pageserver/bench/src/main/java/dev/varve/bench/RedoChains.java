@@ -9,6 +9,7 @@ import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.redo.Redo;
 import dev.varve.engine.redo.RedoContext;
+import dev.varve.engine.redo.ResourceManagers;
 import dev.varve.engine.timeline.ChainReplay;
 import dev.varve.engine.wal.BlockRecord;
 import dev.varve.engine.wal.WalDecoder;
@@ -175,7 +176,7 @@ final class RedoChains {
       chain.add(new RedoChain.Entry(ValueKind.ZERO_PAGE, record.endLsn, new byte[0]));
     }
     ByteWriter slim = new ByteWriter();
-    BlockRecord.encode(record, id, false, slim);
+    BlockRecord.encode(record, id, ResourceManagers.of(record.rmid).redoMainLength(record), false, slim);
     chain.add(new RedoChain.Entry(ValueKind.RECORD, record.endLsn, slim.toByteArray()));
   }
 

@@ -15,6 +15,7 @@ import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
+import jakarta.enterprise.inject.Disposes;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.io.IOException;
@@ -32,8 +33,20 @@ public class Pageserver {
 
   @Produces
   @Singleton
-  ObjectStore store(ServerConfig config, MeterRegistry registry) throws IOException {
-    return new MeteredObjectStore(StoreChoice.open(config), registry);
+  StoreChoice storeChoice(ServerConfig config, MeterRegistry registry) throws IOException {
+    StoreChoice choice = StoreChoice.open(config, store -> new MeteredObjectStore(store, registry));
+    MeteredObjectStore.watch(choice.outages(), registry);
+    return choice;
+  }
+
+  void close(@Disposes StoreChoice choice) {
+    choice.close();
+  }
+
+  @Produces
+  @Singleton
+  ObjectStore store(StoreChoice choice) {
+    return choice.probed();
   }
 
   @Produces
@@ -74,6 +87,7 @@ public class Pageserver {
 
   void start(@Observes StartupEvent event, Attachments attachments, GrpcServer server)
       throws IOException {
+    Thread.setDefaultUncaughtExceptionHandler(new UncaughtHandler());
     attachments.restore();
     server.start();
     LOG.info("gRPC on port {}", server.port());

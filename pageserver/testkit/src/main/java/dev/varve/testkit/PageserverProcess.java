@@ -62,6 +62,7 @@ public final class PageserverProcess implements AutoCloseable {
             List.of(
                 ProcessHandle.current().info().command().orElse("java"),
                 "-Xmx" + heap,
+                "-XX:+ExitOnOutOfMemoryError",
                 "-XX:+UseTransparentHugePages",
                 "-XX:AOTCache=" + application.resolve("app.aot"),
                 "--enable-native-access=ALL-UNNAMED",

@@ -28,13 +28,23 @@ public final class S3Server implements AutoCloseable {
 
   /** Starts a server over {@code directory}, which has to be there, and makes a bucket in it. */
   public static S3Server start(Path directory, String bucket) throws Exception {
+    return start(directory, bucket, AuthenticationType.AWS_V2_OR_V4);
+  }
+
+  /** Likewise; it checks no signature, so that what is before it may change requests. */
+  public static S3Server startUnchecked(Path directory, String bucket) throws Exception {
+    return start(directory, bucket, AuthenticationType.NONE);
+  }
+
+  private static S3Server start(Path directory, String bucket, AuthenticationType authentication)
+      throws Exception {
     BlobStore store = new FilesystemNio2BlobStore(directory.toString());
     store.createContainer(bucket);
     S3Proxy proxy =
         S3Proxy.builder()
             .blobStore(store)
             .endpoint(URI.create("http://127.0.0.1:0"))
-            .awsAuthentication(AuthenticationType.AWS_V2_OR_V4, ACCESS_KEY, SECRET_KEY)
+            .awsAuthentication(authentication, ACCESS_KEY, SECRET_KEY)
             .build();
     proxy.start();
     return new S3Server(store, proxy);

@@ -3,20 +3,26 @@ package dev.varve.compute.agent;
 import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.fuse.Libc;
 import dev.varve.compute.fuse.ProcessOwner;
+import dev.varve.compute.fuse.UncaughtHandler;
 import dev.varve.compute.image.ComputeDirectory;
 import dev.varve.compute.image.GrpcImage;
-import dev.varve.compute.image.ServerSettings;
 import dev.varve.compute.mount.MountCounters;
 import dev.varve.compute.page.GrpcPageSource;
 import dev.varve.compute.page.PageserverChannel;
 import dev.varve.compute.page.PageserverConnection;
 import dev.varve.compute.page.ShardedPageSource;
+import dev.varve.compute.settings.OriginalSettings;
+import dev.varve.compute.settings.ServerOptions;
+import dev.varve.compute.settings.ServerSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.IntFunction;
 import java.util.logging.Level;
@@ -41,6 +47,7 @@ public final class Agent {
   private Agent() {}
 
   public static void main(String[] arguments) {
+    UncaughtHandler.install();
     System.setProperty(
         "java.util.logging.SimpleFormatter.format", "%1$tF %1$tT.%1$tL %4$s %5$s%6$s%n");
     AgentOptions options;
@@ -82,7 +89,8 @@ public final class Agent {
             options.user(),
             options.group(),
             root,
-            fuse);
+            fuse,
+            options.allowed());
     Map<String, PageserverConnection> open = new HashMap<>();
     IntFunction<PageserverConnection> connections =
         shard ->
@@ -125,18 +133,52 @@ public final class Agent {
                             header.getLsn(),
                             PAGE_LIMIT)));
     long mounted = System.nanoTime();
-    ServerSettings.write(
-        volume.layout(),
-        volume.directory().data(),
-        volume.directory().socket(),
-        options.port(),
-        options.settings());
+    configure(options, volume, wanted.chown());
     if (options.prepareOnly()) {
       status(volume, "prepared");
       volume.close();
       return 0;
     }
     return serve(options, volume, wanted.chown(), new long[] {start, imaged.get(), mounted});
+  }
+
+  /** Writes the configuration, without those settings of the original that PostgreSQL refuses. */
+  private static void configure(AgentOptions options, Volume volume, boolean root)
+      throws IOException, InterruptedException {
+    Path data = volume.directory().data();
+    ServerOptions server =
+        new ServerOptions(
+            volume.directory().socket(),
+            options.port(),
+            options.settings(),
+            options.allowed(),
+            options.hba(),
+            !options.prepareOnly(),
+            Set.of());
+    ServerSettings.write(volume.layout(), data, volume.header(), server);
+    if (options.prepareOnly() || !OriginalSettings.mayBeRefused(volume.header())) {
+      return;
+    }
+    List<String> postgres =
+        PostgresProcess.command(
+            options.postgres().resolve("postgres"), options.user(), options.group(), root);
+    List<String> original = OriginalSettings.names(volume.header());
+    Set<String> without = new TreeSet<>();
+    // Names that it does not know keep it from looking at values.
+    while (true) {
+      Set<String> refused = ConfigurationCheck.refused(postgres, data);
+      refused.retainAll(original);
+      if (!without.addAll(refused)) {
+        break;
+      }
+      ServerSettings.write(volume.layout(), data, volume.header(), server.without(without));
+    }
+    if (!without.isEmpty()) {
+      LOG.log(
+          Level.WARNING,
+          "PostgreSQL refuses what the original has, so answers may differ; left out: {0}",
+          without);
+    }
   }
 
   private static int serve(AgentOptions options, Volume volume, boolean root, long[] times)

@@ -1,9 +1,12 @@
 package dev.varve.compute.agent;
 
 import dev.varve.compute.fuse.ProcessOwner;
+import dev.varve.compute.settings.Allowance;
+import dev.varve.compute.settings.CopyIsolation;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param lsn 0 for the newest
  * @param prepareOnly end when the data directory is complete; {@code postgres} means nothing then
  * @param user who runs PostgreSQL
+ * @param allowed what a copy does not do otherwise
+ * @param hba lines of {@code pg_hba.conf} that come first
  */
 record AgentOptions(
     String server,
@@ -27,7 +32,9 @@ record AgentOptions(
     boolean prepareOnly,
     boolean writeThrough,
     int workers,
-    Map<String, String> settings) {
+    Map<String, String> settings,
+    Set<Allowance> allowed,
+    String hba) {
   static final String USAGE =
       """
       Starts stock PostgreSQL on a timeline of a pageserver.
@@ -42,6 +49,9 @@ record AgentOptions(
         --port N              default 5432
         --user UID[:GID]      who runs PostgreSQL when the agent is root; default 999, otherwise oneself
         --setting NAME=VALUE  a PostgreSQL setting, may be repeated
+        --allow WHAT[,WHAT]   what a copy does not do otherwise, since it would act for its original:
+                              logical-replication, archiving, standby, preloaded-libraries
+        --hba LINE            a line of pg_hba.conf that comes before the others, at the first start; may be repeated
         --eager               copy every page before starting; needs no mount and no privilege
         --prepare-only        with --eager: end when the data directory is complete, without starting PostgreSQL
         --write-through       no write-back cache in the mount
@@ -54,6 +64,7 @@ record AgentOptions(
   static AgentOptions parse(String[] arguments) throws AgentException {
     Map<String, String> given = new LinkedHashMap<>();
     Map<String, String> settings = new LinkedHashMap<>();
+    StringBuilder hba = new StringBuilder();
     for (int i = 0; i < arguments.length; i++) {
       String option = arguments[i];
       switch (option) {
@@ -66,6 +77,7 @@ record AgentOptions(
           }
           settings.put(pair.substring(0, equals), pair.substring(equals + 1));
         }
+        case "--hba" -> hba.append(value(arguments, ++i, option)).append('\n');
         case "--server",
             "--timeline",
             "--lsn",
@@ -73,6 +85,7 @@ record AgentOptions(
             "--postgres",
             "--port",
             "--user",
+            "--allow",
             "--workers" ->
             given.put(option, value(arguments, ++i, option));
         default -> throw new AgentException("unknown option " + option + "\n\n" + USAGE);
@@ -104,7 +117,20 @@ record AgentOptions(
         prepareOnly,
         given.containsKey("--write-through"),
         number("--workers", given.getOrDefault("--workers", "16"), 1, 256),
-        settings);
+        settings,
+        allowed(given.getOrDefault("--allow", ""), settings),
+        hba.toString());
+  }
+
+  private static Set<Allowance> allowed(String list, Map<String, String> settings)
+      throws AgentException {
+    try {
+      Set<Allowance> allowed = Allowance.parse(list);
+      CopyIsolation.check(settings, allowed);
+      return allowed;
+    } catch (IllegalArgumentException e) {
+      throw new AgentException("--allow: " + e.getMessage());
+    }
   }
 
   private static String value(String[] arguments, int i, String option) throws AgentException {

@@ -45,7 +45,7 @@ final class EagerCopy {
         Path directory =
             options
                 .directory()
-                .tablespace(entry.getTablespaceOid())
+                .tablespace(header, entry.getTablespaceOid())
                 .resolve(Volume.inTablespace(header, entry));
         for (RelationSize relation :
             source.listRelations(entry.getTablespaceOid(), entry.getDatabaseOid())) {

@@ -42,11 +42,8 @@ public final class PostgresProcess {
       throw new AgentException(
           "no PostgreSQL at " + program + "; --postgres names the directory that holds it");
     }
-    List<String> command = new ArrayList<>(List.of("setpriv"));
-    if (asUser) {
-      command.addAll(List.of("--reuid=" + user, "--regid=" + group, "--clear-groups"));
-    }
-    command.addAll(List.of("--pdeathsig", "KILL", "--", program.toString(), "-D", data.toString()));
+    List<String> command = new ArrayList<>(command(program, user, group, asUser));
+    command.addAll(List.of("-D", data.toString()));
     Path pidFile = data.resolve("postmaster.pid");
     Files.deleteIfExists(
         pidFile); // a volume is opened by one agent only, and only after its PostgreSQL ended
@@ -62,6 +59,16 @@ public final class PostgresProcess {
       throw new AgentException(
           "PostgreSQL cannot be started through setpriv (package util-linux): " + e.getMessage());
     }
+  }
+
+  /** What runs the program {@code postgres}, up to its first argument. */
+  static List<String> command(Path program, int user, int group, boolean asUser) {
+    List<String> command = new ArrayList<>(List.of("setpriv"));
+    if (asUser) {
+      command.addAll(List.of("--reuid=" + user, "--regid=" + group, "--clear-groups"));
+    }
+    command.addAll(List.of("--pdeathsig", "KILL", "--", program.toString()));
+    return command;
   }
 
   public boolean isAlive() {

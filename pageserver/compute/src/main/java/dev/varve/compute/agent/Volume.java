@@ -10,6 +10,8 @@ import dev.varve.compute.image.ImageSource;
 import dev.varve.compute.mount.MountCounters;
 import dev.varve.compute.mount.PageMount;
 import dev.varve.compute.page.PageSource;
+import dev.varve.compute.settings.Allowance;
+import dev.varve.compute.settings.Subscriptions;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
@@ -82,6 +84,12 @@ public final class Volume {
           () -> {
             ImageLayout layout = volume.layout();
             layout.unpack(image);
+            if (!options.allowed().contains(Allowance.LOGICAL_REPLICATION)) {
+              Subscriptions.hold(
+                  directory.data(),
+                  image.header().getPostgresMajor(),
+                  image.header().getDataChecksums());
+            }
             Files.writeString(origin(directory), origin);
             layout.seal(image.header());
           });
@@ -215,7 +223,7 @@ public final class Volume {
     return PageMount.prepare(
         new PageMount.Plan(
             oid,
-            directory.tablespace(oid),
+            directory.tablespace(header, oid),
             directory.overlay(oid),
             directory.tree(oid),
             databases,

@@ -2,6 +2,8 @@ package dev.varve.compute.agent;
 
 import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.image.ComputeDirectory;
+import dev.varve.compute.settings.Allowance;
+import java.util.Set;
 
 /**
  * What a volume is to be.
@@ -11,6 +13,7 @@ import dev.varve.compute.image.ComputeDirectory;
  * @param eager copy every page instead of mounting
  * @param user owner of everything, who will run PostgreSQL
  * @param chown whether this process may and must give files to {@code user}
+ * @param allowed what a copy does not do otherwise
  */
 public record VolumeOptions(
     ComputeDirectory directory,
@@ -20,4 +23,5 @@ public record VolumeOptions(
     int user,
     int group,
     boolean chown,
-    FuseOptions fuse) {}
+    FuseOptions fuse,
+    Set<Allowance> allowed) {}

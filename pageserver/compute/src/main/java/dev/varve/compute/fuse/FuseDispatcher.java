@@ -69,7 +69,7 @@ final class FuseDispatcher {
       payload = dispatch(opcode, node, in.slice().order(in.order()), out);
     } catch (FuseException e) {
       error = e.errno();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       LOG.log(Level.SEVERE, "operation " + opcode + " on node " + node + " failed", e);
       error = Errno.EIO;
     }

@@ -1,5 +1,7 @@
 package dev.varve.compute.image;
 
+import dev.varve.api.v1.Tablespace;
+import dev.varve.api.v1.ThinImageHeader;
 import java.nio.file.Path;
 
 /**
@@ -7,7 +9,8 @@ import java.nio.file.Path;
  *
  * <pre>
  * data/            PostgreSQL's data directory; data/base is a mount point (or plain, in eager mode)
- * tablespace/OID   mount point of a further tablespace; data/pg_tblspc/OID is a link to it
+ * tablespace/OID   mount point of a further tablespace; data/pg_tblspc/OID is a link to it. One that
+ *                  its cluster has in place is mounted on data/pg_tblspc/OID itself
  * overlay/OID/     local content of a tablespace's mount, 1663 is base
  * state/OID.tree   the tree of a mount after a clean stop
  * image            header of the image that all this was laid out from; written last
@@ -45,13 +48,24 @@ public record ComputeDirectory(Path root, Path data, boolean inPlace) {
     return root.resolve("socket");
   }
 
-  /** Where a tablespace is seen by PostgreSQL. */
-  public Path tablespace(int oid) {
-    return oid == DEFAULT_TABLESPACE
-        ? data().resolve("base")
-        : inPlace
+  /** Where a tablespace of an image is seen by PostgreSQL. */
+  public Path tablespace(ThinImageHeader header, int oid) {
+    if (oid == DEFAULT_TABLESPACE) {
+      return data.resolve("base");
+    }
+    for (Tablespace tablespace : header.getTablespacesList()) {
+      if (tablespace.getOid() == oid) {
+        return isInPlace(tablespace)
             ? data.resolve("pg_tblspc").resolve(Integer.toUnsignedString(oid))
             : root.resolve("tablespace").resolve(Integer.toUnsignedString(oid));
+      }
+    }
+    throw new IllegalArgumentException("no tablespace " + Integer.toUnsignedString(oid));
+  }
+
+  /** Whether a tablespace is a directory in {@code data/pg_tblspc}, not a link there. */
+  boolean isInPlace(Tablespace tablespace) {
+    return inPlace || tablespace.getLocation().isEmpty();
   }
 
   public Path overlay(int oid) {

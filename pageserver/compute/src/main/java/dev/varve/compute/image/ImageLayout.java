@@ -59,19 +59,20 @@ public final class ImageLayout {
    * step: {@link #seal}.
    */
   public void unpack(ImageSource image) throws IOException {
+    ThinImageHeader header = image.header();
     make(directory.root());
     make(directory.data());
     make(directory.data().resolve("base"));
     make(directory.socket());
     make(directory.root().resolve("state"));
     make(directory.overlay(ComputeDirectory.DEFAULT_TABLESPACE));
-    for (Tablespace tablespace : image.header().getTablespacesList()) {
-      make(directory.tablespace(tablespace.getOid()));
+    for (Tablespace tablespace : header.getTablespacesList()) {
+      make(directory.tablespace(header, tablespace.getOid()));
       make(directory.overlay(tablespace.getOid()));
     }
     TarReader tar = new TarReader(image.tar());
     for (TarReader.Entry entry = tar.next(); entry != null; entry = tar.next()) {
-      Path target = target(entry.name());
+      Path target = target(header, entry.name());
       if (entry.directory()) {
         make(target);
       } else {
@@ -80,16 +81,15 @@ public final class ImageLayout {
       }
     }
     make(directory.data().resolve("pg_tblspc"));
-    for (Tablespace tablespace : image.header().getTablespacesList()) {
-      Path link =
-          directory
-              .data()
-              .resolve("pg_tblspc")
-              .resolve(Integer.toUnsignedString(tablespace.getOid()));
-      if (directory.inPlace()) {
-        continue;
+    for (Tablespace tablespace : header.getTablespacesList()) {
+      if (!directory.isInPlace(tablespace)) {
+        Files.createSymbolicLink(
+            directory
+                .data()
+                .resolve("pg_tblspc")
+                .resolve(Integer.toUnsignedString(tablespace.getOid())),
+            directory.tablespace(header, tablespace.getOid()));
       }
-      Files.createSymbolicLink(link, directory.tablespace(tablespace.getOid()));
     }
   }
 
@@ -105,7 +105,7 @@ public final class ImageLayout {
     own(target);
   }
 
-  private Path target(String name) throws IOException {
+  private Path target(ThinImageHeader header, String name) throws IOException {
     String plain = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
     for (String step : plain.split("/", -1)) {
       if (step.isEmpty() || step.equals(".") || step.equals("..") || step.indexOf('\0') >= 0) {
@@ -114,7 +114,7 @@ public final class ImageLayout {
       }
     }
     if (plain.startsWith("base/")) {
-      return place(ComputeDirectory.DEFAULT_TABLESPACE, plain.substring("base/".length()));
+      return place(header, ComputeDirectory.DEFAULT_TABLESPACE, plain.substring("base/".length()));
     }
     if (plain.startsWith("pg_tblspc/")) {
       String rest = plain.substring("pg_tblspc/".length());
@@ -125,13 +125,18 @@ public final class ImageLayout {
       } catch (NumberFormatException e) {
         throw new IOException("the image holds " + name + ", which is no tablespace", e);
       }
-      return place(oid, slash < 0 ? "" : rest.substring(slash + 1));
+      return place(header, oid, slash < 0 ? "" : rest.substring(slash + 1));
     }
     return directory.data().resolve(plain);
   }
 
-  private Path place(int tablespace, String rest) {
-    Path root = eager ? directory.tablespace(tablespace) : directory.overlay(tablespace);
+  private Path place(ThinImageHeader header, int tablespace, String rest) throws IOException {
+    Path root;
+    try {
+      root = eager ? directory.tablespace(header, tablespace) : directory.overlay(tablespace);
+    } catch (IllegalArgumentException e) {
+      throw new IOException("the image holds files of a tablespace that its header has not", e);
+    }
     return rest.isEmpty() ? root : root.resolve(rest);
   }
 

@@ -7,9 +7,10 @@ import dev.varve.compute.fuse.FuseMountException;
 import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.image.ComputeDirectory;
 import dev.varve.compute.image.GrpcImage;
-import dev.varve.compute.image.ServerSettings;
 import dev.varve.compute.page.GrpcPageSource;
 import dev.varve.compute.page.ShardedPageSource;
+import dev.varve.compute.settings.ServerOptions;
+import dev.varve.compute.settings.ServerSettings;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -66,7 +68,8 @@ final class LiveVolume {
               request.owner(),
               request.group(),
               true,
-              fuse);
+              fuse,
+              request.allowed());
       Volume volume =
           Volume.open(
               wanted,
@@ -89,7 +92,12 @@ final class LiveVolume {
         Map<String, String> settings = new LinkedHashMap<>();
         settings.put("listen_addresses", "*");
         settings.putAll(request.settings());
-        ServerSettings.write(volume.layout(), request.target(), SOCKETS, PORT, settings);
+        ServerSettings.write(
+            volume.layout(),
+            request.target(),
+            volume.header(),
+            new ServerOptions(
+                SOCKETS, PORT, settings, request.allowed(), request.hba(), false, Set.of()));
         return live;
       } catch (IOException e) {
         live.discard();

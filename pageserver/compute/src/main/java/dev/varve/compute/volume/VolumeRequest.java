@@ -2,6 +2,8 @@ package dev.varve.compute.volume;
 
 import dev.varve.api.csi.v1.NodePublishVolumeRequest;
 import dev.varve.api.csi.v1.VolumeCapability;
+import dev.varve.compute.settings.Allowance;
+import dev.varve.compute.settings.CopyIsolation;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -18,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param lsn 0 for the newest
  * @param owner uid that runs PostgreSQL
  * @param settings of PostgreSQL, by name
+ * @param allowed what a copy does not do otherwise
+ * @param hba lines of {@code pg_hba.conf} that come first
  * @param token null when the pod names no secret; never stored, never logged
  */
 record VolumeRequest(
@@ -30,10 +34,12 @@ record VolumeRequest(
     int owner,
     int group,
     Map<String, String> settings,
+    Set<Allowance> allowed,
+    String hba,
     @Nullable String token) {
   private static final String CONTEXT = "csi.storage.k8s.io/";
   private static final Set<String> ATTRIBUTES =
-      Set.of("timeline", "tenant", "lsn", "owner", "group", "settings");
+      Set.of("timeline", "tenant", "lsn", "owner", "group", "settings", "allow", "hba");
   private static final Pattern ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,127}");
   private static final Pattern NAME = Pattern.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
   private static final Pattern SETTING = Pattern.compile("[A-Za-z_][A-Za-z0-9_.]*");
@@ -75,7 +81,7 @@ record VolumeRequest(
         throw VolumeException.invalid(
             "volumeAttributes has '"
                 + name
-                + "'; it may have timeline, tenant, lsn, owner, group, settings");
+                + "'; it may have timeline, tenant, lsn, owner, group, settings, allow, hba");
       }
     }
     String timeline = context.getOrDefault("timeline", "");
@@ -85,6 +91,7 @@ record VolumeRequest(
     }
     String tenant = context.get("tenant");
     int owner = id("owner", context.get("owner"), DEFAULT_OWNER);
+    Map<String, String> settings = settings(context.getOrDefault("settings", ""));
     return new VolumeRequest(
         id,
         target,
@@ -97,7 +104,9 @@ record VolumeRequest(
         lsn(context.getOrDefault("lsn", "")),
         owner,
         id("group", context.get("group"), owner),
-        settings(context.getOrDefault("settings", "")),
+        settings,
+        allowed(context.getOrDefault("allow", ""), settings),
+        context.getOrDefault("hba", ""),
         token(request.getSecretsMap()));
   }
 
@@ -179,6 +188,17 @@ record VolumeRequest(
       settings.put(name, line.substring(equals + 1).strip());
     }
     return settings;
+  }
+
+  private static Set<Allowance> allowed(String list, Map<String, String> settings)
+      throws VolumeException {
+    try {
+      Set<Allowance> allowed = Allowance.parse(list);
+      CopyIsolation.check(settings, allowed);
+      return allowed;
+    } catch (IllegalArgumentException e) {
+      throw VolumeException.invalid("the attribute 'allow': " + e.getMessage());
+    }
   }
 
   private static @Nullable String token(Map<String, String> secrets) throws VolumeException {

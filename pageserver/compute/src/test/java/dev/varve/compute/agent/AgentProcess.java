@@ -31,6 +31,7 @@ final class AgentProcess implements AutoCloseable {
                 "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC",
                 "-Xmx256m",
+                "-XX:+ExitOnOutOfMemoryError",
                 "-Xshare:auto",
                 "--enable-native-access=ALL-UNNAMED",
                 "-cp",
@@ -76,8 +77,12 @@ final class AgentProcess implements AutoCloseable {
   }
 
   Connection connect() throws SQLException {
+    return connect("postgres");
+  }
+
+  private Connection connect(String database) throws SQLException {
     return DriverManager.getConnection(
-        "jdbc:postgresql://127.0.0.1:" + port + "/postgres?user=postgres&sslmode=disable");
+        "jdbc:postgresql://127.0.0.1:" + port + "/" + database + "?user=postgres&sslmode=disable");
   }
 
   String query(String sql) throws SQLException {
@@ -89,7 +94,11 @@ final class AgentProcess implements AutoCloseable {
   }
 
   void execute(String... statements) throws SQLException {
-    try (Connection connection = connect();
+    executeIn("postgres", statements);
+  }
+
+  void executeIn(String database, String... statements) throws SQLException {
+    try (Connection connection = connect(database);
         Statement statement = connection.createStatement()) {
       for (String sql : statements) {
         statement.execute(sql);

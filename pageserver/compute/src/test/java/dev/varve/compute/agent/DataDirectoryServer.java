@@ -12,6 +12,7 @@ import dev.varve.api.v1.ListRelationsRequest;
 import dev.varve.api.v1.ListRelationsResponse;
 import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.RelationEntry;
+import dev.varve.api.v1.Setting;
 import dev.varve.api.v1.RelationFork;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
@@ -29,6 +30,7 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -51,6 +53,11 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
     implements AutoCloseable {
   private static final Pattern RELATION = Pattern.compile("(\\d+)(_fsm|_vm|_init)?(\\.(\\d+))?");
   private static final int PAGE = 8192;
+
+  /** Offsets in {@code pg_control}, the same in 15 to 18. */
+  private static final int WAL_SEGMENT_BYTES = 228;
+
+  private static final int DATA_CHECKSUM_VERSION = 252;
   public static final long LSN = 0x1234568;
 
   private final Path data;
@@ -64,6 +71,9 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
 
   /** The only timeline that there is; null: every one. */
   public volatile @Nullable String timeline;
+
+  /** What the image says of the original's settings. */
+  public final Map<String, String> settings = new TreeMap<>();
 
   /** Images are kept waiting so long. */
   public volatile long imageDelayMillis;
@@ -250,7 +260,10 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
           ThinImageHeader.newBuilder()
               .setLsn(LSN)
               .setPostgresMajor(major)
-              .setWalSegmentBytes(16 << 20);
+              .setDataChecksums(controlInt(DATA_CHECKSUM_VERSION) != 0)
+              .setWalSegmentBytes(controlInt(WAL_SEGMENT_BYTES));
+      settings.forEach((name, value) ->
+          header.addSettings(Setting.newBuilder().setName(name).setValue(value)));
       addDirectories(header, 1663, data.resolve("base"));
       try (Stream<Path> spaces = Files.list(data.resolve("pg_tblspc"))) {
         for (Path space : spaces.toList()) {
@@ -277,6 +290,12 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
     } catch (IOException e) {
       out.onError(e);
     }
+  }
+
+  private int controlInt(int offset) throws IOException {
+    return ByteBuffer.wrap(Files.readAllBytes(data.resolve("global/pg_control")))
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .getInt(offset);
   }
 
   private static void addDirectories(ThinImageHeader.Builder header, int tablespace, Path directory)

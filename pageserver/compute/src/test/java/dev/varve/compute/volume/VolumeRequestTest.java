@@ -8,9 +8,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.api.csi.v1.NodePublishVolumeRequest;
 import dev.varve.api.csi.v1.VolumeCapability;
+import dev.varve.compute.settings.Allowance;
 import io.grpc.Status;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** What a pod may ask for, and how it is told that it may not. */
@@ -52,6 +54,8 @@ class VolumeRequestTest {
     assertEquals(999, least.owner());
     assertEquals(999, least.group());
     assertEquals(Map.of(), least.settings());
+    assertEquals(Set.of(), least.allowed());
+    assertEquals("", least.hba());
     assertEquals(new PodReference("shop", "orders-0", "u"), least.pod());
   }
 
@@ -64,8 +68,12 @@ class VolumeRequestTest {
                 .putVolumeContext("lsn", "1A/16B3748")
                 .putVolumeContext("owner", "26")
                 .putVolumeContext("settings", "work_mem = 64MB\n\nsearch_path=a, b\nmy.x =\n")
+                .putVolumeContext("allow", "archiving, logical-replication")
+                .putVolumeContext("hba", "host all all 10.0.0.0/8 trust\n")
                 .putSecrets("token", "s3cret\n"));
     assertEquals("acme", all.tenant());
+    assertEquals(Set.of(Allowance.ARCHIVING, Allowance.LOGICAL_REPLICATION), all.allowed());
+    assertEquals("host all all 10.0.0.0/8 trust\n", all.hba());
     assertEquals(0x1A016B3748L, all.lsn());
     assertEquals(26, all.owner());
     assertEquals(26, all.group());
@@ -95,6 +103,9 @@ class VolumeRequestTest {
     refused("owner is", request().putVolumeContext("owner", "0"));
     refused("group is", request().putVolumeContext("group", "-1"));
     refused("settings has the line", request().putVolumeContext("settings", "work_mem 64MB"));
+    refused("it may be logical-replication, archiving", request().putVolumeContext("allow", "all"));
+    refused(
+        "allow it with archiving", request().putVolumeContext("settings", "Archive_Mode = always"));
     refused("inline volumes", request().putVolumeContext("csi.storage.k8s.io/ephemeral", "false"));
     refused("readOnly", request().setReadonly(true));
     refused("key 'token'", request().putSecrets("password", "x"));

@@ -24,6 +24,16 @@ public final class ByteReader {
     reset(bytes, offset, length);
   }
 
+  /**
+   * For a range of which the array may have the beginning only: what lies behind that can be passed
+   * over, and is out of bounds for whoever reads it.
+   */
+  public static ByteReader ofBeginning(String what, byte[] bytes, int offset, int length) {
+    ByteReader reader = new ByteReader(what, bytes, offset, 0);
+    reader.end = Math.addExact(offset, length);
+    return reader;
+  }
+
   public ByteReader(String what, byte[] bytes) {
     this(what, bytes, 0, bytes.length);
   }

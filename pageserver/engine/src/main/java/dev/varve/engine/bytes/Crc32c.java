@@ -25,6 +25,20 @@ public final class Crc32c {
     return (int) crc.getValue();
   }
 
+  /** Begins the checksum of what {@link #update} is given piece by piece. */
+  public void begin() {
+    crc.reset();
+  }
+
+  public void update(byte[] bytes, int offset, int length) {
+    crc.update(bytes, offset, length);
+  }
+
+  /** The checksum of the pieces since {@link #begin}. */
+  public int value() {
+    return (int) crc.getValue();
+  }
+
   /** For single, cold checksums: makes an instance for the call. */
   public static int compute(byte[] bytes, int offset, int length) {
     return new Crc32c().of(bytes, offset, length);

@@ -7,8 +7,13 @@ import static dev.varve.engine.bytes.LittleEndian.putU8;
 
 import dev.varve.engine.postgres.CheckPoint;
 import dev.varve.engine.timeline.ClusterIdentity;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
 import java.util.zip.CRC32C;
 
 /**
@@ -27,6 +32,7 @@ final class CheckpointSegment {
   private static final int FIRST_IS_CONTINUATION = 0x0001;
   private static final int LONG = 0x0002;
   private static final int RECORD_HEADER = 24;
+  private static final byte[] ZEROS = new byte[64 << 10];
 
   /** {@code XLR_BLOCK_ID_DATA_SHORT}. */
   private static final int SHORT_MAIN_DATA = 255;
@@ -34,8 +40,48 @@ final class CheckpointSegment {
   /** Header, marker and length of the main data, the checkpoint. */
   static final int RECORD_BYTES = RECORD_HEADER + 2 + CheckPoint.SIZE;
 
-  /** One WAL file: its name below {@code pg_wal} and its bytes, a whole segment. */
-  record Segment(String name, byte[] bytes) {}
+  /**
+   * One WAL file: its name below {@code pg_wal}, its length and, by their offsets, those of its
+   * pages that are not zeros.
+   */
+  static final class Segment {
+    private final String name;
+    private final int length;
+    private final NavigableMap<Integer, byte[]> pages = new TreeMap<>();
+
+    private Segment(String name, int length) {
+      this.name = name;
+      this.length = length;
+    }
+
+    String name() {
+      return name;
+    }
+
+    int length() {
+      return length;
+    }
+
+    private byte[] page(int offset) {
+      return pages.computeIfAbsent(offset, absent -> new byte[PAGE]);
+    }
+
+    void writeTo(OutputStream out) throws IOException {
+      int written = 0;
+      for (Map.Entry<Integer, byte[]> page : pages.entrySet()) {
+        zeros(out, page.getKey() - written);
+        out.write(page.getValue());
+        written = page.getKey() + PAGE;
+      }
+      zeros(out, length - written);
+    }
+
+    private static void zeros(OutputStream out, int count) throws IOException {
+      for (int left = count; left > 0; left -= ZEROS.length) {
+        out.write(ZEROS, 0, Math.min(left, ZEROS.length));
+      }
+    }
+  }
 
   private final ClusterIdentity identity;
   private final int tli;
@@ -69,7 +115,7 @@ final class CheckpointSegment {
     CheckpointSegment wal = new CheckpointSegment(identity, tli);
     int segmentBytes = identity.walSegmentBytes();
     long start = recordLsn(lsn, segmentBytes);
-    byte[] segment = wal.addSegment(start - start % segmentBytes);
+    Segment segment = wal.addSegment(start - start % segmentBytes);
     long pageStart = start - start % PAGE;
     int inPage = (int) (start % PAGE);
     int header = pageStart % segmentBytes == 0 ? LONG_HEADER : SHORT_HEADER;
@@ -90,19 +136,21 @@ final class CheckpointSegment {
         at += at % segmentBytes == 0 ? LONG_HEADER : SHORT_HEADER;
       }
       int room = Math.min(PAGE - (int) (at % PAGE), record.length - written);
-      System.arraycopy(record, written, segment, (int) (at % segmentBytes), room);
+      int inSegment = (int) (at % segmentBytes);
+      int onPage = inSegment % PAGE;
+      System.arraycopy(record, written, segment.page(inSegment - onPage), onPage, room);
       written += room;
       at += room;
     }
     return wal.segments;
   }
 
-  private byte[] addSegment(long startLsn) {
+  private Segment addSegment(long startLsn) {
     int segmentBytes = identity.walSegmentBytes();
-    byte[] bytes = new byte[segmentBytes];
-    segments.add(new Segment(name(tli, startLsn, segmentBytes), bytes));
-    pageHeader(bytes, startLsn, 0);
-    return bytes;
+    Segment segment = new Segment(name(tli, startLsn, segmentBytes), segmentBytes);
+    segments.add(segment);
+    pageHeader(segment, startLsn, 0);
+    return segment;
   }
 
   /** The name of the WAL file that holds {@code lsn} ({@code XLogFileName}). */
@@ -112,19 +160,20 @@ final class CheckpointSegment {
     return "%08X%08X%08X".formatted(tli, segment / perId, segment % perId);
   }
 
-  private void pageHeader(byte[] segment, long pageLsn, int remainingBytes) {
+  private void pageHeader(Segment segment, long pageLsn, int remainingBytes) {
     int segmentBytes = identity.walSegmentBytes();
-    int at = (int) (pageLsn % segmentBytes);
-    boolean first = at == 0;
-    putU16(segment, at, identity.major().walPageMagic());
-    putU16(segment, at + 2, (first ? LONG : 0) | (remainingBytes > 0 ? FIRST_IS_CONTINUATION : 0));
-    putI32(segment, at + 4, tli);
-    putI64(segment, at + 8, pageLsn);
-    putI32(segment, at + 16, remainingBytes);
+    int inSegment = (int) (pageLsn % segmentBytes);
+    byte[] page = segment.page(inSegment);
+    boolean first = inSegment == 0;
+    putU16(page, 0, identity.major().walPageMagic());
+    putU16(page, 2, (first ? LONG : 0) | (remainingBytes > 0 ? FIRST_IS_CONTINUATION : 0));
+    putI32(page, 4, tli);
+    putI64(page, 8, pageLsn);
+    putI32(page, 16, remainingBytes);
     if (first) {
-      putI64(segment, at + 24, identity.systemIdentifier());
-      putI32(segment, at + 32, segmentBytes);
-      putI32(segment, at + 36, PAGE);
+      putI64(page, 24, identity.systemIdentifier());
+      putI32(page, 32, segmentBytes);
+      putI32(page, 36, PAGE);
     }
   }
 

@@ -4,7 +4,6 @@ import static dev.varve.engine.bytes.LittleEndian.i32;
 import static dev.varve.engine.bytes.LittleEndian.putI32;
 import static dev.varve.engine.bytes.LittleEndian.putI64;
 
-import com.github.luben.zstd.ZstdOutputStream;
 import dev.varve.engine.layer.RecordBoundary;
 import dev.varve.engine.postgres.CheckPoint;
 import dev.varve.engine.postgres.ControlFile;
@@ -12,28 +11,29 @@ import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.postgres.RelFileLocator;
+import dev.varve.engine.postgres.TimelineHistory;
 import dev.varve.engine.redo.ClusterEffects;
+import dev.varve.engine.redo.Slru;
 import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.timeline.ClusterView;
 import dev.varve.engine.timeline.RelationEntry;
 import dev.varve.engine.timeline.Timeline;
-import java.io.BufferedOutputStream;
-import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.zip.CRC32C;
-import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
-import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 
 /**
  * The files that stock PostgreSQL needs to start at an LSN as after a clean shutdown: {@code
  * global/} with the shared catalogs and a control file, transaction status, relation maps, prepared
- * transactions, replication origins, and one WAL segment with a checkpoint made at exactly that
- * LSN. What is below {@code base/} comes through the page mount, but for each database's {@code
- * PG_VERSION} and relation map. The size does not depend on the amount of user data.
+ * transactions, replication origins, the history of the TLI, and one WAL segment with a checkpoint
+ * made at exactly that LSN. What is below {@code base/} comes through the page mount, but for
+ * {@code PG_VERSION} and relation map of each database's own directory: in other tablespaces it has
+ * relations only, so that {@code DROP TABLESPACE} finds an empty directory when they are gone. The
+ * size does not depend on the amount of user data, and no file is ever whole in memory but small
+ * ones.
  *
  * <p>The same LSN gives the same bytes. Configuration files are the compute's own.
  */
@@ -68,24 +68,13 @@ public final class ThinImage {
   private static final List<String> SLRU_DIRECTORIES =
       List.of("pg_xact", "pg_multixact/offsets", "pg_multixact/members", "pg_commit_ts");
 
-  private static final int PAGES_PER_SLRU_SEGMENT = 32;
-
-  /**
-   * The largest page number of each SLRU plus one: 2^32 ids or members over what a page holds,
-   * rounded up.
-   */
-  private static final long[] SLRU_PAGES = {
-    0x1_0000_0000L / 32768,
-    0x1_0000_0000L / 2048,
-    (0x1_0000_0000L + 1635) / 1636,
-    (0x1_0000_0000L + 818) / 819
-  };
-
   private static final int REPLICATION_STATE_MAGIC = 0x1257DADE;
-  private static final int COMPRESSION_LEVEL = 1;
 
-  /** The tar stream comes in pieces of 512 bytes, and each costs the compressor a native call. */
-  private static final int BUFFER_BYTES = 128 << 10;
+  /** {@code RELSEG_SIZE}: pages in one file of a relation. */
+  private static final int PAGES_PER_FILE = 131_072;
+
+  /** Pages that are read at a time. */
+  private static final int RUN_PAGES = 64;
 
   private final Timeline timeline;
   private final RecordBoundary boundary;
@@ -143,9 +132,7 @@ public final class ThinImage {
 
   /** Writes the image as a zstd-compressed tar stream. Does not close {@code out}. */
   public void writeTo(OutputStream out) throws IOException {
-    ZstdOutputStream compressed = new ZstdOutputStream(new LeftOpen(out), COMPRESSION_LEVEL);
-    try (TarArchiveOutputStream tar =
-        new TarArchiveOutputStream(new BufferedOutputStream(compressed, BUFFER_BYTES))) {
+    try (ImageTar tar = new ImageTar(out)) {
       writeDirectories(tar);
       writeDatabases(tar);
       writeGlobal(tar);
@@ -158,47 +145,30 @@ public final class ThinImage {
     }
   }
 
-  /** Passes everything on but {@code close}. */
-  private static final class LeftOpen extends FilterOutputStream {
-    LeftOpen(OutputStream out) {
-      super(out);
-    }
-
-    @Override
-    public void write(byte[] bytes, int offset, int length) throws IOException {
-      out.write(bytes, offset, length);
-    }
-
-    @Override
-    public void close() throws IOException {
-      flush();
-    }
-  }
-
-  private void writeDirectories(TarArchiveOutputStream tar) throws IOException {
+  private void writeDirectories(ImageTar tar) throws IOException {
     for (String directory : DIRECTORIES) {
-      putDirectory(tar, directory);
+      tar.directory(directory);
     }
     if (identity.major().atLeast(PostgresMajor.V17)) {
-      putDirectory(tar, "pg_wal/summaries");
+      tar.directory("pg_wal/summaries");
     }
   }
 
-  private void writeDatabases(TarArchiveOutputStream tar) throws IOException {
+  private void writeDatabases(ImageTar tar) throws IOException {
     byte[] version = (identity.major().number() + "\n").getBytes(StandardCharsets.US_ASCII);
-    putFile(tar, "PG_VERSION", version);
+    tar.file("PG_VERSION", version);
     for (int tablespace : view.tablespaces().keySet()) {
       String directory = "pg_tblspc/" + Integer.toUnsignedString(tablespace);
-      putDirectory(tar, directory);
-      putDirectory(tar, directory + "/" + tablespaceVersionDirectory());
+      tar.directory(directory);
+      tar.directory(directory + "/" + tablespaceVersionDirectory());
     }
     for (ClusterView.Directory directory : directories()) {
       String path = path(directory);
-      putDirectory(tar, path);
-      putFile(tar, path + "/PG_VERSION", version);
+      tar.directory(path);
       byte[] map = directory.relationMap();
       if (map != null) {
-        putFile(tar, path + "/pg_filenode.map", map);
+        tar.file(path + "/PG_VERSION", version);
+        tar.file(path + "/pg_filenode.map", map);
       }
     }
   }
@@ -215,58 +185,93 @@ public final class ThinImage {
             + database;
   }
 
-  private void writeGlobal(TarArchiveOutputStream tar) throws IOException {
+  private void writeGlobal(ImageTar tar) throws IOException {
     for (ClusterView.Directory directory : view.directories()) {
       byte[] map = directory.relationMap();
       if (directory.databaseOid() == 0 && map != null) {
-        putFile(tar, "global/pg_filenode.map", map);
+        tar.file("global/pg_filenode.map", map);
       }
     }
     for (RelationEntry entry : view.relations(RelFileLocator.GLOBAL_TABLESPACE, 0)) {
-      RelFileLocator locator =
-          new RelFileLocator(RelFileLocator.GLOBAL_TABLESPACE, 0, entry.relationNumber());
-      byte[] pages = new byte[Math.multiplyExact(entry.blocks(), Page.SIZE)];
-      timeline.readPages(locator, entry.sourceFork(), 0, entry.blocks(), boundary.endLsn(), pages);
-      putFile(
-          tar,
-          "global/"
-              + Integer.toUnsignedString(entry.relationNumber())
-              + ForkNumber.suffix(entry.fork()),
-          pages);
+      writeShared(tar, entry);
     }
   }
 
-  private void writeSlru(TarArchiveOutputStream tar, int slru) throws IOException {
-    long first = view.slruFirstPage(slru);
+  /** One fork of a shared catalog, a file for each segment of it. */
+  private void writeShared(ImageTar tar, RelationEntry entry) throws IOException {
+    RelFileLocator locator =
+        new RelFileLocator(RelFileLocator.GLOBAL_TABLESPACE, 0, entry.relationNumber());
+    String name =
+        "global/"
+            + Integer.toUnsignedString(entry.relationNumber())
+            + ForkNumber.suffix(entry.fork());
+    long blocks = Integer.toUnsignedLong(entry.blocks());
+    long first = 0;
+    do {
+      long from = first;
+      long end = Math.min(blocks, from + PAGES_PER_FILE);
+      tar.file(
+          from == 0 ? name : name + "." + from / PAGES_PER_FILE,
+          (end - from) * Page.SIZE,
+          out -> {
+            for (long block = from; block < end; block += RUN_PAGES) {
+              int count = (int) Math.min(RUN_PAGES, end - block);
+              for (byte[] page :
+                  timeline.sharedPages(
+                      locator, entry.sourceFork(), (int) block, count, boundary.endLsn())) {
+                out.write(page);
+              }
+            }
+          });
+      first = end;
+    } while (first < blocks);
+  }
+
+  /**
+   * The segments of an SLRU that have a page, oldest first; the first one whole, since PostgreSQL
+   * removes whole segments.
+   */
+  private void writeSlru(ImageTar tar, int slru) throws IOException {
+    long circle = Slru.pages(slru);
+    long oldest = view.slruFirstPage(slru);
     long end = view.slruEndPage(slru);
+    if (oldest == end) {
+      return;
+    }
+    long first = oldest - oldest % Slru.PAGES_PER_SEGMENT;
+    long left = Math.min(circle, (end > first ? end : end + circle) - first);
     byte[] page = new byte[Page.SIZE];
-    first -= first % PAGES_PER_SLRU_SEGMENT;
-    while (first != end) {
-      long segmentEnd = Math.min(first + PAGES_PER_SLRU_SEGMENT, SLRU_PAGES[slru]);
-      if (Long.compare(first, end) < 0) {
-        segmentEnd = Math.min(segmentEnd, end);
+    while (left > 0) {
+      long from = first;
+      long count = Math.min(left, Math.min(Slru.PAGES_PER_SEGMENT, circle - from));
+      long known = from;
+      while (known < from + count && !view.slruPage(slru, (int) known, page)) {
+        known++;
       }
-      byte[] segment = new byte[(int) (segmentEnd - first) * Page.SIZE];
-      for (long number = first; number < segmentEnd; number++) {
-        view.slruPage(slru, (int) number, page);
-        System.arraycopy(page, 0, segment, (int) (number - first) * Page.SIZE, Page.SIZE);
+      if (known < from + count) {
+        tar.file(
+            SLRU_DIRECTORIES.get(slru) + "/%04X".formatted(from / Slru.PAGES_PER_SEGMENT),
+            count * Page.SIZE,
+            out -> {
+              for (long number = from; number < from + count; number++) {
+                var _ = view.slruPage(slru, (int) number, page);
+                out.write(page);
+              }
+            });
       }
-      putFile(
-          tar,
-          SLRU_DIRECTORIES.get(slru) + "/%04X".formatted(first / PAGES_PER_SLRU_SEGMENT),
-          segment);
-      first = segmentEnd == SLRU_PAGES[slru] ? 0 : segmentEnd;
+      left -= count;
+      first = from + count == circle ? 0 : from + count;
     }
   }
 
-  private void writePrepared(TarArchiveOutputStream tar) throws IOException {
+  private void writePrepared(ImageTar tar) throws IOException {
     boolean wide = identity.major().atLeast(PostgresMajor.V17);
     for (ClusterView.Prepared transaction : view.prepared()) {
       String name =
           wide
               ? "%016X".formatted(transaction.fullXid())
               : "%08X".formatted((int) transaction.fullXid());
-      putFile(tar, "pg_twophase/" + name, transaction.stateFile());
+      tar.file("pg_twophase/" + name, transaction.stateFile());
     }
   }
 
@@ -274,7 +279,7 @@ public final class ThinImage {
    * {@code pg_logical/replorigin_checkpoint}, as PostgreSQL 17 {@code
    * src/backend/replication/logical/origin.c} reads it.
    */
-  private void writeOrigins(TarArchiveOutputStream tar) throws IOException {
+  private void writeOrigins(ImageTar tar) throws IOException {
     List<ClusterView.Origin> origins = view.origins();
     if (origins.isEmpty()) {
       return;
@@ -290,10 +295,10 @@ public final class ThinImage {
     CRC32C crc = new CRC32C();
     crc.update(file, 0, at);
     putI32(file, at, (int) crc.getValue());
-    putFile(tar, "pg_logical/replorigin_checkpoint", file);
+    tar.file("pg_logical/replorigin_checkpoint", file);
   }
 
-  private void writeWalAndControlFile(TarArchiveOutputStream tar) throws IOException {
+  private void writeWalAndControlFile(ImageTar tar) throws IOException {
     long recordLsn = CheckpointSegment.recordLsn(boundary.endLsn(), identity.walSegmentBytes());
     byte[] checkPoint = view.checkPoint();
     int tli = i32(checkPoint, CheckPoint.THIS_TLI);
@@ -308,30 +313,22 @@ public final class ThinImage {
     for (CheckpointSegment.Segment segment :
         CheckpointSegment.generate(
             identity, tli, boundary.endLsn(), boundary.startLsn(), checkPoint)) {
-      putFile(tar, "pg_wal/" + segment.name(), segment.bytes());
+      tar.file("pg_wal/" + segment.name(), segment.length(), segment::writeTo);
     }
-    putFile(
-        tar,
+    if (identity.major().atLeast(PostgresMajor.V17)) {
+      tar.file(
+          "pg_wal/summaries/" + WalSummary.name(tli, boundary.startLsn(), boundary.endLsn()),
+          WalSummary.empty());
+    }
+    byte[] history = view.timelineHistory(tli);
+    if (history != null) {
+      tar.file("pg_wal/" + TimelineHistory.fileName(tli), history);
+      for (Map.Entry<Integer, byte[]> ancestor : TimelineHistory.ancestors(history).entrySet()) {
+        tar.file("pg_wal/" + TimelineHistory.fileName(ancestor.getKey()), ancestor.getValue());
+      }
+    }
+    tar.file(
         "global/pg_control",
         ControlFile.shutDown(controlFile, identity.major(), recordLsn, checkPoint));
-  }
-
-  private static void putDirectory(TarArchiveOutputStream tar, String name) throws IOException {
-    TarArchiveEntry entry = new TarArchiveEntry(name + "/");
-    entry.setMode(0040700);
-    entry.setModTime(0);
-    tar.putArchiveEntry(entry);
-    tar.closeArchiveEntry();
-  }
-
-  private static void putFile(TarArchiveOutputStream tar, String name, byte[] bytes)
-      throws IOException {
-    TarArchiveEntry entry = new TarArchiveEntry(name);
-    entry.setMode(0100600);
-    entry.setModTime(0);
-    entry.setSize(bytes.length);
-    tar.putArchiveEntry(entry);
-    tar.write(bytes);
-    tar.closeArchiveEntry();
   }
 }

@@ -5,9 +5,12 @@ import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.store.ObjectExistsException;
 import dev.varve.engine.store.ObjectNotFoundException;
 import dev.varve.engine.store.ObjectStore;
+import dev.varve.engine.store.StoreDeadline;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A timeline's manifests in the object store: numbered objects, each created exclusively, so that
@@ -18,9 +21,21 @@ import java.util.List;
  * when the next owner comes, and its name stays taken for as long as the timeline lives. A claim
  * itself may have slept, and found a number free that was taken once; that its manifest is no
  * longer among the newest tells.
+ *
+ * <p>A store whose listing and objects disagree is asked again a few times, with pauses, and is
+ * then in trouble like one that does not answer ({@link IOException}); nobody is taken for fenced
+ * by it.
  */
 public final class ManifestStore {
   private static final int KEPT = 8;
+
+  /** How often a store that contradicts itself is asked. */
+  private static final int TRIES = 6;
+
+  private static final long FIRST_PAUSE_MILLIS = 50;
+
+  /** Old manifests that one commit removes: what a store refused to remove is caught up with. */
+  private static final int REMOVED_AT_ONCE = 16;
 
   private final ObjectStore store;
   private final String prefix;
@@ -28,6 +43,11 @@ public final class ManifestStore {
 
   /** Number of the manifest that this owner claimed the timeline with. */
   private volatile long claimedNumber = Long.MAX_VALUE;
+
+  private @Nullable Manifest claimed;
+
+  /** The lowest number of this owner's that may still be there. */
+  private long firstRemovable;
 
   /**
    * @param prefix of the timeline's objects, with a slash at its end
@@ -45,7 +65,8 @@ public final class ManifestStore {
 
   /** The newest manifest, or {@link Manifest#NONE}. */
   public Manifest load() throws IOException {
-    while (true) {
+    String missing = "";
+    for (int attempt = 1; ; attempt++) {
       List<ObjectEntry> entries = store.list(prefix);
       if (entries.isEmpty()) {
         return Manifest.NONE;
@@ -54,8 +75,29 @@ public final class ManifestStore {
       try {
         return check(name, Manifest.decode(name, store.get(name)));
       } catch (ObjectNotFoundException e) {
-        // Removed since the listing: there are newer ones.
+        // Removed since the listing: then there are newer ones.
+        if (name.equals(missing)) {
+          pause(attempt, name + " is listed but not found");
+        }
+        missing = name;
       }
+    }
+  }
+
+  /**
+   * Before the store is asked again.
+   *
+   * @throws IOException saying what it contradicts itself in, when that was often enough
+   */
+  private static void pause(int attempt, String contradiction) throws IOException {
+    if (attempt >= TRIES || StoreDeadline.current().isOver()) {
+      throw new IOException("the object store contradicts itself: " + contradiction);
+    }
+    try {
+      TimeUnit.MILLISECONDS.sleep(FIRST_PAUSE_MILLIS << attempt - 1);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while " + contradiction, e);
     }
   }
 
@@ -69,14 +111,18 @@ public final class ManifestStore {
 
   /**
    * Makes this attachment the owner: creates the next manifest with a generation above the newest
-   * one's.
+   * one's. One that is the owner already, and could not go on, stays it: an attachment that is
+   * tried again and again leaves one manifest.
    *
    * @param generation the wanted one, or 0 for the next
    * @throws PageserverException.Fenced when a generation that is not lower holds it already
    */
   public Manifest claim(int generation) throws IOException {
-    while (true) {
+    for (int attempt = 1; ; attempt++) {
       Manifest newest = load();
+      if (newest.equals(claimed) && (generation == 0 || generation == newest.generation())) {
+        return newest;
+      }
       int wanted = generation == 0 ? newest.generation() + 1 : generation;
       if (wanted <= newest.generation()) {
         throw new PageserverException.Fenced(
@@ -88,11 +134,18 @@ public final class ManifestStore {
                 + " came too late");
       }
       Manifest next = newest.claimedBy(wanted, owner);
-      if (createOrFind(next) && isRecent(next.number())) {
-        claimedNumber = next.number();
-        emptyOld(next.number());
-        return next;
+      if (createOrFind(next)) {
+        if (isRecent(next.number())) {
+          claimedNumber = next.number();
+          claimed = next;
+          firstRemovable = next.number() + 1;
+          return next;
+        }
+      } else if (load().number() < next.number()) {
+        pause(attempt, name(next.number()) + " exists but is not listed");
+        continue;
       }
+      attempt = 0; // lost a race: that is no contradiction
     }
   }
 
@@ -110,13 +163,15 @@ public final class ManifestStore {
 
   /** Whether no manifest of this number can have been removed yet. */
   private boolean isRecent(long number) throws IOException {
-    return name(number + KEPT).compareTo(store.list(prefix).getLast().name()) > 0;
+    List<ObjectEntry> entries = store.list(prefix);
+    return entries.isEmpty() || name(number + KEPT).compareTo(entries.getLast().name()) > 0;
   }
 
-  /** Leaves of what earlier owners could not remove the names alone. */
-  private void emptyOld(long newest) throws IOException {
+  /** Leaves of what earlier owners could not remove the names alone. May be repeated. */
+  public void emptyOld() throws IOException {
     for (ObjectEntry entry : store.list(prefix)) {
-      if (entry.length() > 0 && entry.name().compareTo(name(Math.max(0, newest - KEPT))) < 0) {
+      if (entry.length() > 0
+          && entry.name().compareTo(name(Math.max(0, claimedNumber - KEPT))) < 0) {
         store.put(entry.name(), new byte[0]);
       }
     }
@@ -138,20 +193,29 @@ public final class ManifestStore {
               + next.generation()
               + " stops");
     }
-    removeOld(next.number());
   }
 
+  /** What another one has taken is there as long as the timeline is, emptied perhaps. */
   private boolean isStored(Manifest manifest) throws IOException {
+    String name = name(manifest.number());
     try {
-      return Arrays.equals(store.get(name(manifest.number())), manifest.encode());
+      return Arrays.equals(store.get(name), manifest.encode());
     } catch (ObjectNotFoundException e) {
-      return false;
+      throw new IOException(
+          "the object store contradicts itself: " + name + " exists but is not found", e);
     }
   }
 
-  private void removeOld(long number) throws IOException {
-    if (number - KEPT > claimedNumber) {
-      store.delete(name(number - KEPT));
+  /**
+   * Removes manifests of this owner that are no longer among the newest, a few at once. What fails
+   * is left to the next call; commits do not depend on it. The committing thread.
+   *
+   * @param newest the number that was committed last
+   */
+  public void removeOld(long newest) throws IOException {
+    for (int i = 0; i < REMOVED_AT_ONCE && firstRemovable <= newest - KEPT; i++) {
+      store.delete(name(firstRemovable));
+      firstRemovable++;
     }
   }
 }

@@ -44,6 +44,11 @@ public final class ControlFile {
 
   private ControlFile() {}
 
+  /** Whether {@code wal_log_hints} is on. */
+  public static boolean logsHints(byte[] file) {
+    return file[WAL_LOG_HINTS] != 0;
+  }
+
   /** Where the CRC stands; everything before it is covered and is all that is kept. */
   public static int keptBytes(PostgresMajor major) {
     return major.atLeast(PostgresMajor.V18) ? 292 : 288;

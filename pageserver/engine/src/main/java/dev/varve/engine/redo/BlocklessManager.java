@@ -12,7 +12,7 @@ abstract class BlocklessManager implements ResourceManager {
 
   /** Reads the record's main data. */
   final ByteReader main(WalRecord record) {
-    return new ByteReader("main data", record.bytes, record.mainOffset, record.mainLength);
+    return ByteReader.ofBeginning("main data", record.bytes, record.mainOffset, record.mainLength);
   }
 
   /** For an info that is none of the manager's. */

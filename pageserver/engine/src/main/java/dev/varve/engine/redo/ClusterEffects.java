@@ -1,5 +1,7 @@
 package dev.varve.engine.redo;
 
+import dev.varve.engine.wal.MainData;
+
 /**
  * Where a record's effects beyond its own blocks are told to, in the order in which PostgreSQL has
  * them. All OIDs, block numbers and transaction ids are unsigned 32-bit values in {@code int}s.
@@ -23,6 +25,19 @@ public interface ClusterEffects {
 
   /** All forks are gone. */
   void dropRelation(int tablespaceOid, int databaseOid, int relationNumber);
+
+  /**
+   * All forks of these relations are gone.
+   *
+   * @param locators has {@code count} times tablespace, database and relation number, each an u32,
+   *     from {@code at} on
+   */
+  default void dropRelations(MainData locators, int at, int count) {
+    for (int i = 0; i < count; i++) {
+      int next = at + 12 * i;
+      dropRelation(locators.i32At(next), locators.i32At(next + 4), locators.i32At(next + 8));
+    }
+  }
 
   /** An empty database directory. */
   void createDatabase(int databaseOid, int tablespaceOid);

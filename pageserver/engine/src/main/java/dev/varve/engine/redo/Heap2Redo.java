@@ -41,7 +41,7 @@ public final class Heap2Redo implements ResourceManager {
   public boolean redo(WalRecord record, int blockId, byte[] page, RedoContext context) {
     int opcode = record.info & OPCODE;
     if (opcode == VISIBLE) {
-      return blockId == 0 ? setVisibilityMap(record, page) : setAllVisible(page, context);
+      return blockId == 0 ? setVisibilityMap(record, page) : setAllVisible(record, page, context);
     }
     if (record.blockFork[blockId] == ForkNumber.VISIBILITY_MAP) {
       return clearVisibility(record, blockId, page);
@@ -78,9 +78,9 @@ public final class Heap2Redo implements ResourceManager {
         "no heap2 record with blocks has info 0x" + Integer.toHexString(record.info));
   }
 
-  private static boolean setAllVisible(byte[] page, RedoContext context) {
+  private static boolean setAllVisible(WalRecord record, byte[] page, RedoContext context) {
     Page.setFlag(page, Page.ALL_VISIBLE);
-    return context.hintsLogged();
+    return context.hints().at(record.endLsn);
   }
 
   private static boolean setVisibilityMap(WalRecord record, byte[] page) {

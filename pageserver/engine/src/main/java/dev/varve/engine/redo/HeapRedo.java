@@ -36,6 +36,12 @@ public final class HeapRedo implements ResourceManager {
   private static final int UPDATE_SUFFIX_FROM_OLD = 0x40;
   private static final int LOCK_ALL_FROZEN_CLEARED = 0x01;
 
+  /** {@code SizeOfHeapDelete}. */
+  private static final int DELETE_BYTES = 8;
+
+  /** {@code SizeOfHeapUpdate}. */
+  private static final int UPDATE_BYTES = 14;
+
   /** {@code xl_heap_header}: infomask2, infomask, hoff. */
   private static final int HEADER_BYTES = 5;
 
@@ -68,6 +74,16 @@ public final class HeapRedo implements ResourceManager {
           throw new RedoException("no heap record has info 0x" + Integer.toHexString(record.info));
     }
     return true;
+  }
+
+  /** Behind what an update or a deletion did there may be the old row, for logical decoding. */
+  @Override
+  public int redoMainLength(WalRecord record) {
+    return switch (record.info & OPCODE) {
+      case DELETE -> Math.min(record.mainLength, DELETE_BYTES);
+      case UPDATE, HOT_UPDATE -> Math.min(record.mainLength, UPDATE_BYTES);
+      default -> record.mainLength;
+    };
   }
 
   /** Where the main data starts, which must have at least {@code length} bytes. */

@@ -22,6 +22,9 @@ final class MultiXactRedo extends BlocklessManager {
   /** {@code FirstMultiXactId}. */
   private static final int FIRST_MULTI = 1;
 
+  /** {@code MaxMultiXactId}. */
+  private static final int MAX_MULTI = -1;
+
   private static final int MEMBER_SIZE = 8;
 
   @Override
@@ -103,10 +106,8 @@ final class MultiXactRedo extends BlocklessManager {
     in.end();
     effects.oldestMulti(oldestMulti, database);
     effects.truncateSlru(ClusterEffects.MULTIXACT_MEMBERS, Slru.membersPage(oldestOffset));
-    // The page of the multixact before it stays; before the first one of all there is none that
-    // could go.
-    if (oldestMulti != FIRST_MULTI) {
-      effects.truncateSlru(ClusterEffects.MULTIXACT_OFFSETS, Slru.offsetsPage(oldestMulti - 1));
-    }
+    // The page of the multixact before it stays; before the first one comes the last of the circle.
+    int before = oldestMulti == FIRST_MULTI ? MAX_MULTI : oldestMulti - 1;
+    effects.truncateSlru(ClusterEffects.MULTIXACT_OFFSETS, Slru.offsetsPage(before));
   }
 }

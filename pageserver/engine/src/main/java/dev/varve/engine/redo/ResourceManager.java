@@ -34,6 +34,14 @@ public interface ResourceManager {
   }
 
   /**
+   * How much of the record's main data, from its start on, {@link #redo} looks at. The rest is not
+   * kept.
+   */
+  default int redoMainLength(WalRecord record) {
+    return record.mainLength;
+  }
+
+  /**
    * The record types of a manager whose records do nothing beyond their blocks: bit N stands for
    * the info bits {@code N << 4}.
    */

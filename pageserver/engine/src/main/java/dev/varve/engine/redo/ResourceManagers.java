@@ -66,7 +66,7 @@ public final class ResourceManagers {
   }
 
   /** Its name, or its number when it is not known. */
-  static String name(int rmid) {
+  public static String name(int rmid) {
     ResourceManager found = rmid >= 0 && rmid < COUNT ? TABLE[rmid] : null;
     return found == null ? "resource manager " + rmid : found.name();
   }

@@ -34,6 +34,53 @@ public final class Slru {
 
   private Slru() {}
 
+  /**
+   * How many page numbers an SLRU, numbered as in {@link ClusterEffects}, has: the ids of 32 bits
+   * over what a page holds, rounded up. Behind the last one comes page 0 again.
+   */
+  public static long pages(int slru) {
+    long ids = 1L << 32;
+    return switch (slru) {
+      case ClusterEffects.PG_XACT -> ids / XIDS_PER_XACT_PAGE;
+      case ClusterEffects.MULTIXACT_OFFSETS -> ids / OFFSETS_PER_PAGE;
+      case ClusterEffects.MULTIXACT_MEMBERS -> Math.ceilDiv(ids, (long) MEMBERS_PER_PAGE);
+      case ClusterEffects.COMMIT_TS -> Math.ceilDiv(ids, (long) COMMIT_TS_PER_PAGE);
+      default -> throw new IllegalArgumentException("SLRU " + slru);
+    };
+  }
+
+  /**
+   * Whether truncation of an SLRU to {@code cutoffPage} removes the segment that begins with {@code
+   * page}: all ids that it may hold precede all of the cutoff's page on the circle. Follows {@code
+   * SlruMayDeleteSegment} in PostgreSQL 17 {@code src/backend/access/transam/slru.c}.
+   */
+  public static boolean mayRemoveSegment(int slru, long page, long cutoffPage) {
+    return pagePrecedes(slru, (int) page, (int) cutoffPage)
+        && pagePrecedes(slru, (int) page + PAGES_PER_SEGMENT - 1, (int) cutoffPage);
+  }
+
+  /**
+   * {@code CLOGPagePrecedes}, {@code MultiXactOffsetPagePrecedes}, {@code CommitTsPagePrecedes}.
+   */
+  private static boolean pagePrecedes(int slru, int left, int right) {
+    return switch (slru) {
+      case ClusterEffects.PG_XACT -> xidPagePrecedes(left, right, XIDS_PER_XACT_PAGE);
+      case ClusterEffects.COMMIT_TS -> xidPagePrecedes(left, right, COMMIT_TS_PER_PAGE);
+      case ClusterEffects.MULTIXACT_OFFSETS -> {
+        int first = left * OFFSETS_PER_PAGE;
+        int other = right * OFFSETS_PER_PAGE;
+        yield first - other < 0 && first - (other + OFFSETS_PER_PAGE - 1) < 0;
+      }
+      default -> throw new IllegalArgumentException("SLRU " + slru);
+    };
+  }
+
+  private static boolean xidPagePrecedes(int left, int right, int perPage) {
+    int first = left * perPage + Xid.FIRST_NORMAL + 1;
+    int other = right * perPage + Xid.FIRST_NORMAL + 1;
+    return Xid.precedes(first, other) && Xid.precedes(first, other + perPage - 1);
+  }
+
   public static int xactPage(int xid) {
     return Integer.divideUnsigned(xid, XIDS_PER_XACT_PAGE);
   }

@@ -1,12 +1,12 @@
 package dev.varve.engine.redo;
 
-import static dev.varve.engine.bytes.LittleEndian.i32;
 import static dev.varve.engine.bytes.LittleEndian.putI32;
 
 import dev.varve.engine.bytes.ByteReader;
 import dev.varve.engine.bytes.ByteWriter;
 import dev.varve.engine.bytes.Crc32c;
 import dev.varve.engine.postgres.PostgresMajor;
+import dev.varve.engine.wal.MainData;
 import dev.varve.engine.wal.WalRecord;
 
 /**
@@ -55,6 +55,13 @@ final class TransactionRedo extends BlocklessManager {
   private static final int TWOPHASE_MAGIC = 0x57F94534;
   private static final int PREPARE_HEADER_SIZE = 72;
 
+  /**
+   * Of a prepared transaction's state file, which is a value and goes through memory whole, several
+   * times at once. PostgreSQL's own limit is a record's; this is more than eight million
+   * subtransactions, or the drops of a quarter of a million relations.
+   */
+  private static final int MAX_STATE_BYTES = 32 << 20;
+
   @Override
   public String name() {
     return "Transaction";
@@ -63,26 +70,32 @@ final class TransactionRedo extends BlocklessManager {
   @Override
   public void effects(WalRecord record, RedoContext context, ClusterEffects effects) {
     int opcode = record.info & OPCODE_MASK;
-    ByteReader in = main(record);
+    if (opcode == ASSIGNMENT || opcode == INVALIDATIONS) {
+      decoded(opcode, main(record));
+      return;
+    }
+    MainData in = new MainData(record);
     switch (opcode) {
       case COMMIT, COMMIT_PREPARED, ABORT, ABORT_PREPARED ->
           end(record, opcode, in, context, effects);
       case PREPARE -> prepare(record, in, effects);
-      case ASSIGNMENT -> {
-        in.skip(4); // the top-level transaction
-        in.skip(4 * in.countOf(4));
-        in.end();
-      }
-      case INVALIDATIONS -> {
-        in.skip(16 * in.countOf(16));
-        in.end();
-      }
       default -> throw unknown(record);
     }
   }
 
+  /** What hot standbys and logical decoding want to know. */
+  private static void decoded(int opcode, ByteReader in) {
+    if (opcode == ASSIGNMENT) {
+      in.skip(4); // the top-level transaction
+      in.skip(4 * in.countOf(4));
+    } else {
+      in.skip(16 * in.countOf(16));
+    }
+    in.end();
+  }
+
   private static void end(
-      WalRecord record, int opcode, ByteReader in, RedoContext context, ClusterEffects effects) {
+      WalRecord record, int opcode, MainData in, RedoContext context, ClusterEffects effects) {
     boolean commit = opcode == COMMIT || opcode == COMMIT_PREPARED;
     boolean prepared = opcode == COMMIT_PREPARED || opcode == ABORT_PREPARED;
     long time = in.i64();
@@ -127,20 +140,14 @@ final class TransactionRedo extends BlocklessManager {
       throw new RedoException("the end of no transaction");
     }
 
-    int[] xids = new int[subxacts + 1];
-    xids[0] = xid;
-    for (int i = 0; i < subxacts; i++) {
-      xids[i + 1] = i32(record.bytes, subxactsAt + 4 * i);
-    }
-    effects.advanceNextXid(Xid.newest(xids));
+    XidTree xids = new XidTree(xid, in, subxactsAt, subxacts);
+    effects.advanceNextXid(xids.newest());
     if (commit && effects.tracksCommitTimestamps()) {
       commitTimestamps(xids, commitTime, record.origin, effects);
     }
     status(xids, commit ? STATUS_COMMITTED : STATUS_ABORTED, effects);
-    for (int i = 0; i < relations; i++) {
-      int at = relationsAt + 12 * i;
-      effects.dropRelation(
-          i32(record.bytes, at), i32(record.bytes, at + 4), i32(record.bytes, at + 8));
+    if (relations > 0) {
+      effects.dropRelations(in, relationsAt, relations);
     }
     if ((xinfo & HAS_ORIGIN) != 0) {
       origin(record, originLsn, effects);
@@ -154,31 +161,26 @@ final class TransactionRedo extends BlocklessManager {
   }
 
   /** One operation for each run of transactions on one page. */
-  private static void status(int[] xids, int status, ClusterEffects effects) {
-    ByteWriter op = new ByteWriter(16 + 2 * xids.length);
-    for (int from = 0, to; from < xids.length; from = to) {
-      int page = Slru.xactPage(xids[from]);
-      for (to = from + 1; to < xids.length && Slru.xactPage(xids[to]) == page; ) {
-        to++;
-      }
+  private static void status(XidTree xids, int status, ClusterEffects effects) {
+    ByteWriter op = new ByteWriter();
+    for (int from = 0; from < xids.size(); from += xids.runLength()) {
+      int page = xids.run(from, Slru::xactPage);
       op.reset();
-      DerivedOp.encodeXactStatus(status, xids, from, to - from, op);
+      DerivedOp.encodeXactStatus(status, xids.run(), 0, xids.runLength(), op);
       effects.deriveSlru(ClusterEffects.PG_XACT, page, op.array(), 0, op.length());
     }
   }
 
-  private static void commitTimestamps(int[] xids, long time, int origin, ClusterEffects effects) {
-    ByteWriter op = new ByteWriter(32 + 2 * xids.length);
-    for (int from = 0, to; from < xids.length; from = to) {
-      int page = Slru.commitTsPage(xids[from]);
-      for (to = from + 1; to < xids.length && Slru.commitTsPage(xids[to]) == page; ) {
-        to++;
-      }
+  private static void commitTimestamps(
+      XidTree xids, long time, int origin, ClusterEffects effects) {
+    ByteWriter op = new ByteWriter();
+    for (int from = 0; from < xids.size(); from += xids.runLength()) {
+      int page = xids.run(from, Slru::commitTsPage);
       op.reset();
-      DerivedOp.encodeCommitTs(time, origin, xids, from, to - from, op);
+      DerivedOp.encodeCommitTs(time, origin, xids.run(), 0, xids.runLength(), op);
       effects.deriveSlru(ClusterEffects.COMMIT_TS, page, op.array(), 0, op.length());
     }
-    effects.newestCommitTsXid(Xid.newest(xids));
+    effects.newestCommitTsXid(xids.newest());
   }
 
   /**
@@ -186,7 +188,7 @@ final class TransactionRedo extends BlocklessManager {
    * padded to a multiple of 8: gid, subtransactions, relations to drop at commit and abort,
    * statistics likewise, invalidations, and what resource managers want back.
    */
-  private static void prepare(WalRecord record, ByteReader in, ClusterEffects effects) {
+  private static void prepare(WalRecord record, MainData in, ClusterEffects effects) {
     int magic = in.i32();
     int totalLength = in.i32();
     int xid = in.i32();
@@ -204,14 +206,16 @@ final class TransactionRedo extends BlocklessManager {
     long originLsn = in.i64();
     in.skip(PREPARE_HEADER_SIZE - in.consumed());
     in.skip((gidLength + 7) & ~7);
-    int[] xids = new int[subxacts + 1];
-    xids[0] = xid;
-    for (int i = 1; i <= subxacts; i++) {
-      xids[i] = in.i32();
+    XidTree xids = new XidTree(xid, in, in.skip(4 * subxacts), subxacts);
+    effects.advanceNextXid(xids.newest());
+    if (totalLength > MAX_STATE_BYTES) {
+      throw new RedoException(
+          "the state of prepared transaction %s has %d bytes, and a timeline keeps at most %d: end it"
+                  .formatted(Integer.toUnsignedString(xid), totalLength, MAX_STATE_BYTES)
+              + " at the primary, delete this timeline and attach the primary again");
     }
-    effects.advanceNextXid(Xid.newest(xids));
     byte[] file = new byte[totalLength];
-    System.arraycopy(record.bytes, record.mainOffset, file, 0, record.mainLength);
+    in.copyTo(file);
     putI32(file, record.mainLength, Crc32c.compute(file, 0, record.mainLength));
     effects.prepareTransaction(xid, file, 0, file.length);
     if (record.origin != 0) {
@@ -225,7 +229,7 @@ final class TransactionRedo extends BlocklessManager {
     }
   }
 
-  private static void skipString(ByteReader in) {
+  private static void skipString(MainData in) {
     while (in.u8() != 0) {
       // up to the terminator
     }

@@ -4,13 +4,13 @@ package dev.varve.engine.redo;
  * Order of transaction ids on their circle. Follows PostgreSQL 17 {@code TransactionIdPrecedes} in
  * {@code transam.c}.
  */
-final class Xid {
+public final class Xid {
   /** {@code FirstNormalTransactionId}: those below are special and older than all others. */
   static final int FIRST_NORMAL = 3;
 
   private Xid() {}
 
-  static boolean precedes(int left, int right) {
+  public static boolean precedes(int left, int right) {
     boolean special =
         Integer.compareUnsigned(left, FIRST_NORMAL) < 0
             || Integer.compareUnsigned(right, FIRST_NORMAL) < 0;

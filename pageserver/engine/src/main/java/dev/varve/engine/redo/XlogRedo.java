@@ -49,7 +49,8 @@ final class XlogRedo implements ResourceManager {
 
   @Override
   public void effects(WalRecord record, RedoContext context, ClusterEffects effects) {
-    ByteReader in = new ByteReader("main data", record.bytes, record.mainOffset, record.mainLength);
+    ByteReader in =
+        ByteReader.ofBeginning("main data", record.bytes, record.mainOffset, record.mainLength);
     switch (record.info) {
       case CHECKPOINT_SHUTDOWN, CHECKPOINT_ONLINE -> {
         int at = in.skip(CHECKPOINT_SIZE);

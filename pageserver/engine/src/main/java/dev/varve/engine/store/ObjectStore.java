@@ -11,9 +11,12 @@ import java.util.List;
  * Implementations are safe for use by many threads.
  *
  * <p>Failures: {@link ObjectNotFoundException} for a name that is not there, {@link
- * ObjectExistsException} from {@link #create} when it is; any other {@link IOException} means "not
- * known whether it happened, try again": retries belong to one decorator, and all calls but {@code
- * create} may simply be repeated.
+ * ObjectExistsException} from {@link #create} when it is; {@link StoreRefusedException} when a
+ * person has to mend something, {@link StoreThrottledException} when the store wants fewer
+ * requests; any other {@link IOException} means "not known whether it happened, try again": retries
+ * belong to one decorator, and all calls but {@code create} may simply be repeated. Calls end with
+ * an {@link IOException} soon after the caller's {@link StoreDeadline}, or an interrupt, when they
+ * wait.
  */
 public interface ObjectStore {
   /** The whole object. */
@@ -44,4 +47,12 @@ public interface ObjectStore {
 
   /** Removes the object; nothing happens when there is none. */
   void delete(String name) throws IOException;
+
+  /**
+   * What fails just now of calls for objects below {@code prefix} and is tried again; empty:
+   * nothing that is known.
+   */
+  default String trouble(String prefix) {
+    return "";
+  }
 }

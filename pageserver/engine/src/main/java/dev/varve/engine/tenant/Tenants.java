@@ -3,6 +3,7 @@ package dev.varve.engine.tenant;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.ManifestStore;
 import dev.varve.engine.store.ObjectStore;
+import dev.varve.engine.store.StoreDeadline;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.engine.timeline.SharedResources;
 import dev.varve.engine.timeline.Timeline;
@@ -10,6 +11,7 @@ import dev.varve.engine.timeline.TimelineLayers;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
@@ -28,6 +30,17 @@ public final class Tenants implements AutoCloseable {
   private final LongSupplier nanos;
   private final SharedResources resources;
   private final ConcurrentHashMap<TimelineId, Timeline> timelines = new ConcurrentHashMap<>();
+
+  /**
+   * What is being attached, with what ends its calls of the object store. Its monitor is held for
+   * no I/O: a timeline whose objects do not come holds up no other.
+   */
+  private final ConcurrentHashMap<TimelineId, StoreDeadline> attaching = new ConcurrentHashMap<>();
+
+  /** Of attachments that failed and may be tried again: what they have claimed is theirs. */
+  private final ConcurrentHashMap<TimelineId, ManifestStore> claims = new ConcurrentHashMap<>();
+
+  private final SecureRandom owners = new SecureRandom();
 
   /**
    * @param directory for layer files; a cache, which may be empty
@@ -49,25 +62,50 @@ public final class Tenants implements AutoCloseable {
    * @throws PageserverException.LayoutDiffers when the object store holds it in other shards
    */
   public Timeline attach(TimelineId id, int generation) {
-    return timelines.compute(
-        id,
-        (key, present) -> {
-          if (present != null) {
-            throw new PageserverException.InvalidRequest(id + " is attached already");
-          }
-          claimLayout(id);
-          TimelineLayers layers =
-              TimelineLayers.attach(
-                  store,
-                  id.objectPrefix(),
-                  id.localDirectory(directory),
-                  resources,
-                  generation,
-                  options,
-                  nanos);
-          return new Timeline(
-              id.toString(), id.shard(), layers, options, resources.pageCache(), nanos);
-        });
+    StoreDeadline storeCalls = StoreDeadline.open();
+    if (timelines.containsKey(id) || attaching.putIfAbsent(id, storeCalls) != null) {
+      throw new PageserverException.InvalidRequest(id + " is attached already");
+    }
+    try {
+      Timeline timeline = storeCalls.call(() -> load(id, generation));
+      synchronized (attaching) {
+        if (storeCalls.isOver()) {
+          timeline.close();
+          throw new PageserverException.Unavailable(
+              id + " was detached, or its caller gave up, while it was being attached", null);
+        }
+        timelines.put(id, timeline);
+      }
+      return timeline;
+    } finally {
+      attaching.remove(id);
+    }
+  }
+
+  private Timeline load(TimelineId id, int generation) {
+    claimLayout(id);
+    ManifestStore manifests =
+        claims.computeIfAbsent(
+            id, key -> new ManifestStore(store, key.objectPrefix(), owners.nextLong()));
+    TimelineLayers layers =
+        TimelineLayers.attach(
+            store,
+            manifests,
+            id.objectPrefix(),
+            id.localDirectory(directory),
+            resources,
+            generation,
+            options,
+            nanos);
+    try {
+      Timeline timeline =
+          new Timeline(id.toString(), id.shard(), layers, options, resources.pageCache(), nanos);
+      claims.remove(id);
+      return timeline;
+    } catch (RuntimeException e) {
+      layers.close(); // what it holds of files and memory
+      throw e;
+    }
   }
 
   private void claimLayout(TimelineId id) {
@@ -88,11 +126,19 @@ public final class Tenants implements AutoCloseable {
   }
 
   /**
-   * Stops serving a timeline. What was published stays in the object store, and on the local disk
-   * for the next attachment here.
+   * Stops serving a timeline, or attaching it. What was published stays in the object store, and on
+   * the local disk for the next attachment here.
    */
   public void detach(TimelineId id) {
-    Timeline timeline = timelines.remove(id);
+    Timeline timeline;
+    synchronized (attaching) {
+      StoreDeadline attachment = attaching.get(id);
+      if (attachment != null) {
+        attachment.expire();
+      }
+      timeline = timelines.remove(id);
+      claims.remove(id);
+    }
     if (timeline != null) {
       timeline.close();
     }

@@ -26,6 +26,9 @@ sealed interface BackupPath {
   /** The state file of a prepared transaction. */
   record TwoPhase(long xid) implements BackupPath {}
 
+  /** The history file of a TLI. */
+  record History(int tli) implements BackupPath {}
+
   /** A file that is known by its name. */
   enum Named implements BackupPath {
     VERSION,
@@ -38,13 +41,21 @@ sealed interface BackupPath {
   /** How many blocks a relation segment holds when it is full ({@code RELSEG_SIZE}). */
   int BLOCKS_PER_SEGMENT = 131072;
 
-  Pattern RELATION = Pattern.compile("([0-9]{1,10})(?:_(fsm|vm|init))?(?:\\.([0-9]{1,5}))?");
-  Pattern DATABASE = Pattern.compile("base/([0-9]{1,10})/(.+)");
+  /** The last segment of the largest relation ({@code MaxBlockNumber}). */
+  int MAX_SEGMENT = 32767;
+
+  /** An OID or number as PostgreSQL prints it: any other spelling is nobody's file. */
+  String NUMBER = "([1-9][0-9]{0,9})";
+
+  Pattern RELATION = Pattern.compile(NUMBER + "(?:_(fsm|vm|init))?(?:\\.([1-9][0-9]{0,4}))?");
+  Pattern DATABASE = Pattern.compile("base/" + NUMBER + "/(.+)");
   Pattern TABLESPACE =
-      Pattern.compile("pg_tblspc/([0-9]{1,10})/PG_[0-9]+_[0-9]+/([0-9]{1,10})/(.+)");
+      Pattern.compile("pg_tblspc/" + NUMBER + "/PG_[0-9]+_[0-9]+/" + NUMBER + "/(.+)");
+  Pattern TABLESPACE_ROOT = Pattern.compile("pg_tblspc/" + NUMBER + "(?:/.*)?");
   Pattern SLRU =
       Pattern.compile(
-          "(pg_xact|pg_multixact/offsets|pg_multixact/members|pg_commit_ts)/([0-9A-F]{4,15})");
+          "(pg_xact|pg_multixact/offsets|pg_multixact/members|pg_commit_ts)/([0-9A-F]{4,6})");
+  Pattern HISTORY = Pattern.compile("pg_wal/([0-9A-F]{8})\\.history");
   Pattern TWO_PHASE = Pattern.compile("pg_twophase/([0-9A-F]{8}|[0-9A-F]{16})");
 
   /**
@@ -68,13 +79,17 @@ sealed interface BackupPath {
       return inDirectory(RelFileLocator.GLOBAL_TABLESPACE, 0, path.substring(7));
     }
     Matcher database = DATABASE.matcher(path);
-    if (database.matches()) {
+    if (database.matches() && isOid(database.group(1))) {
       return inDirectory(
           RelFileLocator.DEFAULT_TABLESPACE, oid(database.group(1)), database.group(2));
     }
     Matcher tablespace = TABLESPACE.matcher(path);
-    if (tablespace.matches()) {
+    if (tablespace.matches() && isOid(tablespace.group(1)) && isOid(tablespace.group(2))) {
       return inDirectory(oid(tablespace.group(1)), oid(tablespace.group(2)), tablespace.group(3));
+    }
+    Matcher history = HISTORY.matcher(path);
+    if (history.matches()) {
+      return new History(Integer.parseUnsignedInt(history.group(1), 16));
     }
     Matcher slru = SLRU.matcher(path);
     if (slru.matches()) {
@@ -99,7 +114,7 @@ sealed interface BackupPath {
       return new RelationMap(tablespace, database);
     }
     Matcher relation = RELATION.matcher(name);
-    if (!relation.matches()) {
+    if (!relation.matches() || !isOid(relation.group(1))) {
       return null;
     }
     int fork =
@@ -110,8 +125,23 @@ sealed interface BackupPath {
           default -> ForkNumber.INIT;
         };
     int segment = relation.group(3) == null ? 0 : Integer.parseInt(relation.group(3));
+    if (segment > MAX_SEGMENT) {
+      return null;
+    }
     return new RelationSegment(
         new RelFileLocator(tablespace, database, oid(relation.group(1))), fork, segment);
+  }
+
+  /**
+   * The OID of the tablespace that a path lies in, or is the directory of; null for other paths.
+   */
+  static @Nullable Integer tablespace(String path) {
+    Matcher root = TABLESPACE_ROOT.matcher(path);
+    return root.matches() && isOid(root.group(1)) ? (Integer) oid(root.group(1)) : null;
+  }
+
+  private static boolean isOid(String digits) {
+    return Long.parseLong(digits) <= 0xFFFF_FFFFL;
   }
 
   private static int oid(String digits) {

@@ -7,15 +7,20 @@ import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
+import dev.varve.engine.redo.Slru;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,8 +36,6 @@ public final class BaseBackupImport implements AutoCloseable {
   /** No file that is kept whole is longer: prepared transactions are the largest. */
   private static final int MAX_WHOLE_FILE_BYTES = 64 << 20;
 
-  private static final int SLRU_PAGES_PER_SEGMENT = 32;
-
   private final TimelineLayers layers;
   private final Shard shard;
   private final ClusterIdentity identity;
@@ -40,10 +43,20 @@ public final class BaseBackupImport implements AutoCloseable {
   private final Runnable onFinished;
   private final Map<Long, byte[]> values = new TreeMap<>();
   private final Map<Integer, byte[]> prepared = new TreeMap<>();
+  private final Set<Integer> tablespaces = new TreeSet<>();
+  private final Set<Integer> linked = new HashSet<>();
+
+  /** Fork id → segment → blocks, of forks that have more than one file. */
+  private final Map<Integer, NavigableMap<Integer, Integer>> segments = new HashMap<>();
+
+  private final RelationDictionary dictionary = new RelationDictionary();
   private final ClusterState state;
   private final ImageRun relationPages;
   private final ImageRun slruPages;
-  private final Map<Integer, long[]> slruRanges = new HashMap<>();
+
+  /** Of each SLRU, segment → pages. */
+  private final List<NavigableMap<Integer, Integer>> slruFiles = new ArrayList<>();
+
   private final byte[] page = new byte[Page.SIZE];
   private @Nullable BackupLabel label;
   private byte @Nullable [] controlFile;
@@ -61,12 +74,19 @@ public final class BaseBackupImport implements AutoCloseable {
     this.identity = identity;
     this.imageLsn = imageLsn;
     this.onFinished = onFinished;
-    this.state =
-        new ClusterState(
-            (key, bytes, length) -> values.put(key, Arrays.copyOf(bytes, length)),
-            new RelationDictionary());
+    this.state = new ClusterState(this::keep, dictionary);
+    for (int slru = 0; slru < KeySpace.SLRU_COUNT; slru++) {
+      slruFiles.add(new TreeMap<>());
+    }
     this.relationPages = new ImageRun(layers, imageLsn, options.targetLayerBytes());
     this.slruPages = new ImageRun(layers, imageLsn, options.targetLayerBytes());
+  }
+
+  /** The dictionary and the sizes, of which there may be millions, are written from the state. */
+  private void keep(long key, byte[] bytes, int length) {
+    if (KeySpace.relationId(key) > KeySpace.RELATION_SIZE) {
+      values.put(key, Arrays.copyOf(bytes, length));
+    }
   }
 
   /** Bytes of files taken in so far. */
@@ -83,6 +103,7 @@ public final class BaseBackupImport implements AutoCloseable {
    * @param in the file's bytes; what the import does not keep it leaves unread
    */
   public void file(String path, long length, InputStream in) throws IOException {
+    directory(path);
     BackupPath parsed = BackupPath.parse(path);
     switch (parsed) {
       case null -> {
@@ -96,16 +117,35 @@ public final class BaseBackupImport implements AutoCloseable {
           state.putDatabase(map.databaseOid(), map.tablespaceOid(), readWhole(path, length, in));
       case BackupPath.TwoPhase transaction ->
           prepared.put((int) transaction.xid(), readWhole(path, length, in));
+      case BackupPath.History history ->
+          state.putTimelineHistory(history.tli(), readWhole(path, length, in));
       case BackupPath.Named named -> named(named, path, length, in);
     }
     copiedBytes += length;
   }
 
+  /**
+   * A directory of the backup. Only those of tablespaces mean anything: one that no link and no
+   * {@code tablespace_map} names was made in place.
+   */
+  public void directory(String path) {
+    Integer tablespace = BackupPath.tablespace(path);
+    if (tablespace != null) {
+      tablespaces.add(tablespace);
+    }
+  }
+
   /** A symbolic link of the backup: only tablespaces' links mean anything. */
   public void link(String path, String target) {
-    if (path.matches("pg_tblspc/[0-9]{1,10}")) {
-      state.putTablespace(Integer.parseUnsignedInt(path.substring(10)), target);
+    Integer tablespace = BackupPath.tablespace(path);
+    if (tablespace != null) {
+      putTablespace(tablespace, target);
     }
+  }
+
+  private void putTablespace(int tablespace, String location) {
+    linked.add(tablespace);
+    state.putTablespace(tablespace, location);
   }
 
   private void named(BackupPath.Named named, String path, long length, InputStream in)
@@ -135,7 +175,7 @@ public final class BaseBackupImport implements AutoCloseable {
         for (String line : new String(bytes, StandardCharsets.UTF_8).lines().toList()) {
           int space = line.indexOf(' ');
           if (space > 0) {
-            state.putTablespace(
+            putTablespace(
                 Integer.parseUnsignedInt(line.substring(0, space)), line.substring(space + 1));
           }
         }
@@ -166,8 +206,10 @@ public final class BaseBackupImport implements AutoCloseable {
         relationPages.page(KeySpace.key(id, first + i), page);
       }
     }
-    if (state.size(id) == -1 || Integer.compareUnsigned(first + blocks, state.size(id)) > 0) {
-      state.setSize(id, first + blocks);
+    if (segment.segment() == 0) {
+      state.setSize(id, blocks);
+    } else {
+      segments.computeIfAbsent(id, absent -> new TreeMap<>()).put(segment.segment(), blocks);
     }
     if (locator.databaseOid() != 0
         && !state.hasDirectory(locator.databaseOid(), locator.tablespaceOid())
@@ -178,16 +220,34 @@ public final class BaseBackupImport implements AutoCloseable {
 
   private void slruSegment(BackupPath.SlruSegment segment, long length, InputStream in)
       throws IOException {
-    long first = (long) segment.segment() * SLRU_PAGES_PER_SEGMENT;
-    int pages = (int) (length / Page.SIZE);
+    long first = (long) segment.segment() * Slru.PAGES_PER_SEGMENT;
+    int pages = (int) Math.min(length / Page.SIZE, Slru.pages(segment.slru()) - first);
     for (int i = 0; i < pages; i++) {
       readPage("SLRU " + segment, in);
       slruPages.page(KeySpace.key(KeySpace.FIRST_SLRU + segment.slru(), (int) (first + i)), page);
     }
-    long[] range =
-        slruRanges.computeIfAbsent(segment.slru(), slru -> new long[] {first, first + pages});
-    range[0] = Math.min(range[0], first);
-    range[1] = Math.max(range[1], first + pages);
+    if (pages > 0) {
+      slruFiles.get(segment.slru()).put(segment.segment(), pages);
+    }
+  }
+
+  /**
+   * A fork ends with the first of its files that is not full, as {@code mdnblocks} sees it: those
+   * behind it are empty, left by a truncation, or were made after that one was copied, and WAL
+   * makes them again.
+   */
+  private void joinSegments() {
+    segments.forEach((id, behind) -> {
+      int blocks = state.size(id);
+      for (int segment = 1;
+          blocks == segment * BackupPath.BLOCKS_PER_SEGMENT && behind.containsKey(segment);
+          segment++) {
+        blocks += behind.get(segment);
+      }
+      if (blocks != state.size(id)) {
+        state.setSize(id, blocks);
+      }
+    });
   }
 
   private void readPage(String what, InputStream in) throws IOException {
@@ -225,10 +285,19 @@ public final class BaseBackupImport implements AutoCloseable {
               + ", before "
               + Lsn.format(imageLsn));
     }
-    slruRanges.forEach((slru, range) -> state.setSlru(slru, new SlruBounds(range[0], range[1])));
+    joinSegments();
+    for (int tablespace : tablespaces) {
+      if (!linked.contains(tablespace)) {
+        state.putTablespace(tablespace, "");
+      }
+    }
+    for (int slru = 0; slru < KeySpace.SLRU_COUNT; slru++) {
+      state.setSlru(slru, SlruBounds.ofFiles(slruFiles.get(slru), Slru.pages(slru)));
+    }
     state.setControlFile(control, identity.major());
     prepared.forEach((xid, file) -> state.putPrepared(xid, file, 0, file.length));
     ImageRun rest = new ImageRun(layers, imageLsn, Long.MAX_VALUE);
+    writeRelations(rest);
     for (Map.Entry<Long, byte[]> entry : values.entrySet()) {
       rest.value(entry.getKey(), entry.getValue());
     }
@@ -237,6 +306,22 @@ public final class BaseBackupImport implements AutoCloseable {
     images.addAll(rest.finish());
     layers.commitImport(identity, start.startLsn(), images);
     onFinished.run();
+  }
+
+  private void writeRelations(ImageRun rest) throws IOException {
+    int end = dictionary.end();
+    byte[] entry = new byte[RelationDictionary.ENTRY_BYTES];
+    for (int id = KeySpace.FIRST_RELATION; id < end; id++) {
+      dictionary.encode(id, entry);
+      rest.value(KeySpace.key(KeySpace.DICTIONARY, id), entry);
+    }
+    byte[] size = new byte[4];
+    for (int id = KeySpace.FIRST_RELATION; id < end; id++) {
+      if (state.size(id) != -1) {
+        LittleEndian.putI32(size, 0, state.size(id));
+        rest.value(KeySpace.key(KeySpace.RELATION_SIZE, id), size);
+      }
+    }
   }
 
   @Override

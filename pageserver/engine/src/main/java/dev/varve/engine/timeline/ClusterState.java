@@ -12,7 +12,6 @@ import dev.varve.engine.postgres.PostgresMajor;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -131,6 +130,7 @@ final class ClusterState {
     return directory == null ? null : directory.relationMap();
   }
 
+  /** {@code location} is empty for one that was made in place. */
   void putTablespace(int tablespaceOid, String location) {
     tablespaces.put(tablespaceOid, location);
     value(
@@ -139,11 +139,25 @@ final class ClusterState {
     writeDirectory(KeySpace.TABLESPACE, tablespaces.keySet());
   }
 
+  /**
+   * Drops the tablespace and every database's directory in it, as {@code
+   * destroy_tablespace_directories} of PostgreSQL 17 {@code src/backend/commands/tablespace.c}
+   * does: a database that has no relations left in a tablespace keeps an empty directory there.
+   */
   void dropTablespace(int tablespaceOid) {
+    for (int databaseOid : List.copyOf(databases.keySet())) {
+      if (hasDirectory(databaseOid, tablespaceOid)) {
+        dropDatabase(databaseOid, tablespaceOid);
+      }
+    }
     if (tablespaces.remove(tablespaceOid) != null) {
       value(KeySpace.key(KeySpace.TABLESPACE, tablespaceOid), EMPTY);
       writeDirectory(KeySpace.TABLESPACE, tablespaces.keySet());
     }
+  }
+
+  void putTimelineHistory(int tli, byte[] file) {
+    value(KeySpace.key(KeySpace.TIMELINE_HISTORY, tli), file);
   }
 
   // SLRUs
@@ -224,6 +238,10 @@ final class ClusterState {
     value(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_FILE), controlFile);
   }
 
+  void putSettings(ClusterSettings settings) {
+    value(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_SETTINGS), settings.encode());
+  }
+
   long nextXid() {
     return nextXid;
   }
@@ -301,7 +319,12 @@ final class ClusterState {
     int oldestXidDatabase = i32(checkPoint, CheckPoint.OLDEST_XID_DB);
     int oldestMulti = i32(checkPoint, CheckPoint.OLDEST_MULTI);
     int oldestMultiDatabase = i32(checkPoint, CheckPoint.OLDEST_MULTI_DB);
+    int oldestCommitTsXid = i32(checkPoint, CheckPoint.OLDEST_COMMIT_TS_XID);
+    int newestCommitTsXid = i32(checkPoint, CheckPoint.NEWEST_COMMIT_TS_XID);
     System.arraycopy(bytes, offset, checkPoint, 0, CheckPoint.SIZE);
+    // The record has them as they were when the checkpoint began; replay moves them by commits.
+    putI32(checkPoint, CheckPoint.OLDEST_COMMIT_TS_XID, oldestCommitTsXid);
+    putI32(checkPoint, CheckPoint.NEWEST_COMMIT_TS_XID, newestCommitTsXid);
     long recordNextXid = i64(checkPoint, CheckPoint.NEXT_XID);
     if (shutdown) {
       setNextXid(recordNextXid);
@@ -359,8 +382,7 @@ final class ClusterState {
     for (int oid : view.directory(KeySpace.DATABASE)) {
       databases.put(oid, view.database(oid));
     }
-    Map<Integer, String> locations = new HashMap<>(view.tablespaces());
-    tablespaces.putAll(locations);
+    tablespaces.putAll(view.tablespaces());
     for (int xid : view.directory(KeySpace.TWO_PHASE)) {
       prepared.add(xid);
     }

@@ -3,13 +3,17 @@ package dev.varve.engine.timeline;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.LittleEndian;
 import dev.varve.engine.layer.Chain;
+import dev.varve.engine.postgres.Lsn;
+import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -86,26 +90,37 @@ public final class ClusterView {
    *
    * @param databaseOid 0 for {@code global/}
    * @param relationMap the bytes of its {@code pg_filenode.map}, null in a tablespace that is not
-   *     the database's own
+   *     the database's own: no {@code PG_VERSION} is there either
    */
   public record Directory(int databaseOid, int tablespaceOid, byte @Nullable [] relationMap) {}
 
-  /** Every database directory, {@code global/} among them. */
+  /**
+   * Every database directory, {@code global/} among them; none in a tablespace that does not exist,
+   * though state of older releases names them.
+   */
   public List<Directory> directories() {
+    Set<Integer> tablespaces = new HashSet<>(directory(KeySpace.TABLESPACE));
+    tablespaces.add(RelFileLocator.DEFAULT_TABLESPACE);
+    tablespaces.add(RelFileLocator.GLOBAL_TABLESPACE);
     List<Directory> found = new ArrayList<>();
     for (int oid : directory(KeySpace.DATABASE)) {
       for (DatabaseDirectories.Directory directory : database(oid).directories()) {
-        found.add(new Directory(oid, directory.tablespaceOid(), directory.relationMap()));
+        if (tablespaces.contains(directory.tablespaceOid())) {
+          found.add(new Directory(oid, directory.tablespaceOid(), directory.relationMap()));
+        }
       }
     }
     return found;
   }
 
-  /** OID → location of every tablespace but the two built-in ones. */
+  /** OID → location of every tablespace but the two built-in ones; empty: made in place. */
   public Map<Integer, String> tablespaces() {
     Map<Integer, String> found = new LinkedHashMap<>();
     for (int oid : directory(KeySpace.TABLESPACE)) {
-      byte[] value = required(KeySpace.key(KeySpace.TABLESPACE, oid), "tablespace " + oid);
+      byte[] value = reader.value(KeySpace.key(KeySpace.TABLESPACE, oid), lsn);
+      if (value == null) {
+        throw missing("tablespace " + Integer.toUnsignedString(oid));
+      }
       found.put(oid, new String(value, StandardCharsets.UTF_8));
     }
     return found;
@@ -156,11 +171,22 @@ public final class ClusterView {
     return slru(slru).endPage();
   }
 
-  /** Reads an SLRU page that exists; zeros when it was never written. */
-  public void slruPage(int slru, int page, byte[] target) {
-    if (!reader.page(KeySpace.key(KeySpace.FIRST_SLRU + slru, page), lsn, target, new Chain())) {
-      Arrays.fill(target, 0, dev.varve.engine.postgres.Page.SIZE, (byte) 0);
+  /**
+   * Reads an SLRU page.
+   *
+   * @return whether there is one; else {@code target} is zeroed
+   */
+  public boolean slruPage(int slru, int page, byte[] target) {
+    if (reader.page(KeySpace.key(KeySpace.FIRST_SLRU + slru, page), lsn, target, new Chain())) {
+      return true;
     }
+    Arrays.fill(target, 0, Page.SIZE, (byte) 0);
+    return false;
+  }
+
+  /** The contents of a TLI's history file; null when there is none. */
+  public byte @Nullable [] timelineHistory(int tli) {
+    return reader.value(KeySpace.key(KeySpace.TIMELINE_HISTORY, tli), lsn);
   }
 
   /** The control file up to its CRC, parameters current. */
@@ -179,12 +205,21 @@ public final class ClusterView {
         required(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_NEXT_XID), "next xid"), 0);
   }
 
+  /** The primary's settings that were stored last; none when it was not asked yet. */
+  ClusterSettings settings() {
+    byte[] value = reader.value(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_SETTINGS), lsn);
+    return value == null ? ClusterSettings.NONE : ClusterSettings.decode(value);
+  }
+
   private byte[] required(long key, String what) {
     byte[] value = reader.value(key, lsn);
     if (value == null || value.length == 0) {
-      throw new PageserverException.Corrupt(
-          "no " + what + " at " + dev.varve.engine.postgres.Lsn.format(lsn));
+      throw missing(what);
     }
     return value;
+  }
+
+  private PageserverException.Corrupt missing(String what) {
+    return new PageserverException.Corrupt("no " + what + " at " + Lsn.format(lsn));
   }
 }

@@ -10,14 +10,8 @@ import java.util.List;
 
 /**
  * Copies the pages of a database's directory, as {@code CREATE DATABASE … STRATEGY file_copy} and
- * {@code ALTER DATABASE … SET TABLESPACE} do: the one record whose effect its length does not
- * bound. A directory that is small beside the open layer goes into it, page by page. A larger one
- * goes to image layers at the record's end, of which memory holds a block. They are published
- * together with the delta layer that ends there.
- *
- * <p>For the images to be found before anything older of the same relations, no delta layer and no
- * layer in memory reaches over their LSN: everything before the record is written to files first,
- * the open layer ends with the record, and compaction does not merge across.
+ * {@code ALTER DATABASE … SET TABLESPACE} do. A directory that is small beside the open layer goes
+ * into it, page by page; a larger one to {@link RecordImages}.
  */
 final class DatabaseCopy {
   private static final String WORK = "copying a database";
@@ -52,12 +46,18 @@ final class DatabaseCopy {
   private final PageReader reader;
   private final Shard shard;
   private final EngineOptions options;
+  private final RecordImages images;
 
   DatabaseCopy(TimelineLayers layers, PageReader reader, Shard shard, EngineOptions options) {
     this.layers = layers;
     this.reader = reader;
     this.shard = shard;
     this.options = options;
+    this.images = new RecordImages(layers, options);
+  }
+
+  RecordImages images() {
+    return images;
   }
 
   /** Whether so many blocks, before they are dealt out to shards, are too many for memory. */
@@ -77,27 +77,7 @@ final class DatabaseCopy {
 
   /** Writes every page of the forks, as of {@code lsn}, to image layers at it. */
   void toImageLayers(List<Fork> forks, long lsn, Host host) {
-    while (!writeImages(forks, lsn, host)) {
-      host.requireHealthy();
-    }
-    layers.trouble().over(WORK);
-  }
-
-  /** Returns false when it has to be done again, after a while that has passed. */
-  private boolean writeImages(List<Fork> forks, long lsn, Host host) {
-    try (ImageRun images = new ImageRun(layers, lsn, options.targetLayerBytes())) {
-      try {
-        copy(forks, lsn, images::page, host);
-        layers.imagesWritten(images.finish());
-        return true;
-      } catch (IOException e) {
-        images.discard();
-        throw e;
-      }
-    } catch (IOException e) {
-      host.retryLater(WORK, e);
-      return false;
-    }
+    images.write(WORK, lsn, host, run -> copy(forks, lsn, run::page, host));
   }
 
   private void copy(List<Fork> forks, long lsn, Target target, Host host) throws IOException {

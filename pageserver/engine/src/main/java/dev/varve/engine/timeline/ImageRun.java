@@ -34,6 +34,10 @@ final class ImageRun implements AutoCloseable {
     add(key, length == 0 ? ValueKind.ZERO_PAGE : ValueKind.IMAGE, encoded, length);
   }
 
+  void zeroPage(long key) throws IOException {
+    add(key, ValueKind.ZERO_PAGE, encoded, 0);
+  }
+
   void value(long key, byte[] bytes) throws IOException {
     add(key, ValueKind.VALUE, bytes, bytes.length);
   }

@@ -24,7 +24,10 @@ public final class KeySpace {
   /** Block = database OID → {@link DatabaseDirectories}; 0 holds the shared relation map. */
   public static final int DATABASE = 7;
 
-  /** Block = tablespace OID → location in UTF-8; an empty value: dropped. */
+  /**
+   * Block = tablespace OID → location in UTF-8. An empty value: made in place while the directory
+   * lists it, else dropped.
+   */
   public static final int TABLESPACE = 8;
 
   /**
@@ -40,10 +43,13 @@ public final class KeySpace {
   public static final int CONTROL = 11;
 
   /**
-   * Block 0 = u32 count, then the OIDs or ids that exist in one of the key spaces {@link #DATABASE}
-   * to {@link #REPLICATION_ORIGIN}.
+   * Block = one of the key spaces {@link #DATABASE} to {@link #REPLICATION_ORIGIN} → u32 count,
+   * then the OIDs or ids that exist there.
    */
   public static final int DIRECTORY = 12;
+
+  /** Block = TLI → the contents of its history file. */
+  public static final int TIMELINE_HISTORY = 13;
 
   /** The control file as the primary wrote it, with its parameters kept current. */
   public static final int CONTROL_FILE = 1;
@@ -56,6 +62,9 @@ public final class KeySpace {
    * transaction id.
    */
   public static final int CONTROL_CHECKPOINT = 3;
+
+  /** {@link ClusterSettings}. */
+  public static final int CONTROL_SETTINGS = 4;
 
   /** The first relation id of a relation. */
   public static final int FIRST_RELATION = 64;

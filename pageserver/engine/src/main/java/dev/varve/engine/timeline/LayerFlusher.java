@@ -2,6 +2,7 @@ package dev.varve.engine.timeline;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.Chain;
+import dev.varve.engine.store.StoreDeadline;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -36,6 +37,10 @@ final class LayerFlusher {
   private final Thread fileThread;
   private final Thread publishThread;
   private final Thread warmThread;
+
+  /** Ends the threads' calls of the object store, which may wait for long, when they are to end. */
+  private final StoreDeadline storeCalls = StoreDeadline.detached();
+
   private volatile boolean flushNow;
   private volatile boolean closed;
 
@@ -61,12 +66,15 @@ final class LayerFlusher {
             layers,
             new ChainBounder(reader, dictionary, options.imageAfterRecords(), true),
             options);
-    fileThread = new Thread(() -> loop("writing a layer", this::writeOne), "layers " + name);
-    publishThread = new Thread(() -> loop("publishing", this::publish), "publish " + name);
-    warmThread = new Thread(this::warm, "warm " + name);
-    warmThread.setDaemon(true);
-    fileThread.setDaemon(true);
-    publishThread.setDaemon(true);
+    fileThread = thread("layers ", () -> loop("writing a layer", this::writeOne));
+    publishThread = thread("publish ", () -> loop("publishing", this::publish));
+    warmThread = thread("warm ", this::warm);
+  }
+
+  private Thread thread(String role, Runnable work) {
+    Thread thread = new Thread(() -> storeCalls.run(work), role + name);
+    thread.setDaemon(true);
+    return thread;
   }
 
   void start() {
@@ -80,6 +88,9 @@ final class LayerFlusher {
       layers.warm(() -> closed || writer.failure() != null);
     } catch (IOException e) {
       log.info("{}: layers stay in the object store, none is fetched: {}", name, e.toString());
+    } catch (RuntimeException | Error e) {
+      // Reads fetch what they need themselves, and meet the same.
+      log.error("{}: layers stay in the object store, none is fetched", name, e);
     }
   }
 
@@ -115,7 +126,7 @@ final class LayerFlusher {
       throw failure;
     }
     if (closed || System.nanoTime() - deadlineNanos > 0) {
-      String trouble = layers.trouble().text();
+      String trouble = layers.troubleText();
       throw new PageserverException.Unavailable(
           name
               + ": cannot publish what was received"
@@ -172,13 +183,13 @@ final class LayerFlusher {
         log.info("{}: stopped {}: {}", name, what, e.getMessage());
         writer.fail(e);
       } catch (PageserverException e) {
+        writer.fail(e);
         if (!closed) {
           log.error("{}: stopped while {}: {}", name, what, e.getMessage(), e);
         }
-        writer.fail(e);
       } catch (RuntimeException | Error e) {
-        log.error("{}: stopped while {}", name, what, e);
         writer.fail(new PageserverException.Corrupt(name + ": " + what + ": " + e, e));
+        log.error("{}: stopped while {}", name, what, e);
       }
     }
   }
@@ -246,6 +257,7 @@ final class LayerFlusher {
     closed = true;
     compaction.pause(true);
     layers.stopCommitting();
+    storeCalls.expire();
     signal();
     for (Thread thread : List.of(fileThread, publishThread, warmThread)) {
       boolean interrupted = false;

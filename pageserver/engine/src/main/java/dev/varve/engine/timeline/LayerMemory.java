@@ -23,6 +23,10 @@ public final class LayerMemory {
     return bytes.get();
   }
 
+  long limitBytes() {
+    return limitBytes;
+  }
+
   boolean isFull() {
     return bytes.get() >= limitBytes;
   }

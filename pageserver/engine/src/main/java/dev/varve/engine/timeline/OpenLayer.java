@@ -4,6 +4,7 @@ import dev.varve.engine.bytes.LittleEndian;
 import dev.varve.engine.layer.Chain;
 import dev.varve.engine.layer.RecordBoundary;
 import dev.varve.engine.layer.ValueKind;
+import dev.varve.engine.redo.RedoException;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
@@ -40,6 +41,9 @@ final class OpenLayer {
   private static final long CHUNK_NUMBER = 0xFFFF_FFFFL << 32;
 
   private static final ValueKind[] KINDS = ValueKind.values();
+
+  /** What one layer may always take. */
+  private static final long MIN_LIMIT_BYTES = 64 << 20;
 
   /** What a run grows to; a longer entry has one for itself. */
   private static final int MAX_RUN_BYTES = 1 << 10;
@@ -238,9 +242,19 @@ final class OpenLayer {
     bytes += 8;
   }
 
+  /**
+   * A layer is frozen long before it has all the memory there is, but in the middle of a record.
+   */
   private void account(long more) {
-    accountedBytes.addAndGet(more);
+    long taken = accountedBytes.addAndGet(more);
     memory.add(more);
+    if (taken > Math.max(memory.limitBytes(), MIN_LIMIT_BYTES)) {
+      throw new RedoException(
+          "its effects take more than the "
+              + memory.limitBytes()
+              + " bytes of memory that all layers may have: raise varve.engine.layer-memory-size,"
+              + " and the heap with it");
+    }
   }
 
   /** Nobody will ask for it any more. May be repeated; not while it is written to. */

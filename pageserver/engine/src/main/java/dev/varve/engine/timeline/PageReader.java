@@ -3,7 +3,9 @@ package dev.varve.engine.timeline;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.Chain;
 import dev.varve.engine.redo.RedoContext;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +32,28 @@ final class PageReader {
     return chain.size() == 0
         ? null
         : Arrays.copyOfRange(chain.bytes(0), chain.offset(0), chain.offset(0) + chain.length(0));
+  }
+
+  /** A value of a key, and the end of the record that made it. */
+  record Version(long lsn, byte[] value) {}
+
+  /** Every value of a key at or below {@code lsn}, newest first. */
+  List<Version> versions(long key, long lsn) {
+    List<Version> versions = new ArrayList<>();
+    Chain chain = new Chain();
+    LayerMap map = layers.get();
+    for (long next = lsn; ; next = chain.lsn(0) - 1) {
+      chain.clear();
+      map.collect(key, next, chain);
+      if (chain.size() == 0) {
+        return versions;
+      }
+      versions.add(
+          new Version(
+              chain.lsn(0),
+              Arrays.copyOfRange(
+                  chain.bytes(0), chain.offset(0), chain.offset(0) + chain.length(0))));
+    }
   }
 
   /**

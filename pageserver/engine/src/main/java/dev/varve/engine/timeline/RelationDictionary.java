@@ -134,6 +134,11 @@ final class RelationDictionary {
     return current.databases[at] == databaseOid && current.tablespaces[at] == tablespaceOid;
   }
 
+  /** Whether the id's relation belongs to this tablespace. */
+  boolean isIn(int id, int tablespaceOid) {
+    return table.tablespaces[id - FIRST] == tablespaceOid;
+  }
+
   /** Writes the id's entry as it is kept under {@link KeySpace#DICTIONARY}. */
   void encode(int id, byte[] target) {
     Table current = table;

@@ -1,11 +1,16 @@
 package dev.varve.engine.timeline;
 
 import dev.varve.engine.bytes.LittleEndian;
+import dev.varve.engine.redo.ClusterEffects;
+import dev.varve.engine.redo.Slru;
+import java.util.NavigableMap;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Which pages of an SLRU exist: from {@code firstPage} to before {@code endPage}. Page numbers are
- * those of PostgreSQL; for multixacts they wrap, and then {@code endPage} is the smaller one.
- * Equal: none.
+ * Which pages of an SLRU exist: an arc of the circle of its page numbers, from {@code firstPage} to
+ * before {@code endPage}, which is the smaller one when the numbers wrapped in between. Behind the
+ * last number comes 0, as {@code endPage} too. Equal: none; an arc is never the whole circle, since
+ * PostgreSQL stops handing out ids before.
  */
 record SlruBounds(long firstPage, long endPage) {
   static final int BYTES = 16;
@@ -22,11 +27,80 @@ record SlruBounds(long firstPage, long endPage) {
     return bytes;
   }
 
-  /** The same with {@code page} as the newest. */
-  SlruBounds withPage(long page) {
-    return firstPage == endPage
-        ? new SlruBounds(page, page + 1)
-        : new SlruBounds(firstPage, page + 1);
+  /**
+   * The bounds that a base backup's files make: all of the circle but the longest run of segments
+   * that have no file. Shorter ones may be in between: {@code pg_resetwal} leaves such, and files
+   * that nobody reads any more are left by upgrades.
+   *
+   * @param pagesBySegment how many pages each segment's file has
+   * @param pages how many page numbers there are
+   */
+  static SlruBounds ofFiles(NavigableMap<Integer, Integer> pagesBySegment, long pages) {
+    if (pagesBySegment.isEmpty()) {
+      return NONE;
+    }
+    int segments = (int) Math.ceilDiv(pages, (long) Slru.PAGES_PER_SEGMENT);
+    int newest = pagesBySegment.lastKey();
+    int first = pagesBySegment.firstKey();
+    int longest = first + segments - newest;
+    @Nullable Integer before = null;
+    for (int segment : pagesBySegment.keySet()) {
+      if (before != null && segment - before > longest) {
+        longest = segment - before;
+        newest = before;
+        first = segment;
+      }
+      before = segment;
+    }
+    long end = (long) newest * Slru.PAGES_PER_SEGMENT + pagesBySegment.getOrDefault(newest, 0);
+    return new SlruBounds((long) first * Slru.PAGES_PER_SEGMENT, end == pages ? 0 : end);
+  }
+
+  /**
+   * The same with {@code page} as the newest.
+   *
+   * @param pages how many page numbers there are
+   */
+  SlruBounds withPage(long page, long pages) {
+    long end = page + 1 == pages ? 0 : page + 1;
+    return new SlruBounds(firstPage == endPage ? page : firstPage, end);
+  }
+
+  boolean isEmpty() {
+    return firstPage == endPage;
+  }
+
+  /**
+   * Whether {@code page}, which they do not contain, lies before them on the circle: nearer to the
+   * first page than to the end.
+   */
+  boolean follows(long page, long pages) {
+    return Math.floorMod(firstPage - page, pages) < Math.floorMod(page - endPage, pages);
+  }
+
+  /**
+   * What is left of them when ids before those of {@code page} are let go of: PostgreSQL removes
+   * whole segments, members up to the page's own ({@code PerformMembersTruncation} in PostgreSQL 17
+   * {@code src/backend/access/transam/multixact.c}), of the other SLRUs those that {@link
+   * Slru#mayRemoveSegment} names.
+   */
+  SlruBounds truncated(int slru, long page) {
+    if (slru == ClusterEffects.MULTIXACT_MEMBERS) {
+      return contains(page) || page == endPage ? startingAt(startOfSegment(page)) : this;
+    }
+    long pages = Slru.pages(slru);
+    SlruBounds left = this;
+    while (!left.isEmpty() && Slru.mayRemoveSegment(slru, left.firstPage, page)) {
+      long next = Math.min(left.firstPage + Slru.PAGES_PER_SEGMENT, pages);
+      long end = endPage == 0 ? pages : endPage;
+      boolean isLast = left.firstPage < end && end <= next;
+      left = isLast ? NONE : startingAt(next % pages);
+    }
+    return left;
+  }
+
+  static long startOfSegment(long page) {
+    return page - page % Slru.PAGES_PER_SEGMENT;
   }
 
   boolean contains(long page) {
@@ -35,7 +109,12 @@ record SlruBounds(long firstPage, long endPage) {
         : page >= firstPage || page < endPage;
   }
 
+  /**
+   * The same without the pages before {@code page}, which becomes the oldest. Nothing changes when
+   * there is no such page: {@code SimpleLruTruncate} finds nothing to remove then, or takes it for
+   * a wraparound.
+   */
   SlruBounds startingAt(long page) {
-    return new SlruBounds(page, endPage);
+    return contains(page) || page == endPage ? new SlruBounds(page, endPage) : this;
   }
 }

@@ -1,14 +1,18 @@
 package dev.varve.engine.timeline;
 
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
  * What a timeline cannot do just now because disk or object store fail, by the work that failed
- * last; it is tried again until it succeeds. For whoever watches; any thread.
+ * last, and since when; it is tried again until it succeeds. For whoever watches; any thread.
  */
 final class StorageTrouble {
-  private final ConcurrentSkipListMap<String, String> failing = new ConcurrentSkipListMap<>();
+  private record Failure(Instant since, String error) {}
+
+  private final ConcurrentSkipListMap<String, Failure> failing = new ConcurrentSkipListMap<>();
   private final LongAdder errors = new LongAdder();
 
   /**
@@ -18,7 +22,14 @@ final class StorageTrouble {
    */
   boolean failed(String work, Exception e) {
     errors.increment();
-    return failing.put(work, e.toString()) == null;
+    boolean[] news = new boolean[1];
+    failing.compute(
+        work,
+        (_, before) -> {
+          news[0] = before == null;
+          return new Failure(before == null ? Instant.now() : before.since, e.toString());
+        });
+    return news[0];
   }
 
   /** {@code work} was done, or is no longer wanted. */
@@ -31,14 +42,16 @@ final class StorageTrouble {
     return errors.sum();
   }
 
-  /** What fails and why; empty while nothing does. */
+  /** What fails, since when and why; empty while nothing does. */
   String text() {
     StringBuilder text = new StringBuilder();
-    failing.forEach((work, error) ->
+    failing.forEach((work, failure) ->
         text.append(text.isEmpty() ? "" : "; ")
             .append(work)
-            .append(" failed and is tried again: ")
-            .append(error));
+            .append(" fails since ")
+            .append(failure.since.truncatedTo(ChronoUnit.SECONDS))
+            .append(" and is tried again: ")
+            .append(failure.error));
     return text.toString();
   }
 }

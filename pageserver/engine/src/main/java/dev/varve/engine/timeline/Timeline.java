@@ -9,10 +9,13 @@ import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.PageChecksum;
 import dev.varve.engine.postgres.RelFileLocator;
+import dev.varve.engine.redo.HintLogging;
 import dev.varve.engine.redo.RedoContext;
 import dev.varve.engine.wal.WalDecoder;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
+import java.util.SortedMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -46,7 +49,7 @@ public final class Timeline implements AutoCloseable {
   /** What there is once a base backup was imported. */
   private record Running(
       ClusterIdentity identity,
-      RedoContext context,
+      WalIngest ingest,
       boolean checksums,
       TimelineWriter writer,
       LayerFlusher flusher) {}
@@ -115,8 +118,9 @@ public final class Timeline implements AutoCloseable {
     ClusterView view = new ClusterView(reader, dictionary, publishedLsn);
     byte[] controlFile = view.controlFile();
     boolean checksums = ControlFile.hasChecksums(controlFile);
-    boolean hintsLogged = checksums || controlFile[ControlFile.WAL_LOG_HINTS] != 0;
-    RedoContext context = new RedoContext(identity.major(), hintsLogged);
+    RedoContext context =
+        new RedoContext(
+            identity.major(), checksums ? HintLogging.always(true) : hints(publishedLsn));
     OpenLayer open = new OpenLayer(publishedLsn, nanos.getAsLong(), layers.memory());
     DatabaseCopy databases = new DatabaseCopy(layers, reader, shard, options);
     WalIngest ingest = new WalIngest(shard, dictionary, databases, context, open);
@@ -133,14 +137,26 @@ public final class Timeline implements AutoCloseable {
             manifest.startLsn(),
             publishedLsn,
             manifest.lastRecordLsn() == 0 ? WalDecoder.UNKNOWN_PREV : manifest.lastRecordLsn(),
-            manifest.readableFromLsn());
+            manifest.readableFromLsn(),
+            view.settings());
     LayerFlusher flusher = new LayerFlusher(name, layers, reader, dictionary, writer, options);
-    running = new Running(identity, context, checksums, writer, flusher);
+    running = new Running(identity, ingest, checksums, writer, flusher);
     flusher.start();
   }
 
+  /** By every version of the control file up to {@code lsn}: a restart of the server makes one. */
+  private HintLogging hints(long lsn) {
+    HintLogging hints = null;
+    for (PageReader.Version version :
+        reader.versions(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_FILE), lsn).reversed()) {
+      boolean logged = ControlFile.logsHints(version.value());
+      hints = hints == null ? HintLogging.always(logged) : hints.changedAt(version.lsn(), logged);
+    }
+    return Objects.requireNonNull(hints, "a timeline that was imported has a control file");
+  }
+
   private RedoContext redoContext() {
-    return running().context;
+    return running().ingest.context();
   }
 
   private Running running() {
@@ -171,6 +187,15 @@ public final class Timeline implements AutoCloseable {
    */
   public void receive(long lsn, byte[] wal, int offset, int length) {
     running().writer.receive(lsn, wal, offset, length);
+  }
+
+  /**
+   * Takes over what the primary answered when it was asked for its settings just now. When they
+   * differ from the last ones they hold from where it was asked before. They are stored with the
+   * next record; until then only this attachment has them. Any thread.
+   */
+  public void setSettings(SortedMap<String, String> values) {
+    running().writer.setSettings(values);
   }
 
   /** Freezes and publishes what is in memory now, without waiting for it. */
@@ -269,7 +294,7 @@ public final class Timeline implements AutoCloseable {
    * tried again until it is over.
    */
   public String storageTrouble() {
-    return layers.trouble().text();
+    return layers.troubleText();
   }
 
   /** How often disk or object store failed. */
@@ -337,6 +362,18 @@ public final class Timeline implements AutoCloseable {
   public ClusterView view(long lsn) {
     requireReadable(lsn);
     return new ClusterView(reader, dictionary, lsn);
+  }
+
+  /** What had been received when the primary was asked for its settings last. */
+  public long settingsAskedLsn() {
+    return running().writer.settingsAskedLsn();
+  }
+
+  /** The primary's settings as of {@code lsn}, as far as it was asked; else none. */
+  public ClusterSettings settings(long lsn) {
+    ClusterSettings newest = running().writer.settings();
+    // The entry's own LSN is that of a later record.
+    return Long.compareUnsigned(newest.lsn(), lsn) <= 0 ? newest : view(lsn).settings();
   }
 
   /** Blocks of a fork as of {@code lsn}, unsigned; -1 when it does not exist. */

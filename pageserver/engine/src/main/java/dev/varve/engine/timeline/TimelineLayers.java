@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
@@ -44,6 +45,8 @@ public final class TimelineLayers implements AutoCloseable {
   /** Whoever had the timeline before may be read from so long, and read what a merge replaces. */
   private static final Duration OBSOLETE_AFTER = Duration.ofMinutes(1);
 
+  private static final String REMOVING = "removing what is no longer wanted";
+  private static final Duration REMOVAL_PAUSE = Duration.ofSeconds(10);
   private static final Duration FIRST_COMMIT_PAUSE = Duration.ofMillis(200);
   private static final Duration LONGEST_COMMIT_PAUSE = Duration.ofSeconds(10);
 
@@ -65,6 +68,12 @@ public final class TimelineLayers implements AutoCloseable {
 
   /** Whether objects of earlier generations that no manifest lists have been removed. */
   private boolean isSwept;
+
+  /** Objects that no manifest lists any more, to be removed; the publisher's thread. */
+  private final ArrayDeque<String> unwanted = new ArrayDeque<>();
+
+  private long removalFailedNanos;
+  private boolean removalFailed;
 
   /**
    * Opens what a claimed manifest lists.
@@ -158,6 +167,13 @@ public final class TimelineLayers implements AutoCloseable {
     return trouble;
   }
 
+  /** {@link #trouble}, and what requests to the object store wait for, in words; empty: nothing. */
+  String troubleText() {
+    String work = trouble.text();
+    String requests = store.trouble(prefix);
+    return work.isEmpty() || requests.isEmpty() ? work + requests : work + "; " + requests;
+  }
+
   /** Bytes of layer files that the object store has not got. */
   long unpublishedBytes() {
     return unpublishedBytes;
@@ -215,6 +231,11 @@ public final class TimelineLayers implements AutoCloseable {
 
   private Path temporary(int sequence) {
     return directory.resolve("writing-" + sequence);
+  }
+
+  /** Where a record that is too long for memory may be kept; a stray to whoever opens this next. */
+  Path recordFile() {
+    return directory.resolve("record");
   }
 
   /** Gives a finished file its name and opens it. */
@@ -281,15 +302,42 @@ public final class TimelineLayers implements AutoCloseable {
     synchronized (this) {
       unpublishedBytes -= added.stream().mapToLong(LayerDescriptor::fileBytes).sum();
     }
-    for (String name : obsolete) {
-      store.delete(prefix + LAYERS + name);
-    }
-    if (removes && !isSwept) {
-      sweep();
-      isSwept = true;
-    }
+    obsolete.forEach(name -> unwanted.add(prefix + LAYERS + name));
+    removeUnwanted(removes);
     resources.disk().shrink();
     return true;
+  }
+
+  /**
+   * Removes objects, when the store lets it: whether it does makes no difference to what is
+   * published, so that trouble shows and is all there is of it.
+   *
+   * @param sweeps whether nobody reads any more what earlier generations left
+   */
+  private void removeUnwanted(boolean sweeps) {
+    if (removalFailed && nanos.getAsLong() - removalFailedNanos < REMOVAL_PAUSE.toNanos()) {
+      return;
+    }
+    try {
+      while (!unwanted.isEmpty()) {
+        store.delete(unwanted.element());
+        unwanted.remove();
+      }
+      manifests.removeOld(manifest.number());
+      if (sweeps && !isSwept) {
+        manifests.emptyOld();
+        sweep();
+        isSwept = true;
+      }
+      trouble.over(REMOVING);
+      removalFailed = false;
+    } catch (IOException e) {
+      removalFailed = true;
+      removalFailedNanos = nanos.getAsLong();
+      if (trouble.failed(REMOVING, e)) {
+        log.warn("{}{} failed and is tried again: {}", prefix, REMOVING, e.toString());
+      }
+    }
   }
 
   /**
@@ -428,8 +476,25 @@ public final class TimelineLayers implements AutoCloseable {
       int generation,
       EngineOptions options,
       LongSupplier nanos) {
+    ManifestStore manifests = new ManifestStore(store, prefix, new SecureRandom().nextLong());
+    return attach(store, manifests, prefix, directory, resources, generation, options, nanos);
+  }
+
+  /**
+   * Likewise.
+   *
+   * @param manifests the same one when an attachment is tried again, so that it keeps its claim
+   */
+  public static TimelineLayers attach(
+      ObjectStore store,
+      ManifestStore manifests,
+      String prefix,
+      Path directory,
+      SharedResources resources,
+      int generation,
+      EngineOptions options,
+      LongSupplier nanos) {
     try {
-      ManifestStore manifests = new ManifestStore(store, prefix, new SecureRandom().nextLong());
       Manifest claimed = manifests.claim(generation);
       return new TimelineLayers(
           store, prefix, directory, resources, manifests, claimed, options, nanos);

@@ -3,9 +3,11 @@ package dev.varve.engine.timeline;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.redo.RedoException;
+import dev.varve.engine.redo.ResourceManagers;
 import dev.varve.engine.wal.WalDecoder;
 import dev.varve.engine.wal.WalRecord;
 import java.time.Duration;
+import java.util.SortedMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -28,6 +30,7 @@ final class TimelineWriter implements DatabaseCopy.Host {
   private final EngineOptions options;
   private final LongSupplier nanos;
   private final WalDecoder decoder;
+  private final RecordFile longRecord;
   private final WalIngest ingest;
   private final WalRecord record = new WalRecord();
   private final ReentrantLock lock = new ReentrantLock();
@@ -39,6 +42,14 @@ final class TimelineWriter implements DatabaseCopy.Host {
 
   private final long backupStartLsn;
   private volatile long receivedLsn;
+  private volatile ClusterSettings settings;
+
+  /** What had been received when the primary was asked for its settings last. */
+  private volatile long settingsAskedLsn;
+
+  /** Whether the settings wait for a record that they can be stored with. */
+  private boolean settingsPending;
+
   private volatile long consistentLsn;
   private volatile @Nullable PageserverException failure;
   private volatile boolean closed;
@@ -49,6 +60,7 @@ final class TimelineWriter implements DatabaseCopy.Host {
    * @param previousStartLsn the start of the last record before it, or {@link
    *     WalDecoder#UNKNOWN_PREV}
    * @param consistentLsn the end of the base backup when it is known, else 0
+   * @param settings those that are stored
    */
   TimelineWriter(
       TimelineLayers layers,
@@ -60,7 +72,8 @@ final class TimelineWriter implements DatabaseCopy.Host {
       long backupStartLsn,
       long startLsn,
       long previousStartLsn,
-      long consistentLsn) {
+      long consistentLsn,
+      ClusterSettings settings) {
     this.layers = layers;
     this.options = options;
     this.nanos = nanos;
@@ -69,8 +82,12 @@ final class TimelineWriter implements DatabaseCopy.Host {
     this.backupStartLsn = backupStartLsn;
     this.receivedLsn = startLsn;
     this.consistentLsn = consistentLsn;
+    longRecord = new RecordFile(layers, this);
+    this.settings = settings;
+    this.settingsAskedLsn = startLsn;
     decoder =
-        new WalDecoder(identity.major(), identity.walSegmentBytes(), identity.systemIdentifier());
+        new WalDecoder(
+            identity.major(), identity.walSegmentBytes(), identity.systemIdentifier(), longRecord);
     decoder.startAt(startLsn, previousStartLsn);
   }
 
@@ -105,15 +122,55 @@ final class TimelineWriter implements DatabaseCopy.Host {
     return ingest.newestCommitMicros();
   }
 
+  /** The newest settings, stored or waiting for the next record. */
+  ClusterSettings settings() {
+    return settings;
+  }
+
+  long settingsAskedLsn() {
+    return settingsAskedLsn;
+  }
+
+  /** See {@link Timeline#setSettings}. */
+  void setSettings(SortedMap<String, String> values) {
+    lock.lock();
+    try {
+      long before = settingsAskedLsn;
+      settingsAskedLsn = open.endLsn();
+      if (!values.equals(settings.values())) {
+        // Where WAL has moved on, the last answer was true at the place where it was given.
+        long lsn = settingsAskedLsn == before ? before : before + 1;
+        settings = new ClusterSettings(lsn, values);
+        settingsPending = true;
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** See {@link Timeline#receive}. */
   void receive(long lsn, byte[] wal, int offset, int length) {
     lock.lock();
     try {
       requireHealthy();
       decoder.feed(lsn, wal, offset, length);
+      takeIn();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** All records of what was fed, or the timeline stops: the open layer may have half of one. */
+  private void takeIn() {
+    try {
       while (decoder.next(record)) {
         ingest.ingest(record, this);
+        if (settingsPending) {
+          ingest.state().putSettings(settings);
+          settingsPending = false;
+        }
         open.endRecord(record.startLsn, decoder.nextLsn());
+        longRecord.close();
         if (ingest.endedBackupStartLsn() == backupStartLsn && consistentLsn == 0) {
           consistentLsn = record.endLsn;
         }
@@ -125,26 +182,30 @@ final class TimelineWriter implements DatabaseCopy.Host {
         }
       }
       receivedLsn = open.endLsn();
+    } catch (PageserverException e) {
+      throw stopped(e);
     } catch (RedoException e) {
-      PageserverException.Corrupt corrupt =
-          new PageserverException.Corrupt(
-              "record at "
-                  + Lsn.format(record.startLsn)
-                  + " (rmgr "
-                  + record.rmid
-                  + ", info 0x"
-                  + Integer.toHexString(record.info)
-                  + "): "
-                  + e.getMessage(),
-              e);
-      failure = corrupt;
-      throw corrupt;
-    } catch (PageserverException.Corrupt e) {
-      failure = e;
-      throw e;
-    } finally {
-      lock.unlock();
+      throw stopped(new PageserverException.Corrupt(describeRecord() + e.getMessage(), e));
+    } catch (RuntimeException | Error e) {
+      throw stopped(new PageserverException.Corrupt(describeRecord() + e, e));
     }
+  }
+
+  /** For a writer that is closed nothing is lost: its WAL will be asked for again. */
+  private PageserverException stopped(PageserverException reason) {
+    if (!closed) {
+      fail(reason);
+    }
+    return reason;
+  }
+
+  private String describeRecord() {
+    return "record at %s (%s, info 0x%x, %d bytes): "
+        .formatted(
+            Lsn.format(record.startLsn),
+            ResourceManagers.name(record.rmid),
+            record.info,
+            record.length);
   }
 
   /**
@@ -245,7 +306,13 @@ final class TimelineWriter implements DatabaseCopy.Host {
 
   void close() {
     closed = true;
-    signalRoom();
+    lock.lock();
+    try {
+      room.signalAll();
+      longRecord.close();
+    } finally {
+      lock.unlock();
+    }
   }
 
   @Override

@@ -4,6 +4,7 @@ import dev.varve.engine.bytes.ByteWriter;
 import dev.varve.engine.layer.ImagePage;
 import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.CheckPoint;
+import dev.varve.engine.postgres.ControlFile;
 import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
@@ -13,7 +14,10 @@ import dev.varve.engine.redo.RedoContext;
 import dev.varve.engine.redo.RedoException;
 import dev.varve.engine.redo.ResourceManager;
 import dev.varve.engine.redo.ResourceManagers;
+import dev.varve.engine.redo.Slru;
+import dev.varve.engine.redo.Xid;
 import dev.varve.engine.wal.BlockRecord;
+import dev.varve.engine.wal.MainData;
 import dev.varve.engine.wal.WalRecord;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -29,6 +33,22 @@ import org.jspecify.annotations.Nullable;
 final class WalIngest implements ClusterEffects, ClusterState.Journal {
   private static final byte[] NOTHING = new byte[0];
 
+  /** The end of a transaction in so many bytes may have more effects than the open layer holds. */
+  private static final int LARGE_TRANSACTION_BYTES = 1 << 20;
+
+  /** So many relations are not dropped one by one in the open layer, likewise. */
+  private static final int MANY_RELATIONS = 1 << 16;
+
+  /**
+   * A record that makes a fork this many blocks longer than it says itself is about a sparse file:
+   * the bucket pages of a new hash index, for one ({@code _hash_alloc_buckets} in PostgreSQL 17
+   * {@code src/backend/access/hash/hashpage.c} writes the last of them only).
+   */
+  private static final int SPARSE_BLOCKS = 1 << 16;
+
+  private static final String DROPPING = "dropping relations";
+  private static final String EXTENDING = "extending a relation";
+
   private final RelationDictionary dictionary;
   private final ClusterState state;
   private final Shard shard;
@@ -38,11 +58,17 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   private final byte[] imageBytes = new byte[ImagePage.MAX_BYTES];
   private OpenLayer layer;
   private DatabaseCopy.@Nullable Host host;
-  private RedoContext context;
+
+  /** What redo has to know up to the newest record; readers take it from here. */
+  private volatile RedoContext context;
+
   private long lsn;
   private long endedBackupStartLsn;
   private long newestCommitMicros;
   private boolean endsLayer;
+
+  /** Whether everything before the record is in files, so that it may write images itself. */
+  private boolean writtenOut;
 
   /** The fork that the last block belonged to: most records stay in it. */
   private int lastTablespace = -1;
@@ -72,10 +98,6 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
 
   RedoContext context() {
     return context;
-  }
-
-  void setContext(RedoContext context) {
-    this.context = context;
   }
 
   /** From the next record on, entries go to this layer. */
@@ -109,13 +131,49 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
     lsn = record.endLsn;
     endedBackupStartLsn = 0;
     endsLayer = false;
+    writtenOut = false;
     ResourceManager manager = ResourceManagers.of(record.rmid);
+    if (record.maxBlockId < 0
+        ? record.length > LARGE_TRANSACTION_BYTES && record.rmid == WalRecord.RMGR_XACT
+        : isSparse(record)) {
+      writeOut();
+    }
     for (int id = 0; id <= record.maxBlockId; id++) {
       if (record.blockPresent[id]) {
         ingestBlock(record, id, manager);
       }
     }
     Redo.effects(record, context, this);
+  }
+
+  /** Before anything of the record is in the open layer. */
+  private void writeOut() {
+    Objects.requireNonNull(host).writeOut();
+    writtenOut = true;
+  }
+
+  /** Whether a block of the record lies far behind its fork's end. */
+  private boolean isSparse(WalRecord record) {
+    for (int id = 0; id <= record.maxBlockId; id++) {
+      if (record.blockPresent[id]
+          && Integer.compareUnsigned(record.blockNumber[id], SPARSE_BLOCKS) > 0) {
+        int relationId =
+            dictionary.find(
+                record.blockTablespace[id],
+                record.blockDatabase[id],
+                record.blockRelation[id],
+                record.blockFork[id]);
+        int size = relationId < 0 ? 0 : Math.max(state.size(relationId), 0);
+        if (isSparse(size, record.blockNumber[id])) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  private static boolean isSparse(int size, int block) {
+    return Integer.toUnsignedLong(block) - Integer.toUnsignedLong(size) > SPARSE_BLOCKS;
   }
 
   private void ingestBlock(WalRecord record, int id, ResourceManager manager) {
@@ -150,7 +208,12 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
 
   private void putRecord(long key, WalRecord record, int id, boolean forced) {
     encoded.reset();
-    BlockRecord.encode(record, id, forced, encoded);
+    int mainLength = ResourceManagers.of(record.rmid).redoMainLength(record);
+    if (mainLength > record.mainKept()) {
+      throw new RedoException(
+          "main data of " + mainLength + " bytes, of which " + record.mainKept() + " were kept");
+    }
+    BlockRecord.encode(record, id, mainLength, forced, encoded);
     layer.put(key, lsn, ValueKind.RECORD, encoded.array(), 0, encoded.length());
   }
 
@@ -189,12 +252,37 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
       return;
     }
     int end = base ? block + 1 : block;
+    if (isSparse(size, block)) {
+      zeroPages(relationId, size, block);
+      size = block;
+    }
     for (int gap = size; gap != end; gap++) {
       if (owns(relationId, gap)) {
         layer.put(KeySpace.key(relationId, gap), lsn, ValueKind.ZERO_PAGE, NOTHING, 0, 0);
       }
     }
     state.setSize(relationId, block + 1);
+  }
+
+  /** Zero pages of blocks from {@code from} to before {@code end}, too many for the open layer. */
+  private void zeroPages(int relationId, int from, int end) {
+    if (!writtenOut) {
+      throw new IllegalStateException("a sparse fork was not expected");
+    }
+    databases
+        .images()
+        .write(
+            EXTENDING,
+            lsn,
+            Objects.requireNonNull(host),
+            images -> {
+              for (int block = from; block != end; block++) {
+                if (owns(relationId, block)) {
+                  images.zeroPage(KeySpace.key(relationId, block));
+                }
+              }
+            });
+    endsLayer = true;
   }
 
   private boolean owns(int relationId, int block) {
@@ -253,6 +341,45 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   }
 
   @Override
+  public void dropRelations(MainData locators, int at, int count) {
+    if (count <= MANY_RELATIONS || !writtenOut) {
+      ClusterEffects.super.dropRelations(locators, at, count);
+      return;
+    }
+    IdList dropped = new IdList();
+    for (int i = 0; i < count; i++) {
+      int next = at + 12 * i;
+      for (int fork = 0; fork < ForkNumber.COUNT; fork++) {
+        int id =
+            dictionary.find(
+                locators.i32At(next), locators.i32At(next + 4), locators.i32At(next + 8), fork);
+        if (id >= 0 && state.size(id) != -1) {
+          state.loadSize(id, -1);
+          dropped.add(id);
+        }
+      }
+    }
+    dropAll(dropped);
+  }
+
+  /** Forks that have no size in the state any more. */
+  private void dropAll(IdList dropped) {
+    int[] ids = dropped.sorted();
+    databases
+        .images()
+        .write(
+            DROPPING,
+            lsn,
+            Objects.requireNonNull(host),
+            images -> {
+              for (int id : ids) {
+                images.value(KeySpace.key(KeySpace.RELATION_SIZE, id), NOTHING);
+              }
+            });
+    endsLayer = true;
+  }
+
+  @Override
   public void createDatabase(int databaseOid, int tablespaceOid) {
     state.putDatabase(databaseOid, tablespaceOid, null);
   }
@@ -295,8 +422,20 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   @Override
   public void dropDatabase(int databaseOid, int tablespaceOid) {
     int end = dictionary.end();
+    IdList dropped = new IdList();
     for (int id = KeySpace.FIRST_RELATION; id < end; id++) {
       if (state.size(id) != -1 && dictionary.isIn(id, tablespaceOid, databaseOid)) {
+        dropped.add(id);
+      }
+    }
+    if (dropped.size() > MANY_RELATIONS) {
+      writeOut();
+      for (int id : dropped.sorted()) {
+        state.loadSize(id, -1);
+      }
+      dropAll(dropped);
+    } else {
+      for (int id : dropped.sorted()) {
         state.setSize(id, -1);
       }
     }
@@ -310,6 +449,12 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
 
   @Override
   public void dropTablespace(int tablespaceOid) {
+    int end = dictionary.end();
+    for (int id = KeySpace.FIRST_RELATION; id < end; id++) {
+      if (state.size(id) != -1 && dictionary.isIn(id, tablespaceOid)) {
+        state.setSize(id, -1);
+      }
+    }
     state.dropTablespace(tablespaceOid);
   }
 
@@ -350,15 +495,38 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
 
   @Override
   public void zeroSlruPage(int slru, int page) {
+    zeroPage(slru, page);
+    SlruBounds before = state.slru(slru);
+    long number = page & 0xFFFF_FFFFL;
+    if (before.contains(number)) {
+      return;
+    }
+    // A file begins with its segment's first page, whichever page of it is written first: what lies
+    // before that one is a hole, and nothing that an earlier round left there.
+    long segment = SlruBounds.startOfSegment(number);
+    for (long hole = segment; hole < number; hole++) {
+      if (!before.contains(hole)) {
+        zeroPage(slru, (int) hole);
+      }
+    }
+    long pages = Slru.pages(slru);
+    SlruBounds after = before.withPage(number, pages);
+    if (before.isEmpty()) {
+      after = after.startingAt(segment);
+    } else if (before.follows(number, pages)) {
+      after = before.startingAt(segment);
+    }
+    state.setSlru(slru, after);
+  }
+
+  private void zeroPage(int slru, int page) {
     layer.put(
         KeySpace.key(KeySpace.FIRST_SLRU + slru, page), lsn, ValueKind.ZERO_PAGE, NOTHING, 0, 0);
-    state.setSlru(slru, state.slru(slru).withPage(page & 0xFFFF_FFFFL));
   }
 
   @Override
   public void deriveSlru(int slru, int page, byte[] op, int offset, int length) {
-    SlruBounds bounds = state.slru(slru);
-    if (!bounds.contains(page & 0xFFFF_FFFFL)) {
+    if (!state.slru(slru).contains(page & 0xFFFF_FFFFL)) {
       zeroSlruPage(slru, page);
     }
     layer.put(
@@ -367,7 +535,11 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
 
   @Override
   public void truncateSlru(int slru, int firstPage) {
-    state.setSlru(slru, state.slru(slru).startingAt(firstPage & 0xFFFF_FFFFL));
+    SlruBounds bounds = state.slru(slru);
+    SlruBounds left = bounds.truncated(slru, firstPage & 0xFFFF_FFFFL);
+    if (!left.equals(bounds)) {
+      state.setSlru(slru, left);
+    }
   }
 
   @Override
@@ -415,17 +587,56 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
 
   @Override
   public void oldestCommitTsXid(int xid) {
-    state.setCounter(CheckPoint.OLDEST_COMMIT_TS_XID, xid);
+    int oldest = state.counter(CheckPoint.OLDEST_COMMIT_TS_XID);
+    if (oldest != 0 && Xid.precedes(oldest, xid)) {
+      state.setCounter(CheckPoint.OLDEST_COMMIT_TS_XID, xid);
+    }
   }
 
   @Override
   public void newestCommitTsXid(int xid) {
-    state.setCounter(CheckPoint.NEWEST_COMMIT_TS_XID, xid);
+    if (Xid.precedes(state.counter(CheckPoint.NEWEST_COMMIT_TS_XID), xid)) {
+      state.setCounter(CheckPoint.NEWEST_COMMIT_TS_XID, xid);
+    }
   }
 
   @Override
   public void parameterChange(byte[] bytes, int offset, int length) {
+    boolean tracked = state.tracksCommitTimestamps();
     state.parameterChange(bytes, offset);
+    if (state.tracksCommitTimestamps() != tracked) {
+      if (tracked) {
+        deactivateCommitTs();
+      } else {
+        activateCommitTs();
+      }
+    }
+    if (!ControlFile.hasChecksums(state.controlFile())) {
+      context = context.withHintsLogged(lsn, ControlFile.logsHints(state.controlFile()));
+    }
+  }
+
+  /**
+   * Commit timestamps are kept from the next transaction on. Follows {@code ActivateCommitTs} in
+   * PostgreSQL 17 {@code src/backend/access/transam/commit_ts.c}.
+   */
+  private void activateCommitTs() {
+    int nextXid = (int) state.nextXid();
+    if (state.counter(CheckPoint.OLDEST_COMMIT_TS_XID) == 0) {
+      state.setCounter(CheckPoint.OLDEST_COMMIT_TS_XID, nextXid);
+      state.setCounter(CheckPoint.NEWEST_COMMIT_TS_XID, nextXid);
+    }
+    int page = Slru.commitTsPage(nextXid);
+    if (!state.slru(COMMIT_TS).contains(page & 0xFFFF_FFFFL)) {
+      zeroSlruPage(COMMIT_TS, page);
+    }
+  }
+
+  /** All of them are gone. Follows {@code DeactivateCommitTs}, likewise. */
+  private void deactivateCommitTs() {
+    state.setCounter(CheckPoint.OLDEST_COMMIT_TS_XID, 0);
+    state.setCounter(CheckPoint.NEWEST_COMMIT_TS_XID, 0);
+    state.setSlru(COMMIT_TS, SlruBounds.NONE);
   }
 
   @Override

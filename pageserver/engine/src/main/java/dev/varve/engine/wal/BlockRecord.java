@@ -9,9 +9,9 @@ import dev.varve.engine.postgres.ForkNumber;
 
 /**
  * The slim form of a WAL record: what redo of <em>one</em> of its blocks, the target, needs. It has
- * the main data and the target's data; of the other blocks id, flags, fork and block number; no
- * locators, no images. The LSN is not in it: it is the version under which the form is stored.
- * Stateless.
+ * the main data, as far as redo needs it, and the target's data; of the other blocks id, flags,
+ * fork and block number; no locators, no images. The LSN is not in it: it is the version under
+ * which the form is stored. Stateless.
  *
  * <pre>
  * slim   := rmid u8, infoBits u8, xid u32, target, mainLength varint, [count u8, other × count], main, data
@@ -37,10 +37,12 @@ public final class BlockRecord {
   /**
    * Appends the slim form of {@code record} for its block {@code blockId}.
    *
+   * @param mainLength how much of the main data, from its start on, redo needs
    * @param forced whether it is applied whatever the page's LSN: after an image from the same
    *     record
    */
-  public static void encode(WalRecord record, int blockId, boolean forced, ByteWriter out) {
+  public static void encode(
+      WalRecord record, int blockId, int mainLength, boolean forced, ByteWriter out) {
     int others = 0;
     for (int id = 0; id <= record.maxBlockId; id++) {
       if (id != blockId && record.blockPresent[id]) {
@@ -51,7 +53,7 @@ public final class BlockRecord {
     out.u8(record.info | (forced ? FORCED : 0) | (others > 0 ? OTHERS : 0));
     out.i32(record.xid);
     block(record, blockId, out);
-    out.varint(record.mainLength);
+    out.varint(mainLength);
     if (others > 0) {
       out.u8(others);
       for (int id = 0; id <= record.maxBlockId; id++) {
@@ -60,7 +62,7 @@ public final class BlockRecord {
         }
       }
     }
-    out.bytes(record.bytes, record.mainOffset, record.mainLength);
+    out.bytes(record.bytes, record.mainOffset, mainLength);
     out.bytes(record.bytes, record.blockDataOffset[blockId], record.blockDataLength[blockId]);
   }
 
@@ -115,6 +117,7 @@ public final class BlockRecord {
     }
     record.mainOffset = in.skip(mainLength);
     record.mainLength = mainLength;
+    record.kept = mainLength;
     record.blockDataLength[target] = in.remaining();
     record.blockDataOffset[target] = in.position();
     if ((in.remaining() != 0) != ((record.blockFlags[target] & WalRecord.HAS_DATA) != 0)) {

@@ -129,6 +129,7 @@ final class RecordParser {
       }
     }
     record.mainOffset = at;
+    record.kept = record.mainLength;
   }
 
   private static int blockHeader(

@@ -9,6 +9,7 @@ import dev.varve.engine.bytes.Crc32c;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.PostgresMajor;
 import java.util.Arrays;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,9 +23,13 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * <p>A record that lies on one page of the chunk is parsed where it lies; another is put together
- * in one buffer, which grows as bytes arrive and not by what a length field claims. Page headers
- * are checked for magic, address, system identifier, segment and page size, {@code TLI} and the
- * length of the continued record; records for length, checksum and {@code xl_prev}.
+ * in one buffer, which grows as bytes arrive and not by what a length field claims. Of a record
+ * longer than {@link #LONG_RECORD_LENGTH} the buffer has the beginning, which holds all that
+ * belongs to its blocks; the rest of the main data is checked and, when it says what a transaction
+ * did ({@code RM_XACT_ID}), spooled. All other types of records that can be so long, messages,
+ * invalidations, locks and rows for logical decoding, say at their beginning what redo needs. Page
+ * headers are checked for magic, address, system identifier, segment and page size, {@code TLI} and
+ * the length of the continued record; records for length, checksum and {@code xl_prev}.
  *
  * <p>WAL that is not what it should be, zeros in place of a record included, is {@link
  * PageserverException.Corrupt} naming the LSN; the decoder stays broken then. Zeros are never end
@@ -45,8 +50,22 @@ public final class WalDecoder {
    */
   public static final long UNKNOWN_PREV = -1;
 
+  /** A record beyond this is not held in memory whole. */
+  public static final int LONG_RECORD_LENGTH = 8 << 20;
+
+  /**
+   * What the buffer has of a long record: more than a header, the headers of 33 blocks, and their
+   * images and data, each below 64 KiB, can take.
+   */
+  static final int LONG_RECORD_KEPT = 5 << 20;
+
+  /** {@code XLOG_XACT_OPMASK}; of the types of its records those from 0x50 on are not redone. */
+  private static final int XACT_OPCODE_MASK = 0x70;
+
+  private static final int XACT_ASSIGNMENT = 0x50;
+
   /** A buffer that an extraordinary record made larger than this is not kept for the next. */
-  private static final int KEPT_BUFFER_BYTES = 8 << 20;
+  private static final int KEPT_BUFFER_BYTES = 1 << 20;
 
   private enum State {
     /** Before the padding, page header or rest of a segment that precede the next record. */
@@ -60,6 +79,7 @@ public final class WalDecoder {
   private final int segmentSize;
   private final WalPageHeader header;
   private final Crc32c crc = new Crc32c();
+  private final @Nullable RecordSpool spool;
 
   private @Nullable State state;
   private PageserverException.@Nullable Corrupt failure;
@@ -78,6 +98,11 @@ public final class WalDecoder {
   private int buffered;
   private boolean headChecked;
 
+  /** Whether the record under way is a long one, and whether it is spooled. */
+  private boolean isLong;
+
+  private boolean isSpooled;
+
   /** Length of the record under way; 0 while its first four bytes are not there. */
   private int recordLength;
 
@@ -94,6 +119,17 @@ public final class WalDecoder {
    * @param systemIdentifier the cluster's, checked in every segment's first page; 0: not checked
    */
   public WalDecoder(PostgresMajor major, int segmentSize, long systemIdentifier) {
+    this(major, segmentSize, systemIdentifier, null);
+  }
+
+  /**
+   * The same for WAL with records of any length.
+   *
+   * @param spool for long ones; without it a record that has to be kept whole is refused
+   */
+  public WalDecoder(
+      PostgresMajor major, int segmentSize, long systemIdentifier, @Nullable RecordSpool spool) {
+    this.spool = spool;
     if (segmentSize < 1 << 20 || segmentSize > 1 << 30 || Integer.bitCount(segmentSize) != 1) {
       throw new IllegalArgumentException(
           "a WAL segment has 1 MiB to 1 GiB, a power of two, not " + segmentSize);
@@ -277,6 +313,8 @@ public final class WalDecoder {
     buffered = 0;
     recordLength = 0;
     headChecked = false;
+    isLong = false;
+    isSpooled = false;
     if (buffer.length > KEPT_BUFFER_BYTES) {
       buffer = new byte[2 * PAGE_SIZE];
     }
@@ -305,8 +343,7 @@ public final class WalDecoder {
       if (count == 0) {
         return false;
       }
-      ensureBuffer(buffered + count);
-      System.arraycopy(chunk, at, buffer, buffered, count);
+      keep(count);
       buffered += count;
       advance(count);
       if (recordLength == 0 && buffered == 4) {
@@ -315,9 +352,46 @@ public final class WalDecoder {
       if (!headChecked && buffered >= RecordParser.HEADER_SIZE) {
         checkHead(buffer, 0);
         headChecked = true;
+        if (recordLength > LONG_RECORD_LENGTH) {
+          beginLong();
+        }
       }
     }
     return true;
+  }
+
+  /** The next {@code count} bytes belong to the record under way. */
+  private void keep(int count) {
+    int kept = count;
+    if (isLong) {
+      crc.update(chunk, at, count);
+      if (isSpooled) {
+        Objects.requireNonNull(spool).append(chunk, at, count);
+      }
+      kept = Math.clamp(LONG_RECORD_KEPT - buffered, 0, count);
+      if (kept == 0) {
+        return;
+      }
+    }
+    ensureBuffer(buffered + kept);
+    System.arraycopy(chunk, at, buffer, buffered, kept);
+  }
+
+  /** The header is in the buffer, and what came with it. */
+  private void beginLong() {
+    isLong = true;
+    buffer = Arrays.copyOf(buffer, LONG_RECORD_KEPT);
+    crc.begin();
+    crc.update(buffer, RecordParser.HEADER_SIZE, buffered - RecordParser.HEADER_SIZE);
+    int opcode = u8(buffer, RecordParser.INFO) & XACT_OPCODE_MASK;
+    isSpooled = u8(buffer, RecordParser.RMID) == WalRecord.RMGR_XACT && opcode < XACT_ASSIGNMENT;
+    if (isSpooled) {
+      if (spool == null) {
+        throw corrupt(recordLsn, "a record of " + recordLength + " bytes has no room here");
+      }
+      spool.begin();
+      spool.append(buffer, 0, buffered);
+    }
   }
 
   private boolean skipRecord() {
@@ -402,12 +476,23 @@ public final class WalDecoder {
   /** Checks the record that ends at the present position and fills {@code record}. */
   private void finish(byte[] bytes, int offset, WalRecord record) {
     int body = RecordParser.HEADER_SIZE;
-    int computed = crc.of(bytes, offset + body, recordLength - body, offset, RecordParser.CRC);
+    int computed;
+    if (isLong) {
+      crc.update(bytes, offset, RecordParser.CRC);
+      computed = crc.value();
+    } else {
+      computed = crc.of(bytes, offset + body, recordLength - body, offset, RecordParser.CRC);
+    }
     if (computed != i32(bytes, offset + RecordParser.CRC)) {
       throw corrupt(recordLsn, "checksum of the record does not match");
     }
     long endLsn = Lsn.align(atLsn);
     RecordParser.parse(bytes, offset, recordLength, recordLsn, endLsn, record);
+    if (isLong) {
+      record.kept = Math.max(LONG_RECORD_KEPT - record.mainOffset, 0);
+      record.spooled = isSpooled ? Objects.requireNonNull(spool).contents() : null;
+      isLong = false;
+    }
     if (overwrittenLsn != 0) {
       checkOverwrite(record);
     }

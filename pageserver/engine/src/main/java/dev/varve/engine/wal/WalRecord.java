@@ -1,6 +1,8 @@
 package dev.varve.engine.wal;
 
 import dev.varve.engine.postgres.RelFileLocator;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One decoded WAL record: a flyweight over a byte array, filled by {@code RecordParser} from the
@@ -17,6 +19,9 @@ public final class WalRecord {
 
   /** {@code RM_XLOG_ID}. */
   public static final int RMGR_XLOG = 0;
+
+  /** {@code RM_XACT_ID}. */
+  public static final int RMGR_XACT = 1;
 
   /** {@code XLOG_SWITCH}: the rest of the segment is empty. */
   static final int XLOG_SWITCH = 0x40;
@@ -60,7 +65,15 @@ public final class WalRecord {
   public int info;
 
   public int mainOffset;
+
+  /** Of a long record more than is in {@link #bytes}: see {@link #mainKept}. */
   public int mainLength;
+
+  /** Bytes of the main data, from its start on, that are in memory. */
+  int kept;
+
+  /** All of a long record whose main data redo needs, which is not all in memory; else null. */
+  @Nullable MemorySegment spooled;
 
   /** Replication origin id, 0 for none. */
   public int origin;
@@ -135,6 +148,8 @@ public final class WalRecord {
     maxBlockId = -1;
     mainOffset = 0;
     mainLength = 0;
+    kept = 0;
+    spooled = null;
     origin = 0;
     toplevelXid = 0;
   }
@@ -146,6 +161,15 @@ public final class WalRecord {
     blockImageHoleOffset[id] = 0;
     blockImageHoleLength[id] = 0;
     blockImageCompression[id] = FullPageImage.COMPRESSION_NONE;
+  }
+
+  /**
+   * How much of the main data is in {@link #bytes}, from its start on. Of a record that is longer
+   * than {@link WalDecoder#LONG_RECORD_LENGTH} that may be its beginning only; what needs the rest
+   * reads {@link MainData}.
+   */
+  public int mainKept() {
+    return Math.min(mainLength, kept);
   }
 
   public boolean hasBlock(int id) {

@@ -9,15 +9,20 @@ import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.store.FaultyObjectStore;
 import dev.varve.engine.store.ForwardingObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
+import dev.varve.engine.store.ObjectEntry;
+import dev.varve.engine.store.ObjectNotFoundException;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.store.RetryingObjectStore;
+import dev.varve.engine.store.StoreDeadline;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 
 /** Numbered manifests: who commits, who is fenced, and what damage does. */
 final class ManifestStoreTest {
@@ -72,8 +77,9 @@ final class ManifestStoreTest {
 
   @Test
   void aGenerationThatIsNotHigherIsRefused() throws IOException {
-    ManifestStore store = new ManifestStore(new MemoryObjectStore(), PREFIX, 1);
-    store.claim(7);
+    ObjectStore objects = new MemoryObjectStore();
+    new ManifestStore(objects, PREFIX, 1).claim(7);
+    ManifestStore store = new ManifestStore(objects, PREFIX, 2);
     assertThrows(PageserverException.Fenced.class, () -> store.claim(7));
     assertEquals(8, store.claim(8).generation());
   }
@@ -134,6 +140,7 @@ final class ManifestStoreTest {
       for (int i = 0; i < 30; i++) {
         last = extended(last);
         other.commit(last);
+        other.removeOld(last.number());
       }
     }
     assertThrows(PageserverException.Fenced.class, () -> sleeper.commit(extended(slept)));
@@ -156,6 +163,7 @@ final class ManifestStoreTest {
             for (int i = 0; i < 30 && !slept; i++) {
               last[0] = extended(last[0]);
               owner.commit(last[0]);
+              owner.removeOld(last[0].number());
             }
             slept = true;
             super.create(name, bytes);
@@ -210,5 +218,97 @@ final class ManifestStoreTest {
       assertTrue(String.valueOf(e.getMessage()).contains("m7"));
       bytes[at] ^= 1;
     }
+  }
+
+  // A store whose listing and objects disagree
+
+  /** Manifests that it lists are not found. */
+  private static ObjectStore findsNothing(ObjectStore objects) {
+    return new ForwardingObjectStore(objects) {
+      @Override
+      public byte[] get(String name) throws IOException {
+        throw new ObjectNotFoundException(name);
+      }
+    };
+  }
+
+  private static void assertContradiction(String what, Executable call) {
+    IOException e = assertThrows(IOException.class, call);
+    assertTrue(
+        String.valueOf(e.getMessage()).startsWith("the object store contradicts itself: ")
+            && e.getMessage().contains(what),
+        e::toString);
+  }
+
+  @Test
+  void aManifestThatIsListedAndNotFoundIsTroubleSoon() throws IOException {
+    ObjectStore objects = new MemoryObjectStore();
+    new ManifestStore(objects, PREFIX, 1).claim(0);
+    ManifestStore store = new ManifestStore(findsNothing(objects), PREFIX, 2);
+    assertContradiction("is listed but not found", store::load);
+    assertContradiction("is listed but not found", () -> store.claim(0));
+  }
+
+  @Test
+  void aManifestThatExistsAndIsNotFoundFencesNobody() throws IOException {
+    ObjectStore objects = new MemoryObjectStore();
+    ManifestStore owner = new ManifestStore(objects, PREFIX, 1);
+    Manifest mine = imported(owner.claim(0));
+    owner.commit(mine);
+    ManifestStore again = new ManifestStore(findsNothing(objects), PREFIX, 1);
+    assertContradiction("exists but is not found", () -> again.commit(mine));
+  }
+
+  @Test
+  void aManifestThatExistsAndIsNotListedIsTroubleSoon() throws IOException {
+    ObjectStore objects = new MemoryObjectStore();
+    Manifest first = new ManifestStore(objects, PREFIX, 1).claim(0);
+    List<ObjectEntry> old = objects.list(PREFIX);
+    Manifest second = new ManifestStore(objects, PREFIX, 2).claim(0);
+    ObjectStore stale =
+        new ForwardingObjectStore(objects) {
+          @Override
+          public List<ObjectEntry> list(String prefix) {
+            return old;
+          }
+        };
+    ManifestStore store = new ManifestStore(stale, PREFIX, 3);
+    assertEquals(first, store.load());
+    assertContradiction("exists but is not listed", () -> store.claim(0));
+    assertEquals(second, new ManifestStore(objects, PREFIX, 4).load());
+  }
+
+  @Test
+  void whoAsksAStoreThatContradictsItselfEndsWithTheCallersDeadline() throws IOException {
+    ObjectStore objects = new MemoryObjectStore();
+    new ManifestStore(objects, PREFIX, 1).claim(0);
+    AtomicInteger asked = new AtomicInteger();
+    ObjectStore counted =
+        new ForwardingObjectStore(findsNothing(objects)) {
+          @Override
+          public List<ObjectEntry> list(String prefix) throws IOException {
+            asked.incrementAndGet();
+            return super.list(prefix);
+          }
+        };
+    StoreDeadline over = StoreDeadline.open();
+    over.expire();
+    over.run(() ->
+        assertContradiction(
+            "is listed but not found", new ManifestStore(counted, PREFIX, 2)::load));
+    assertEquals(2, asked.get());
+  }
+
+  @Test
+  void anAttachmentThatIsTriedAgainKeepsItsClaim() throws IOException {
+    ObjectStore objects = new MemoryObjectStore();
+    ManifestStore owner = new ManifestStore(objects, PREFIX, 1);
+    Manifest claimed = owner.claim(5);
+    assertEquals(claimed, owner.claim(5));
+    assertEquals(claimed, owner.claim(0));
+    assertEquals(1, objects.list(PREFIX).size());
+    assertEquals(6, owner.claim(6).generation());
+    assertEquals(7, new ManifestStore(objects, PREFIX, 2).claim(0).generation());
+    assertThrows(PageserverException.Fenced.class, () -> owner.claim(6));
   }
 }

@@ -358,7 +358,8 @@ class EffectsTest {
         V17,
         false,
         "oldestMulti 1 5",
-        "truncateSlru members 0");
+        "truncateSlru members 0",
+        "truncateSlru offsets 2097151");
     refuse(record(6, 0x20, 0, main(0, 1, 1, 700, 1)), V17, "multixact 0 at offset 1");
     refuse(record(6, 0x20, 0, main(1, 1, 1, 700, 6)), V17, "multixact member with status 6");
   }

@@ -271,7 +271,8 @@ final class PageReplay {
 
   private void redoSlim(WalRecord record, int id, byte[] page) {
     ByteWriter slim = new ByteWriter();
-    BlockRecord.encode(record, id, false, slim);
+    BlockRecord.encode(
+        record, id, ResourceManagers.of(record.rmid).redoMainLength(record), false, slim);
     WalRecord decoded = new WalRecord();
     int target = BlockRecord.decode(slim.array(), 0, slim.length(), record.endLsn, decoded);
     Redo.apply(decoded, target, false, page, context);

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.testkit.ExpectedLog;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -83,5 +84,77 @@ final class RetryingObjectStoreTest {
     assertThrows(
         ObjectExistsException.class, () -> retrying(failsFirst, 3).create("x", new byte[] {1}));
     assertArrayEquals(new byte[] {2}, memory.get("x"));
+  }
+
+  /** Fails so, so often. */
+  private static ObjectStore fails(int times, IOException e) {
+    return new ForwardingObjectStore(new MemoryObjectStore()) {
+      private int left = times;
+
+      @Override
+      public void put(String name, byte[] bytes) throws IOException {
+        if (left-- > 0) {
+          throw e;
+        }
+        super.put(name, bytes);
+      }
+    };
+  }
+
+  @Test
+  void whatIsRefusedIsNotTriedAgain() {
+    ExpectedLog.containing("the object store refuses since");
+    ObjectStore refuses = retrying(fails(1, new StoreRefusedException("no rights")), 8);
+    assertThrows(StoreRefusedException.class, () -> refuses.put("a/x", new byte[1]));
+    assertEquals(List.of(), pauses);
+    assertTrue(refuses.trouble("a/").contains("no rights"), refuses.trouble("a/"));
+  }
+
+  @Test
+  void whatIsThrottledWaitsLonger() throws IOException {
+    ExpectedLog.containing("the object store asks for fewer requests since");
+    StoreThrottledException slowDown =
+        new StoreThrottledException("slow down", new IOException("503"));
+    retrying(fails(7, slowDown), 8).put("a/x", new byte[1]);
+    assertEquals(7, pauses.size());
+    assertTrue(pauses.getFirst().toMillis() >= 250, pauses.toString());
+    assertTrue(pauses.getLast().toMillis() >= 10_000, pauses.toString());
+  }
+
+  @Test
+  void noPauseIsLongerThanTheCallersDeadline() {
+    ObjectStore calls = retrying(fails(100, new IOException("down")), 100);
+    StoreDeadline.after(Duration.ofMillis(20))
+        .run(() -> assertThrows(IOException.class, () -> calls.put("a/x", new byte[1])));
+    assertEquals(List.of(), pauses);
+    StoreDeadline expired = StoreDeadline.open();
+    expired.expire();
+    expired.run(() -> assertThrows(IOException.class, () -> calls.put("a/x", new byte[1])));
+    assertEquals(List.of(), pauses);
+  }
+
+  @Test
+  void oneFailureIsNoOutageAndSeveralAreOne() throws IOException {
+    RetryingObjectStore once = (RetryingObjectStore) retrying(fails(1, new IOException("blip")), 8);
+    once.put("a/x", new byte[1]);
+    assertEquals("", once.trouble(""));
+    assertEquals(1, once.outages().failedAttempts(StoreOutages.Kind.UNREACHABLE));
+
+    ExpectedLog.containing("the object store does not answer since");
+    RetryingObjectStore often =
+        (RetryingObjectStore) retrying(fails(9, new IOException("down")), 8);
+    assertThrows(IOException.class, () -> often.put("a/b/x", new byte[1]));
+    assertTrue(
+        often
+            .trouble("a/")
+            .matches("the object store does not answer since \\S+Z, several attempts of put: down"),
+        often.trouble("a/"));
+    assertEquals("", often.trouble("b/"));
+    assertTrue(often.outages().seconds() >= 0);
+    often.put("a/c", new byte[1]);
+    assertTrue(often.trouble("a/").contains("down"), "another directory's success");
+    often.put("a/b/y", new byte[1]);
+    assertEquals("", often.trouble("a/"));
+    assertEquals(0, often.outages().seconds());
   }
 }

@@ -122,7 +122,10 @@ final class ImageShapesIT {
     try {
       EagerLayout.layOut(timeline, lsn, data);
       try (PostgresServer compute =
-          PostgresServer.builder(major).setting("full_page_writes", "off").on(data)) {
+          PostgresServer.builder(major)
+              .setting("full_page_writes", "off")
+              .setting("summarize_wal", "on")
+              .on(data)) {
         compute.start();
         assertEquals(
             "1",
@@ -135,6 +138,7 @@ final class ImageShapesIT {
             where);
         assertEquals(List.of(), Amcheck.complaints(compute), where);
         compute.execute("postgres", "create table written as select 1 as i", "checkpoint");
+        awaitSummary(compute, lsn);
         compute.restart();
         assertEquals("1", compute.query("postgres", "select i from written"), where);
         assertTrue(
@@ -144,5 +148,25 @@ final class ImageShapesIT {
     } finally {
       PostgresServer.deleteTree(data);
     }
+  }
+
+  /** The summarizer gets on from where the image begins, and says nothing of what was before. */
+  private static void awaitSummary(PostgresServer compute, long lsn) throws Exception {
+    String from = "'" + Lsn.format(lsn) + "'";
+    String beyond =
+        "select exists (select from pg_available_wal_summaries() where end_lsn > %s::pg_lsn + 100)";
+    while (compute.query("postgres", beyond.formatted(from)).equals("f")) {
+      assertTrue(compute.isRunning());
+      assertTrue(compute.log().lines().noneMatch(line -> line.contains("ERROR:")), compute::log);
+      Thread.onSpinWait();
+    }
+    assertEquals(
+        "0",
+        compute.query(
+            "postgres",
+            "select count(*) from pg_available_wal_summaries() w,"
+                + " lateral pg_wal_summary_contents(w.tli, w.start_lsn, w.end_lsn)"
+                + " where w.end_lsn <= "
+                + from));
   }
 }

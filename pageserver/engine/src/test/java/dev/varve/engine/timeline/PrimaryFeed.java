@@ -3,6 +3,7 @@ package dev.varve.engine.timeline;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.testkit.PostgresServer;
+import java.io.BufferedInputStream;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -11,6 +12,7 @@ import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -105,7 +107,8 @@ final class PrimaryFeed {
         if (Files.isDirectory(file)) {
           Files.createDirectories(copy.resolve(name));
           PostgresServer.own(copy.resolve(name));
-        } else if (!name.startsWith("pg_wal/")
+          backups.forEach(backup -> backup.directory(name));
+        } else if ((!name.startsWith("pg_wal/") || name.endsWith(".history"))
             && !name.equals("postmaster.pid")
             && !name.equals("postmaster.opts")
             && !name.equals("global/pg_control")
@@ -119,22 +122,26 @@ final class PrimaryFeed {
 
   private static void file(List<BaseBackupImport> backups, Path from, String name, Path copy)
       throws IOException {
-    byte[] bytes;
     try (InputStream in = Files.newInputStream(from.resolve(name))) {
-      bytes = in.readAllBytes();
+      Files.copy(in, copy.resolve(name), StandardCopyOption.REPLACE_EXISTING);
     } catch (NoSuchFileException e) {
       return;
     }
-    for (BaseBackupImport backup : backups) {
-      backup.file(name, bytes.length, new ByteArrayInputStream(bytes));
-    }
-    Files.write(copy.resolve(name), bytes);
     PostgresServer.own(copy.resolve(name));
+    for (BaseBackupImport backup : backups) {
+      try (InputStream in = new BufferedInputStream(Files.newInputStream(copy.resolve(name)))) {
+        backup.file(name, Files.size(copy.resolve(name)), in);
+      }
+    }
   }
 
   /** Feeds all WAL that the primary has flushed. */
   void catchUp(Timeline timeline) throws Exception {
     long end = Lsn.parse(primary.currentLsn());
+    int tli =
+        Integer.parseInt(
+            primary.query("postgres", "select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"),
+            16);
     int segment = timeline.identity().walSegmentBytes();
     byte[] chunk = new byte[128 << 10];
     while (Long.compareUnsigned(timeline.resumeLsn(), end) < 0) {
@@ -145,7 +152,7 @@ final class PrimaryFeed {
           primary
               .dataDirectory()
               .resolve("pg_wal")
-              .resolve("%08X%08X%08X".formatted(1, number / perId, number % perId));
+              .resolve("%08X%08X%08X".formatted(tli, number / perId, number % perId));
       int offset = (int) (lsn % segment);
       int length = (int) Math.min(Math.min(chunk.length, segment - offset), end - lsn);
       try (java.nio.channels.FileChannel channel = java.nio.channels.FileChannel.open(file)) {

@@ -1,27 +1,35 @@
 package dev.varve.engine.timeline;
 
+import static dev.varve.engine.bytes.LittleEndian.i32;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
+import dev.varve.engine.postgres.CheckPoint;
+import dev.varve.engine.postgres.ControlFile;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.redo.IndexWorkloads;
 import dev.varve.engine.redo.OracleRounds;
 import dev.varve.engine.redo.RandomWorkload;
+import dev.varve.engine.redo.Slru;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.testkit.PostgresServer;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -126,6 +134,141 @@ final class StandbyOracleIT {
     primary.execute("postgres", "checkpoint");
   }
 
+  /** What a cluster's control file said when a phase of its life ended. */
+  private record Phase(long lsn, String hints, String commitTs, int oldestXid, int newestXid) {}
+
+  /**
+   * Settings that redo depends on change with restarts of the primary, at the end of the id spaces:
+   * each phase's end equals a standby's that replayed the phase under the same {@code
+   * wal_log_hints}, whatever holds afterwards, and after the timeline was attached again.
+   */
+  @ParameterizedTest
+  @CsvSource({"15", "17", "18"})
+  void eachPhaseEqualsAStandbys(int major, @TempDir Path directory) throws Exception {
+    Path copy = PostgresServer.temporaryDirectory();
+    Files.setPosixFilePermissions(copy, PosixFilePermissions.fromString("rwx------"));
+    EngineOptions options = EngineOptions.defaults().withOpenLayer(2 << 20, Duration.ofMillis(300));
+    LocalObjectStore store = new LocalObjectStore(directory.resolve("store"));
+    TimelineId id = new TimelineId("acme", "main");
+    try (PostgresServer primary =
+        PostgresServer.builder(major)
+            .setting("full_page_writes", "off")
+            .setting("autovacuum", "off")
+            .setting("synchronous_commit", "off")
+            .setting("wal_keep_size", "4GB")
+            .create()) {
+      NearWraparound.prepare(primary);
+      primary.execute(
+          "postgres",
+          "create table t(id int primary key, n int)",
+          "insert into t select i, 0 from generate_series(1, 20000) i",
+          "create table locked(id int primary key)",
+          "insert into locked select generate_series(1, 4500)");
+      List<Phase> phases = new ArrayList<>();
+      PrimaryFeed feed = new PrimaryFeed(primary);
+      try (Tenants tenants =
+          new Tenants(store, directory.resolve("cache"), options, System::nanoTime)) {
+        Timeline timeline = tenants.attach(id, 0);
+        Files.createDirectories(copy.resolve("pg_wal"));
+        PostgresServer.own(copy.resolve("pg_wal"));
+        feed.importBackup(timeline, copy, () -> {});
+        phases.add(phase(primary, feed, timeline, "off", "off", 1));
+        phases.add(phase(primary, feed, timeline, "on", "on", 2));
+        phases.add(phase(primary, feed, timeline, "off", "off", 3));
+        phases.add(phase(primary, feed, timeline, "on", "on", 4));
+        phases.add(phase(primary, feed, timeline, "off", "on", 5));
+        comparePhases(primary, phases.subList(0, 2), copy, timeline);
+        timeline.publishNow(Duration.ofMinutes(1));
+      }
+      try (Tenants tenants =
+          new Tenants(store, directory.resolve("other"), options, System::nanoTime)) {
+        Timeline timeline = tenants.attach(id, 0);
+        comparePhases(primary, phases.subList(2, phases.size()), copy, timeline);
+        compareCommitTimes(primary, timeline, phases.getLast().lsn(), directory);
+      }
+    } finally {
+      PostgresServer.deleteTree(copy);
+    }
+  }
+
+  private static Phase phase(
+      PostgresServer primary,
+      PrimaryFeed feed,
+      Timeline timeline,
+      String hints,
+      String commitTs,
+      int number)
+      throws Exception {
+    primary.setting("wal_log_hints", hints);
+    primary.setting("track_commit_timestamp", commitTs);
+    primary.restart();
+    primary.execute(
+        "postgres",
+        "update t set n = n + 1 where id % 7 = " + number,
+        "delete from t where id % 50 = " + number,
+        "vacuum t",
+        NearWraparound.burnTransactions(2500),
+        NearWraparound.burnMultiXacts(1200));
+    if (number == 2 || number == 4) {
+      NearWraparound.freeze(primary);
+    }
+    if (number == 3) {
+      // Old enough for its commit timestamp to belong before all that is kept.
+      primary.execute("postgres", "begin; insert into t values (-1, 1); prepare transaction 'p'");
+    }
+    if (number == 4) {
+      primary.execute("postgres", "commit prepared 'p'");
+    }
+    primary.execute("postgres", NearWraparound.burnTransactions(1000), "checkpoint");
+    feed.catchUp(timeline);
+    return new Phase(
+        timeline.boundaryAt(timeline.receivedLsn()).endLsn(),
+        hints,
+        commitTs,
+        xidOf(primary, "oldest_commit_ts_xid"),
+        xidOf(primary, "newest_commit_ts_xid"));
+  }
+
+  private static int xidOf(PostgresServer primary, String column) throws Exception {
+    return Integer.parseUnsignedInt(
+        primary.query("postgres", "select " + column + " from pg_control_checkpoint()"));
+  }
+
+  private static void comparePhases(
+      PostgresServer primary, List<Phase> phases, Path copy, Timeline timeline) throws Exception {
+    for (Phase phase : phases) {
+      ClusterView view = timeline.view(phase.lsn());
+      byte[] checkPoint = view.checkPoint();
+      assertEquals(phase.oldestXid(), i32(checkPoint, CheckPoint.OLDEST_COMMIT_TS_XID));
+      assertEquals(phase.newestXid(), i32(checkPoint, CheckPoint.NEWEST_COMMIT_TS_XID));
+      assertEquals(
+          phase.hints().equals("on"), ControlFile.logsHints(view.controlFile()), phase.toString());
+      compare(primary, copy, timeline, phase.lsn(), false, Map.of("wal_log_hints", phase.hints()));
+    }
+  }
+
+  /** By SQL, on a compute: times of commits are there, and those that are gone are not. */
+  private static void compareCommitTimes(
+      PostgresServer primary, Timeline timeline, long lsn, Path directory) throws Exception {
+    String times =
+        "select md5(string_agg(xmin::text || ' ' || coalesce(pg_xact_commit_timestamp(xmin)::text,"
+            + " 'none'), ',' order by id)) || count(distinct pg_xact_commit_timestamp(xmin)) from t";
+    Path data = PostgresServer.temporaryDirectory();
+    try {
+      EagerLayout.layOut(timeline, lsn, data);
+      try (PostgresServer compute =
+          PostgresServer.builder(primary.major())
+              .setting("full_page_writes", "off")
+              .setting("track_commit_timestamp", "on")
+              .on(data)) {
+        compute.start();
+        assertEquals(primary.query("postgres", times), compute.query("postgres", times));
+      }
+    } finally {
+      PostgresServer.deleteTree(data);
+    }
+  }
+
   /** The rounds of a long run: every access method, by chance. */
   @ParameterizedTest(allowZeroInvocations = true)
   @MethodSource("rounds")
@@ -196,7 +339,7 @@ final class StandbyOracleIT {
       feed.catchUp(timeline);
       long lsn = timeline.receivedLsn();
       assertTrue(timeline.readableFromLsn() != 0, "the end of the backup was found");
-      compare(primary, copy, timeline, timeline.boundaryAt(lsn).endLsn(), checksums);
+      compare(primary, copy, timeline, timeline.boundaryAt(lsn).endLsn(), checksums, Map.of());
     } finally {
       PostgresServer.deleteTree(copy);
     }
@@ -225,9 +368,14 @@ final class StandbyOracleIT {
   }
 
   private static void compare(
-      PostgresServer primary, Path copy, Timeline timeline, long lsn, boolean checksums)
+      PostgresServer primary,
+      Path copy,
+      Timeline timeline,
+      long lsn,
+      boolean checksums,
+      Map<String, String> settings)
       throws Exception {
-    PostgresServer standby =
+    PostgresServer.Builder builder =
         PostgresServer.builder(primary.major())
             .setting(
                 "restore_command", "cp " + primary.dataDirectory().resolve("pg_wal") + "/%f %p")
@@ -235,16 +383,19 @@ final class StandbyOracleIT {
             .setting("recovery_target_inclusive", "off")
             .setting("recovery_target_action", "shutdown")
             .setting("hot_standby", "off")
-            .setting("log_min_messages", "log")
-            .on(copy);
+            .setting("log_min_messages", "log");
+    settings.forEach(builder::setting);
+    PostgresServer standby = builder.on(copy);
     // Recovery stops before the first record behind the target: there has to be one, in a segment
     // that is complete.
     primary.execute(
         "postgres",
         "select pg_logical_emit_message(false, 'varve', 'end')",
         "select pg_switch_wal()");
-    Files.createFile(copy.resolve("recovery.signal"));
-    PostgresServer.own(copy.resolve("recovery.signal"));
+    if (!Files.exists(copy.resolve("recovery.signal"))) {
+      Files.createFile(copy.resolve("recovery.signal"));
+      PostgresServer.own(copy.resolve("recovery.signal"));
+    }
     standby.runToShutdown();
 
     List<String> differences = new ArrayList<>();
@@ -289,7 +440,7 @@ final class StandbyOracleIT {
             ours[at + 8] = theirs[at + 8];
             ours[at + 9] = theirs[at + 9];
           }
-          int mismatch = java.util.Arrays.mismatch(ours, at, end, theirs, at, end);
+          int mismatch = Arrays.mismatch(ours, at, end, theirs, at, end);
           if (mismatch >= 0) {
             differences.add(
                 name
@@ -305,9 +456,66 @@ final class StandbyOracleIT {
         }
       }
     }
+    compareTransactionLogs(copy, timeline.view(lsn), differences);
     assertTrue(compared > 1000, "only " + compared + " blocks compared");
     assertEquals(
         List.of(), differences.subList(0, Math.min(40, differences.size())), standby.log());
+  }
+
+  /**
+   * The durable SLRUs, file by file. {@code pg_subtrans}, {@code pg_serial} and {@code pg_notify}
+   * are none: PostgreSQL starts with them empty, and no WAL is about them.
+   */
+  private static void compareTransactionLogs(Path copy, ClusterView view, List<String> differences)
+      throws IOException {
+    List<String> directories =
+        List.of("pg_xact", "pg_multixact/offsets", "pg_multixact/members", "pg_commit_ts");
+    for (int slru = 0; slru < directories.size(); slru++) {
+      String directory = directories.get(slru);
+      Map<String, ByteArrayOutputStream> ours = new TreeMap<>();
+      byte[] page = new byte[Page.SIZE];
+      long pages = Slru.pages(slru);
+      long end = view.slruEndPage(slru) % pages;
+      for (long number = view.slruFirstPage(slru); number != end; number = (number + 1) % pages) {
+        view.slruPage(slru, (int) number, page);
+        ours.computeIfAbsent(
+                "%04X".formatted(number / Slru.PAGES_PER_SEGMENT),
+                name -> new ByteArrayOutputStream())
+            .writeBytes(page);
+      }
+      Map<String, byte[]> theirs = new TreeMap<>();
+      try (Stream<Path> files = Files.list(copy.resolve(directory))) {
+        for (Path file : (Iterable<Path>) files::iterator) {
+          theirs.put(file.getFileName().toString(), Files.readAllBytes(file));
+        }
+      }
+      if (!ours.keySet().equals(theirs.keySet())) {
+        differences.add(
+            directory
+                + ": "
+                + ours.keySet()
+                + ", standby "
+                + theirs.keySet()
+                + " at "
+                + view.lsn());
+        continue;
+      }
+      for (String name : theirs.keySet()) {
+        byte[] mine = ours.get(name).toByteArray();
+        int mismatch = Arrays.mismatch(mine, theirs.get(name));
+        if (mismatch >= 0) {
+          differences.add(
+              "%s/%s differs at page %d byte %d; %d pages, standby %d"
+                  .formatted(
+                      directory,
+                      name,
+                      mismatch / Page.SIZE,
+                      mismatch % Page.SIZE,
+                      mine.length / Page.SIZE,
+                      theirs.get(name).length / Page.SIZE));
+        }
+      }
+    }
   }
 
   private static String path(ClusterView.Directory directory, Path copy) throws IOException {

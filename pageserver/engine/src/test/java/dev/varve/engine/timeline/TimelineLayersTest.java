@@ -14,6 +14,7 @@ import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.store.ForwardingObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectStore;
+import dev.varve.engine.store.StoreRefusedException;
 import dev.varve.testkit.ExpectedLog;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -119,6 +120,44 @@ final class TimelineLayersTest {
       nanos.addAndGet(MORE_THAN_A_MINUTE);
       publish(second, 0x7000, 0x8000);
       assertFalse(objects(store).stream().anyMatch(replaced::contains), "nobody reads them now");
+    }
+  }
+
+  /** What may not be removed stays, is told, and is removed once it may be. */
+  @Test
+  void aStoreThatRefusesToDeleteHoldsUpNoManifest() throws IOException {
+    MemoryObjectStore memory = new MemoryObjectStore();
+    AtomicBoolean denied = new AtomicBoolean(true);
+    ObjectStore store =
+        new ForwardingObjectStore(memory) {
+          @Override
+          public void delete(String name) throws IOException {
+            if (denied.get()) {
+              throw new StoreRefusedException("delete " + name + ": denied");
+            }
+            super.delete(name);
+          }
+        };
+    ExpectedLog.containing("removing what is no longer wanted failed and is tried again");
+    try (TimelineLayers layers = attach(store)) {
+      layers.commitImport(IDENTITY, 0x1000, List.of());
+      publish(layers, 0x1000, 0x2000);
+      publish(layers, 0x2000, 0x3000);
+      List<String> replaced = merge(layers, 0x1000, 0x3000);
+      for (long lsn = 0x3000; lsn < 0x20000; lsn += 0x1000) {
+        publish(layers, lsn, lsn + 0x1000);
+      }
+      assertEquals(0x20000, layers.manifest().publishedLsn());
+      assertTrue(layers.troubleText().contains("denied"), layers.troubleText());
+      assertTrue(objects(memory).containsAll(replaced));
+      int piled = memory.list(PREFIX + "manifest/").size();
+      denied.set(false);
+      nanos.addAndGet(MORE_THAN_A_MINUTE);
+      publish(layers, 0x20000, 0x21000);
+      publish(layers, 0x21000, 0x22000);
+      assertEquals("", layers.troubleText());
+      assertFalse(objects(memory).stream().anyMatch(replaced::contains));
+      assertTrue(memory.list(PREFIX + "manifest/").size() < piled / 2);
     }
   }
 

@@ -174,7 +174,8 @@ final class TimelineWriterTest {
         SEGMENT_SIZE,
         SEGMENT_SIZE,
         WalDecoder.UNKNOWN_PREV,
-        0);
+        0,
+        ClusterSettings.NONE);
   }
 
   private static Thread receiver(TimelineWriter writer, WalBuilder wal) {

@@ -32,7 +32,7 @@ class BlockRecordTest {
         boolean forced = random.nextBoolean();
         out.reset();
         out.u8(0x77);
-        BlockRecord.encode(whole, target, forced, out);
+        BlockRecord.encode(whole, target, whole.mainLength, forced, out);
         assertEquals(target, BlockRecord.decode(out.array(), 1, out.length() - 1, 0x1000, slim));
         assertEquals(forced, BlockRecord.isForced(out.array(), 1));
         check(whole, slim, target);
@@ -80,7 +80,7 @@ class BlockRecordTest {
     assertEquals(14, record.mainLength);
     assertEquals(9, record.blockDataLength[0]);
     ByteWriter out = new ByteWriter();
-    BlockRecord.encode(record, 0, false, out);
+    BlockRecord.encode(record, 0, record.mainLength, false, out);
     assertArrayEquals(bytes, out.toByteArray());
   }
 }

@@ -79,7 +79,7 @@ class WalDecoderFuzzTest {
         continue;
       }
       ByteWriter out = new ByteWriter();
-      BlockRecord.encode(parsed, parsed.maxBlockId, false, out);
+      BlockRecord.encode(parsed, parsed.maxBlockId, parsed.mainLength, false, out);
       byte[] slim = out.toByteArray();
       int length = random.nextInt(3) == 0 ? random.nextInt(slim.length + 1) : slim.length;
       for (int changes = random.nextInt(3); changes > 0; changes--) {

@@ -251,7 +251,7 @@ class WalDecoderIT {
         for (int id = 0; id <= record.maxBlockId; id++) {
           if (record.hasBlock(id)) {
             slim.reset();
-            BlockRecord.encode(record, id, false, slim);
+            BlockRecord.encode(record, id, record.mainLength, false, slim);
             assertEquals(
                 id, BlockRecord.decode(slim.array(), 0, slim.length(), record.endLsn, decoded));
           }

@@ -4,6 +4,7 @@ import static dev.varve.engine.bytes.LittleEndian.i32;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.postgres.CheckPoint;
+import dev.varve.engine.store.StoreDeadline;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.timeline.BaseBackupImport;
@@ -13,8 +14,10 @@ import dev.varve.server.source.BaseBackup;
 import dev.varve.server.source.PrimaryIdentity;
 import dev.varve.server.source.PrimarySource;
 import dev.varve.server.source.ReceiverStatus;
+import dev.varve.server.source.SettingsWatch;
 import dev.varve.server.source.SourceException;
 import dev.varve.server.source.WalReceiver;
+import dev.varve.server.source.WalSink;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -38,6 +41,9 @@ public final class Attachment implements AutoCloseable {
   private static final Duration HAND_OVER_TIMEOUT = Duration.ofSeconds(4);
   private static final long END_TIMEOUT_MILLIS = 10_000;
 
+  /** A compute's start waits no longer for a primary to show its settings. */
+  private static final Duration SETTINGS_PATIENCE = Duration.ofMillis(500);
+
   private final AttachmentRecord record;
   private final Tenants tenants;
   private final @Nullable PrimarySource source;
@@ -46,8 +52,12 @@ public final class Attachment implements AutoCloseable {
   private final CountDownLatch closed = new CountDownLatch(1);
   private final Thread thread;
 
+  /** Ends what the thread waits for at the object store. */
+  private final StoreDeadline storeCalls = StoreDeadline.detached();
+
   private volatile @Nullable Timeline timeline;
   private volatile @Nullable WalReceiver receiver;
+  private volatile @Nullable SettingsWatch settings;
   private volatile @Nullable CompletableFuture<Long> handOverAsked;
   private volatile AttachmentState phase = AttachmentState.LOADING;
   private volatile String problem = "";
@@ -68,7 +78,10 @@ public final class Attachment implements AutoCloseable {
     this.source = source;
     this.timeline = timeline;
     this.counted = counted;
-    thread = Thread.ofPlatform().name("varve-ingest-" + record.id()).unstarted(this::run);
+    thread =
+        Thread.ofPlatform()
+            .name("varve-ingest-" + record.id())
+            .unstarted(() -> storeCalls.run(this::run));
   }
 
   /** Sets the token that readers must show; null: none. */
@@ -164,11 +177,11 @@ public final class Attachment implements AutoCloseable {
       receive(loaded, primary);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       if (!isClosed()) {
-        LOG.error("{}: stopped", record.id(), e);
         problem = text(e);
         phase = AttachmentState.BROKEN;
+        LOG.error("{}: stopped", record.id(), e);
       }
     }
   }
@@ -213,13 +226,16 @@ public final class Attachment implements AutoCloseable {
   private void receive(Timeline target, PrimarySource primary) {
     boolean ended = false;
     while (!ended && !isClosed() && !target.isTakenOver()) {
+      WalSink sink = new TimelineWalSink(target);
+      String name = record.id().toString();
       try (WalReceiver feed =
-          new WalReceiver(
-              record.id().toString(),
-              primary,
-              expected(target, record.tli()),
-              new TimelineWalSink(target))) {
+              new WalReceiver(name, primary, expected(target, record.tli()), sink);
+          SettingsWatch watch = new SettingsWatch(name, primary, sink)) {
         receiver = feed;
+        if (target.shard().index() == 0) { // which images are made by
+          settings = watch;
+          Thread.ofVirtual().name("varve-settings-" + name).start(watch);
+        }
         if (!isClosed() && !isHandOverAsked()) {
           feed.run();
           ended = feed.status().state() != ReceiverStatus.State.STOPPED;
@@ -314,6 +330,21 @@ public final class Attachment implements AutoCloseable {
         identity.systemIdentifier(), identity.major(), identity.walSegmentBytes());
   }
 
+  /**
+   * Asks the primary for its settings when an image at {@code lsn} may have newer ones than those
+   * that are known, and the primary is there.
+   */
+  public void refreshSettings(long lsn) {
+    SettingsWatch watch = settings;
+    WalReceiver feed = receiver;
+    if (watch != null
+        && feed != null
+        && feed.status().state() == ReceiverStatus.State.STREAMING
+        && Long.compareUnsigned(lsn, timeline().settingsAskedLsn()) >= 0) {
+      watch.refresh(SETTINGS_PATIENCE);
+    }
+  }
+
   /** What it is about now. */
   public TimelineReport report() {
     Timeline loaded = timeline;
@@ -370,7 +401,7 @@ public final class Attachment implements AutoCloseable {
     };
   }
 
-  private static String text(Exception e) {
+  private static String text(Throwable e) {
     String message = e.getMessage();
     return message == null ? e.toString() : message;
   }
@@ -386,6 +417,7 @@ public final class Attachment implements AutoCloseable {
   @Override
   public void close() {
     closed.countDown();
+    storeCalls.expire();
     WalReceiver feed = receiver;
     if (feed != null) {
       feed.close();

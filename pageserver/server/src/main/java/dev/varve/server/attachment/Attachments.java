@@ -23,7 +23,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * All timelines of this pageserver. Attaching and detaching take turns; lookups take no lock.
+ * All timelines of this pageserver. Attaching and detaching one timeline take turns, in which they
+ * may wait for its objects and its primary; others go on meanwhile. Lookups take no lock.
  * Attachments are written to the data directory and come back by {@link #restore}.
  */
 public final class Attachments implements AutoCloseable {
@@ -36,6 +37,8 @@ public final class Attachments implements AutoCloseable {
   private volatile boolean draining;
   private final Map<TimelineId, Attachment> byId = new ConcurrentHashMap<>();
   private final StartRehearsal rehearsal = new StartRehearsal(byId.values());
+  private final TimelineTurns turns = new TimelineTurns();
+  private volatile boolean closed;
 
   public Attachments(Tenants tenants, Path dataDirectory, Tls tls, AttachmentWatcher watcher) {
     this.tenants = tenants;
@@ -45,7 +48,7 @@ public final class Attachments implements AutoCloseable {
   }
 
   /** Starts what was attached when the pageserver last ran. Does not wait for it. */
-  public synchronized void restore() {
+  public void restore() {
     for (AttachmentRecord record : files.load()) {
       LOG.info("{}: attached before, attaching again", record.id());
       SourceSettings settings = record.source();
@@ -66,7 +69,11 @@ public final class Attachments implements AutoCloseable {
    * @return the generation
    * @throws PageserverException when it cannot be attached; nothing is left of it then
    */
-  public synchronized int attach(TimelineId id, @Nullable SourceSettings settings, Tenure tenure) {
+  public int attach(TimelineId id, @Nullable SourceSettings settings, Tenure tenure) {
+    return turns.take(id, () -> attachInTurn(id, settings, tenure));
+  }
+
+  private int attachInTurn(TimelineId id, @Nullable SourceSettings settings, Tenure tenure) {
     Attachment present = byId.get(id);
     if (draining && (present == null || present.isBelow(tenure.generation()))) {
       throw new PageserverException.Unavailable(
@@ -109,7 +116,12 @@ public final class Attachments implements AutoCloseable {
       tenants.detach(id);
       throw holdsNothing(timeline);
     }
-    begin(new AttachmentRecord(id, settings, 0), source, timeline, tenure);
+    try {
+      begin(new AttachmentRecord(id, settings, 0), source, timeline, tenure);
+    } catch (PageserverException.Unavailable e) {
+      tenants.detach(id);
+      throw e;
+    }
     return timeline.generation();
   }
 
@@ -179,7 +191,12 @@ public final class Attachments implements AutoCloseable {
       Tenure tenure) {
     Attachment attachment = new Attachment(record, tenants, source, timeline, tenure.isCounted());
     attachment.readableWith(tenure.token());
-    byId.put(record.id(), attachment);
+    synchronized (this) {
+      if (closed) {
+        throw new PageserverException.Unavailable("this pageserver stops", null);
+      }
+      byId.put(record.id(), attachment);
+    }
     watcher.attached(attachment);
     attachment.start();
     rehearsal.begin();
@@ -198,7 +215,7 @@ public final class Attachments implements AutoCloseable {
    * @throws PageserverException when the slot cannot be dropped; the timeline is detached all the
    *     same
    */
-  public synchronized void detach(TimelineId id, boolean dropSlot) {
+  public void detach(TimelineId id, boolean dropSlot) {
     detach(id, dropSlot, null);
   }
 
@@ -207,8 +224,11 @@ public final class Attachments implements AutoCloseable {
    *
    * @param settings whose slot to drop when it is not attached here; null: that is an error
    */
-  public synchronized void detach(
-      TimelineId id, boolean dropSlot, @Nullable SourceSettings settings) {
+  public void detach(TimelineId id, boolean dropSlot, @Nullable SourceSettings settings) {
+    turns.run(id, () -> detachInTurn(id, dropSlot, settings));
+  }
+
+  private void detachInTurn(TimelineId id, boolean dropSlot, @Nullable SourceSettings settings) {
     PrimarySource source;
     if (settings != null && !byId.containsKey(id)) {
       source = new PrimarySource(settings, tls);
@@ -225,8 +245,11 @@ public final class Attachments implements AutoCloseable {
    *
    * @param settings whose slot to drop when it is not attached here
    */
-  public synchronized void delete(
-      TimelineId id, boolean dropSlot, @Nullable SourceSettings settings) {
+  public void delete(TimelineId id, boolean dropSlot, @Nullable SourceSettings settings) {
+    turns.run(id, () -> deleteInTurn(id, dropSlot, settings));
+  }
+
+  private void deleteInTurn(TimelineId id, boolean dropSlot, @Nullable SourceSettings settings) {
     Attachment attachment = byId.get(id);
     PrimarySource source = settings == null ? null : new PrimarySource(settings, tls);
     if (attachment != null) {
@@ -253,11 +276,13 @@ public final class Attachments implements AutoCloseable {
   public long handOver(TimelineId id) {
     Attachment attachment = get(id);
     long publishedLsn = attachment.handOver();
-    synchronized (this) {
-      if (byId.get(id) == attachment) {
-        files.delete(attachment.record());
-      }
-    }
+    turns.run(
+        id,
+        () -> {
+          if (byId.get(id) == attachment) {
+            files.delete(attachment.record());
+          }
+        });
     LOG.info("{}: handed over at {}", id, Lsn.format(publishedLsn));
     return publishedLsn;
   }
@@ -268,7 +293,9 @@ public final class Attachments implements AutoCloseable {
     watcher.detached(attachment.id());
     attachment.close();
     removeLocalFiles(attachment.id());
-    notifyAll();
+    synchronized (this) {
+      notifyAll(); // of those who drain
+    }
   }
 
   private void removeLocalFiles(TimelineId id) {
@@ -377,7 +404,10 @@ public final class Attachments implements AutoCloseable {
 
   /** Stops everything, and keeps the record of it for the next start. */
   @Override
-  public synchronized void close() {
+  public void close() {
+    synchronized (this) {
+      closed = true;
+    }
     rehearsal.close();
     for (Attachment attachment : list()) {
       byId.remove(attachment.id());

@@ -12,9 +12,10 @@ record ImportSink(BaseBackupImport target) implements BackupSink {
     target.file(path, length, contents);
   }
 
-  /** Directories show in the files below them; empty ones belong to the server's own layout. */
   @Override
-  public void directory(String path) {}
+  public void directory(String path) {
+    target.directory(path);
+  }
 
   @Override
   public void link(String path, String location) {

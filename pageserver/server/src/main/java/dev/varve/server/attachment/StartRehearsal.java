@@ -91,6 +91,8 @@ final class StartRehearsal implements AutoCloseable {
       Thread.currentThread().interrupt();
     } catch (IOException | RuntimeException e) {
       LOG.debug("no rehearsal of a start", e);
+    } catch (Error e) {
+      LOG.error("no rehearsal of a start", e);
     } finally {
       ended.countDown();
     }

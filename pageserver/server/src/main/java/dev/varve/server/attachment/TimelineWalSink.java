@@ -2,6 +2,7 @@ package dev.varve.server.attachment;
 
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.source.WalSink;
+import java.util.SortedMap;
 
 /** A timeline as a {@link WalSink}. */
 record TimelineWalSink(Timeline timeline) implements WalSink {
@@ -23,6 +24,11 @@ record TimelineWalSink(Timeline timeline) implements WalSink {
   @Override
   public long publishedLsn() {
     return timeline.publishedLsn();
+  }
+
+  @Override
+  public void settings(SortedMap<String, String> settings) {
+    timeline.setSettings(settings);
   }
 
   @Override

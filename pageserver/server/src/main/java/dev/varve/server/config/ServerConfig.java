@@ -54,6 +54,13 @@ public interface ServerConfig {
     Optional<String> accessKey();
 
     Optional<String> secretKey();
+
+    /**
+     * How long a request may go on without a byte that moves, either way; one that moves is never
+     * ended for the time that it takes.
+     */
+    @WithDefault("20s")
+    Duration progressTimeout();
   }
 
   Management management();

@@ -11,7 +11,7 @@ final class Answers {
     return () -> {
       try {
         work.run();
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         answers.onError(GrpcStatus.of(e).asRuntimeException());
       }
     };

@@ -11,12 +11,14 @@ import dev.varve.api.v1.ListRelationsRequest;
 import dev.varve.api.v1.ListRelationsResponse;
 import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.RelationEntry;
+import dev.varve.api.v1.Setting;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.image.ThinImage;
 import dev.varve.engine.timeline.Shard;
 import dev.varve.engine.timeline.Timeline;
+import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.Token;
 import dev.varve.server.metrics.PageMeters;
@@ -71,6 +73,7 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
       GetRelationSizeRequest request, StreamObserver<GetRelationSizeResponse> answers) {
     Token token = Bearer.shown();
     blocking.execute(
+        request.getTimeline(),
         Answers.guarded(
             answers,
             () -> {
@@ -94,6 +97,7 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
       ListRelationsRequest request, StreamObserver<ListRelationsResponse> answers) {
     Token token = Bearer.shown();
     blocking.execute(
+        request.getTimeline(),
         Answers.guarded(
             answers,
             () -> {
@@ -134,14 +138,16 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
         Answers.guarded(
             answers,
             () -> {
-              Timeline timeline =
-                  attachments.get(Requests.timeline(request.getTimeline()), token).timeline();
+              Attachment attachment =
+                  attachments.get(Requests.timeline(request.getTimeline()), token);
+              Timeline timeline = attachment.timeline();
               long lsn = request.getLsn() == 0 ? timeline.receivedLsn() : request.getLsn();
               timeline.waitFor(lsn, lsnTimeout);
+              attachment.refreshSettings(lsn);
               ThinImage image = ThinImage.at(timeline, lsn);
               answers.onNext(
                   GetThinImageResponse.newBuilder()
-                      .setHeader(header(image, timeline.shard()))
+                      .setHeader(header(image, timeline))
                       .build());
               try {
                 image.writeTo(stream);
@@ -154,7 +160,8 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
             }));
   }
 
-  private static ThinImageHeader header(ThinImage image, Shard shard) {
+  private static ThinImageHeader header(ThinImage image, Timeline timeline) {
+    Shard shard = timeline.shard();
     ThinImageHeader.Builder header =
         ThinImageHeader.newBuilder()
             .setLsn(image.lsn())
@@ -179,6 +186,11 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
                     .setOid(oid)
                     .setLocation(location)
                     .setVersionDirectory(versionDirectory)));
+    timeline
+        .settings(image.lsn())
+        .values()
+        .forEach((name, value) ->
+            header.addSettings(Setting.newBuilder().setName(name).setValue(value)));
     return header.build();
   }
 

@@ -85,7 +85,7 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
     }
     Pending entry = new Pending(request, startNanos);
     enqueue(entry, null);
-    blocking.execute(() -> read(entry, id, meter));
+    blocking.execute(request.getTimeline(), () -> read(entry, id, meter));
   }
 
   private TimelineId timeline(String name) {
@@ -103,7 +103,7 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
     try {
       response = reads.read(attachments.get(id, token).timeline(), entry.request);
       meter.answered(entry.request.getBlockCount(), System.nanoTime() - entry.startNanos);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       response = PageReads.failed(entry.request, e);
       meter.failed(response.getStatusCode());
     }

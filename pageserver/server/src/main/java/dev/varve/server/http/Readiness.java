@@ -1,10 +1,12 @@
 package dev.varve.server.http;
 
 import dev.varve.engine.store.ObjectStore;
+import dev.varve.engine.store.StoreDeadline;
 import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.Attachments;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
@@ -23,6 +25,8 @@ import org.jspecify.annotations.Nullable;
 public class Readiness implements HealthCheck {
   /** Lists nothing: an object store that answers at all answers this. */
   private static final String EMPTY_PREFIX = "readiness/";
+
+  private static final Duration STORE_TIMEOUT = Duration.ofSeconds(1);
 
   private final ObjectStore store;
   private final Attachments attachments;
@@ -56,13 +60,18 @@ public class Readiness implements HealthCheck {
     return answer.status(loading.isEmpty() && storeAnswered && !attachments.isDraining()).build();
   }
 
+  /** Asks for no longer than whoever asks this waits; what fails since then is known already. */
   private @Nullable String storeTrouble() {
-    try {
-      store.list(EMPTY_PREFIX);
-      storeAnswered = true;
-      return null;
-    } catch (IOException e) {
-      return e.toString();
-    }
+    return StoreDeadline.after(STORE_TIMEOUT)
+        .call(() -> {
+          try {
+            store.list(EMPTY_PREFIX);
+            storeAnswered = true;
+            String failing = store.trouble("");
+            return failing.isEmpty() ? null : failing;
+          } catch (IOException e) {
+            return e.toString();
+          }
+        });
   }
 }

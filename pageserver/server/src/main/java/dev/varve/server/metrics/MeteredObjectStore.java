@@ -4,13 +4,22 @@ import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.store.ObjectExistsException;
 import dev.varve.engine.store.ObjectNotFoundException;
 import dev.varve.engine.store.ObjectStore;
+import dev.varve.engine.store.StoreOutages;
+import dev.varve.engine.store.StoreRefusedException;
+import dev.varve.engine.store.StoreThrottledException;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 
-/** Times every request to an object store, by operation and outcome: ok, exists, missing, error. */
+/**
+ * Times every attempt at an object store, by operation and outcome: ok, exists, missing, throttled,
+ * refused, error.
+ */
 public final class MeteredObjectStore implements ObjectStore {
   private final ObjectStore store;
   private final MeterRegistry registry;
@@ -18,6 +27,21 @@ public final class MeteredObjectStore implements ObjectStore {
   public MeteredObjectStore(ObjectStore store, MeterRegistry registry) {
     this.store = store;
     this.registry = registry;
+  }
+
+  /** What fails of the store, for all of its users together. */
+  public static void watch(StoreOutages outages, MeterRegistry registry) {
+    for (StoreOutages.Kind kind : StoreOutages.Kind.values()) {
+      FunctionCounter.builder(
+              MetricName.OBJECT_STORE_FAILED_ATTEMPTS.id(), outages, o -> o.failedAttempts(kind))
+          .description(MetricName.OBJECT_STORE_FAILED_ATTEMPTS.description())
+          .tags("cause", kind.name().toLowerCase(Locale.ROOT))
+          .register(registry);
+    }
+    Gauge.builder(MetricName.OBJECT_STORE_OUTAGE.id(), outages, StoreOutages::seconds)
+        .description(MetricName.OBJECT_STORE_OUTAGE.description())
+        .strongReference(true)
+        .register(registry);
   }
 
   /** One request. */
@@ -37,6 +61,12 @@ public final class MeteredObjectStore implements ObjectStore {
       throw e;
     } catch (ObjectNotFoundException e) {
       outcome = "missing";
+      throw e;
+    } catch (StoreThrottledException e) {
+      outcome = "throttled";
+      throw e;
+    } catch (StoreRefusedException e) {
+      outcome = "refused";
       throw e;
     } finally {
       sample.stop(

@@ -109,9 +109,20 @@ enum MetricName {
   OBJECT_STORE(
       "varve.object.store",
       Kind.TIMER,
-      "Time of object store requests; outcomes are ok, exists, missing and error",
+      "Time of attempts at the object store; outcomes are ok, exists, missing, throttled, refused"
+          + " and error",
       "operation",
       "outcome"),
+  OBJECT_STORE_FAILED_ATTEMPTS(
+      "varve.object.store.failed.attempts",
+      Kind.COUNTER,
+      "Attempts at the object store that failed and are tried again; causes are unreachable,"
+          + " throttled and refused",
+      "cause"),
+  OBJECT_STORE_OUTAGE(
+      "varve.object.store.outage.seconds",
+      Kind.GAUGE,
+      "Since when the oldest of what fails at the object store does; 0 while nothing does"),
   ;
 
   /** How Prometheus sees it. */

@@ -1,5 +1,6 @@
 package dev.varve.server.source;
 
+import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -11,6 +12,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Takes one base backup over the replication protocol and hands its files to a {@link BackupSink}.
@@ -23,8 +26,16 @@ import org.jspecify.annotations.Nullable;
  * thrown away.
  */
 public final class BaseBackup {
+  private static final Logger LOG = LoggerFactory.getLogger(BaseBackup.class);
+
   private static final String COMMAND =
       "BASE_BACKUP ( LABEL 'varve', CHECKPOINT 'fast', WAIT false, MANIFEST 'no' )";
+
+  /** The TLI of a cluster that was never promoted: it has no history file. */
+  private static final int FIRST_TLI = 1;
+
+  /** {@code ERRCODE_UNDEFINED_FILE}. */
+  private static final String UNDEFINED_FILE = "58P01";
 
   private final PrimarySource source;
   private final AtomicLong copiedBytes;
@@ -43,7 +54,9 @@ public final class BaseBackup {
    */
   public void copy(PrimaryIdentity expected, BackupSink sink) throws SourceException, IOException {
     try (PostgresConnection connection = source.connect()) {
-      source.requireSameCluster(expected, source.identify(connection));
+      PrimaryIdentity found = source.identify(connection);
+      source.requireSameCluster(expected, found);
+      history(connection, found.tli(), sink);
       // The checkpoint before the first byte may take minutes.
       try {
         connection.readTimeout(Duration.ZERO);
@@ -59,6 +72,37 @@ public final class BaseBackup {
       } catch (ArchiveException e) {
         throw source.trouble(e.cause());
       }
+    }
+  }
+
+  /**
+   * Hands over the history file of the TLI, which is not in a backup: {@code pg_wal} is empty
+   * there.
+   */
+  private void history(PostgresConnection connection, int tli, BackupSink sink)
+      throws SourceException, IOException {
+    if (tli == FIRST_TLI) {
+      return;
+    }
+    String name;
+    byte[] file;
+    try {
+      ResultRow row =
+          connection.query("TIMELINE_HISTORY " + Integer.toUnsignedString(tli)).getFirst();
+      name = row.require(0);
+      file = row.bytes(1);
+    } catch (ServerError e) {
+      if (e.sqlState().equals(UNDEFINED_FILE)) {
+        LOG.info(
+            "{} has no history file of TLI {}; so neither has the copy", source.settings(), tli);
+        return;
+      }
+      throw source.trouble(e);
+    } catch (IOException e) {
+      throw source.trouble(e);
+    }
+    if (file != null) {
+      sink.file("pg_wal/" + name, file.length, new ByteArrayInputStream(file));
     }
   }
 

@@ -7,7 +7,6 @@ import java.net.ProtocolException;
 import java.net.Socket;
 import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -135,7 +134,7 @@ final class PostgresConnection implements Closeable {
     return parameters.get(name);
   }
 
-  /** Runs one command and returns the rows of its results, all as text. */
+  /** Runs one command and returns the rows of its results. */
   List<ResultRow> query(String command) throws IOException {
     channel.write('Q', MessageChannel.cStrings(command));
     List<ResultRow> rows = new ArrayList<>();
@@ -252,7 +251,7 @@ final class PostgresConnection implements Closeable {
 
   private static ResultRow row(ByteBuffer payload) throws IOException {
     int count = payload.getShort() & 0xFFFF;
-    List<@Nullable String> columns = new ArrayList<>(count);
+    List<byte @Nullable []> columns = new ArrayList<>(count);
     for (int i = 0; i < count; i++) {
       int length = payload.getInt();
       if (length > payload.remaining()) {
@@ -264,7 +263,7 @@ final class PostgresConnection implements Closeable {
       } else {
         byte[] bytes = new byte[length];
         payload.get(bytes);
-        columns.add(new String(bytes, StandardCharsets.UTF_8));
+        columns.add(bytes);
       }
     }
     return new ResultRow(columns);

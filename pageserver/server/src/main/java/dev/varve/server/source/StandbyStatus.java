@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Tells the primary of one stream how far we are: at once when the published LSN moves or the
@@ -14,6 +16,7 @@ import java.time.Instant;
 final class StandbyStatus implements Runnable {
   static final Duration INTERVAL = Duration.ofSeconds(10);
 
+  private static final Logger LOG = LoggerFactory.getLogger(StandbyStatus.class);
   private static final long POLL_MILLIS = 10;
   private static final long EPOCH_2000_SECONDS = 946_684_800L;
 
@@ -56,6 +59,10 @@ final class StandbyStatus implements Runnable {
       connection.close();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    } catch (RuntimeException | Error e) {
+      // A stream whose positions nobody reports would keep the primary's WAL for ever.
+      connection.close();
+      LOG.error("a stream ends: its positions cannot be reported", e);
     }
   }
 

@@ -106,15 +106,15 @@ public final class WalReceiver implements Runnable, AutoCloseable {
     } catch (InterruptedException e) {
       stop(State.STOPPED, "");
       Thread.currentThread().interrupt();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       if (isClosed()) {
         stop(State.STOPPED, "");
         return;
       }
       // The top of the thread: whatever it is, this WAL cannot be taken, and skipping it is out of
       // the question.
-      LOG.error("{}: stopped receiving WAL at {}", name, Lsn.format(streamedLsn), e);
       stop(State.BROKEN, e.getMessage() == null ? e.toString() : e.getMessage());
+      LOG.error("{}: stopped receiving WAL at {}", name, Lsn.format(streamedLsn), e);
     }
   }
 
@@ -154,6 +154,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
       source.requireSlot(connection);
       long startLsn = sink.resumeLsn();
       try {
+        sink.settings(PrimarySettings.ask(connection));
         connection.startCopy(
             "START_REPLICATION SLOT \""
                 + source.settings().slot()

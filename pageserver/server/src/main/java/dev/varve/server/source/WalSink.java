@@ -1,5 +1,7 @@
 package dev.varve.server.source;
 
+import java.util.SortedMap;
+
 /**
  * Who takes the WAL of one timeline. {@link #receive} is called by the receiver's thread only; the
  * positions may be read by any. Failures are {@link dev.varve.engine.PageserverException}s.
@@ -19,6 +21,9 @@ public interface WalSink {
 
   /** What the object store holds for good: what the primary may forget. */
   long publishedLsn();
+
+  /** Takes what the primary's settings are now. Any thread. */
+  void settings(SortedMap<String, String> settings);
 
   /**
    * Asks the object store whether this pageserver still has the timeline.

@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param region as the server names it
  * @param pathStyle bucket in the path instead of the host name
  * @param accessKey null together with {@code secretKey}: the SDK's usual places are searched
- * @param attemptTimeout of one request, from sending it to the last byte of its answer
+ * @param progressTimeout how long a request may go on without a byte that moves, either way
+ * @param partBytes of a file that is uploaded in parts, which one of more than twice that is
  * @param connections open at once, at most
  */
 public record S3Settings(
@@ -24,11 +25,18 @@ public record S3Settings(
     boolean pathStyle,
     @Nullable String accessKey,
     @Nullable String secretKey,
-    Duration attemptTimeout,
+    Duration progressTimeout,
+    int partBytes,
     int connections) {
   private static final String SCHEME = "s3://";
-  private static final Duration ATTEMPT_TIMEOUT = Duration.ofSeconds(60);
-  private static final int CONNECTIONS = 64;
+
+  /** S3 wants 5 MB at least of every part but the last. */
+  private static final int PART_BYTES = 8 << 20;
+
+  private static final int MIN_PART_BYTES = 5 << 20;
+
+  /** More than {@code varve.read.concurrency}, so that uploads find one when all reads wait. */
+  private static final int CONNECTIONS = 128;
 
   /**
    * @throws IllegalArgumentException naming the setting that cannot be
@@ -43,9 +51,18 @@ public record S3Settings(
     if ((accessKey == null) != (secretKey == null)) {
       throw new IllegalArgumentException("an access key and a secret key go together");
     }
-    if (attemptTimeout.isNegative() || attemptTimeout.isZero() || connections < 1) {
+    if (progressTimeout.isNegative()
+        || progressTimeout.isZero()
+        || partBytes < MIN_PART_BYTES
+        || connections < 1) {
       throw new IllegalArgumentException(
-          "attempts of " + attemptTimeout + " over " + connections + " connections");
+          "a timeout of "
+              + progressTimeout
+              + ", parts of "
+              + partBytes
+              + " bytes, "
+              + connections
+              + " connections");
     }
   }
 
@@ -60,7 +77,8 @@ public record S3Settings(
       String region,
       boolean pathStyle,
       @Nullable String accessKey,
-      @Nullable String secretKey) {
+      @Nullable String secretKey,
+      Duration progressTimeout) {
     if (!url.startsWith(SCHEME)) {
       throw new IllegalArgumentException("not s3://BUCKET/PREFIX: '" + url + "'");
     }
@@ -75,7 +93,8 @@ public record S3Settings(
         pathStyle,
         accessKey,
         secretKey,
-        ATTEMPT_TIMEOUT,
+        progressTimeout,
+        PART_BYTES,
         CONNECTIONS);
   }
 

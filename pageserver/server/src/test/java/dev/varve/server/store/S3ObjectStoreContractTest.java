@@ -15,6 +15,7 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -23,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The contract over the S3 protocol, but for races: the server's conditional writes have some. */
 final class S3ObjectStoreContractTest extends ObjectStoreContractTest {
   private static final String BUCKET = "varve-test";
+  private static final Duration TIMEOUT = Duration.ofSeconds(20);
 
   @TempDir Path serverDirectory;
   private S3Server server;
@@ -41,7 +43,8 @@ final class S3ObjectStoreContractTest extends ObjectStoreContractTest {
             S3Server.REGION,
             true,
             S3Server.ACCESS_KEY,
-            S3Server.SECRET_KEY));
+            S3Server.SECRET_KEY,
+            TIMEOUT));
   }
 
   @Override
@@ -88,7 +91,13 @@ final class S3ObjectStoreContractTest extends ObjectStoreContractTest {
   void aServerThatDoesNotAnswerIsNeitherMissingNorExisting() {
     S3Settings settings =
         S3Settings.of(
-            "s3://bucket", URI.create("http://127.0.0.1:1"), S3Server.REGION, true, "a", "s");
+            "s3://bucket",
+            URI.create("http://127.0.0.1:1"),
+            S3Server.REGION,
+            true,
+            "a",
+            "s",
+            TIMEOUT);
     try (S3ObjectStore store = new S3ObjectStore(settings)) {
       IOException e = assertThrows(IOException.class, () -> store.create("name", new byte[1]));
       assertTrue(!(e instanceof ObjectExistsException), e.toString());

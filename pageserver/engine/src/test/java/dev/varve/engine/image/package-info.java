@@ -1,0 +1,4 @@
+@NullMarked
+package dev.varve.engine.image;
+
+import org.jspecify.annotations.NullMarked;
