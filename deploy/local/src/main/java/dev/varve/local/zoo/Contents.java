@@ -50,7 +50,15 @@ record Contents(
         c.relname, c.relname)
       from pg_class c
       where c.relkind = 'r' and c.relnamespace = 'pg_catalog'::regnamespace and (not c.relisshared or current_database() = 'postgres')
+        and c.relname <> 'pg_subscription'
       order by 1
+      """;
+
+  /** A copy's subscriptions are held back: without slot, connection and work. */
+  private static final String SUBSCRIPTIONS =
+      """
+      select format('select %L, %L', 'pg_subscription ' || oid || ' ' || subdbid, row(subname, subowner, subpublications)::text)
+      from pg_subscription
       """;
 
   private static final String SEQUENCES =
@@ -79,6 +87,7 @@ record Contents(
           Statement statement = connection.createStatement()) {
         // The catalogs first: what looks at them may fill them.
         answer(statement, column(statement, CATALOGS), database, contents.catalogs);
+        answer(statement, column(statement, SUBSCRIPTIONS), database, contents.catalogs);
         answer(statement, column(statement, TABLES), database, contents.tables);
         SortedMap<String, String> unlogged = new TreeMap<>();
         answer(statement, column(statement, UNLOGGED), database, unlogged);

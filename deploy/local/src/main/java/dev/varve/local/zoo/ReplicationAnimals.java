@@ -92,11 +92,7 @@ final class ReplicationAnimals {
     if (!copied.equals("1500")) {
       throw new IllegalStateException("the copy's subscription is at work: " + copied + " rows");
     }
-    compute.execute(
-        "postgres",
-        "alter subscription s disable",
-        "alter subscription s set (slot_name = none)",
-        "drop subscription s");
+    compute.execute("postgres", "drop subscription s");
     String slots =
         publisher.query(
             "postgres",
