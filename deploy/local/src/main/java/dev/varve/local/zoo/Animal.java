@@ -33,7 +33,6 @@ final class Animal {
   private Step built = NOTHING;
   private Step during = NOTHING;
   private Step attached = NOTHING;
-  private Step ended = NOTHING;
   private Step computed = NOTHING;
 
   private Animal(String name, String description) {
@@ -177,16 +176,6 @@ final class Animal {
 
   Step attached() {
     return attached;
-  }
-
-  /** When the primary has been looked at: what was left open is ended. */
-  Animal ended(Step step) {
-    ended = step;
-    return this;
-  }
-
-  Step ended() {
-    return ended;
   }
 
   /** On the compute, among its writes: what this shape must allow besides. */

@@ -283,7 +283,6 @@ final class Keeper {
     visit.compare(
         Comparison.CONTROL,
         () -> {
-          animal.ended().run(habitat);
           primary.stop();
           return StandbyComparison.control(visit.major(), primary.dataDirectory(), image());
         });

@@ -43,7 +43,6 @@ final class SettingAnimals {
                 "commit prepared 'number 3'",
                 "rollback prepared 'number 4'",
                 "begin; insert into zoo_common(t) values ('later'); prepare transaction 'later'")
-            .ended(habitat -> {})
             .computed(habitat ->
                 habitat
                     .compute()
