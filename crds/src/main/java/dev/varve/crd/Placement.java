@@ -2,6 +2,7 @@ package dev.varve.crd;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.ValidationRule;
 import java.util.Map;
 
 /** Which pageservers may keep a tenant. */
@@ -11,4 +12,14 @@ public record Placement(
             "Labels that a pageserver's pod must have, all of them. Run a StatefulSet of"
                 + " pageservers for each kind of node and label its pods to choose between them. A"
                 + " tenant moves when the pod that keeps it does not match any more.")
+        @ValidationRule(
+            value =
+                "self.all(k, k.size() <= 317 && k.matches('"
+                    + Syntax.LABEL_KEY
+                    + "') && self[k].matches('"
+                    + Syntax.LABEL_TEXT
+                    + "'))",
+            message =
+                "pageserverLabels are labels of pods: keys such as example.org/disk, values of at"
+                    + " most 63 letters, digits, '-', '_' and '.'")
         Map<String, String> pageserverLabels) {}

@@ -24,6 +24,11 @@ public record PrimarySource(
                 + " namespace.")
         @Required
         @Size(min = 1, max = 253)
+        @ValidationRule(
+            value = "self.matches('" + Syntax.HOST + "')",
+            message =
+                "host is a host name or an IP address and nothing else: leave out scheme, user,"
+                    + " password, brackets and blanks, and write the port into port")
         String host,
     @JsonProperty
         @JsonPropertyDescription("The primary's port.")
@@ -37,6 +42,9 @@ public record PrimarySource(
                 + " the database and for replication.")
         @Required
         @Size(min = 1, max = 63)
+        @ValidationRule(
+            value = "self.matches(r'" + Syntax.IDENTIFIER + "') && bytes(self).size() <= 63",
+            message = "user is the name of a role: at most 63 bytes without control characters")
         String user,
     @JsonProperty
         @JsonPropertyDescription(
@@ -49,6 +57,10 @@ public record PrimarySource(
                 + " does not tell is asked there.")
         @Default("postgres")
         @Size(min = 1, max = 63)
+        @ValidationRule(
+            value = "self.matches(r'" + Syntax.IDENTIFIER + "') && bytes(self).size() <= 63",
+            message =
+                "database is the name of a database: at most 63 bytes without control characters")
         String database,
     @JsonProperty
         @JsonPropertyDescription(
@@ -59,7 +71,7 @@ public record PrimarySource(
         SslMode sslMode,
     @JsonProperty
         @JsonPropertyDescription(
-            "The replication slot's name, which must be free or one of this timeline. Left out:"
-                + " varve_, the Timeline's namespace and its name. Fixed once set.")
-        @Pattern("^[a-z0-9_]{1,63}$")
+            "The replication slot's name, which must be free or one of this timeline. Left out: one"
+                + " that no other Timeline has, see status.slot. Fixed once set.")
+        @Pattern(Syntax.SLOT)
         @Nullable String slot) {}

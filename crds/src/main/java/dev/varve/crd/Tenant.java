@@ -37,7 +37,11 @@ import org.jspecify.annotations.Nullable;
     jsonPath = ".metadata.creationTimestamp",
     type = AdditionalPrinterColumn.Type.DATE)
 @ValidationRule(
-    value = "self.metadata.name.size() <= 51 && !self.metadata.name.contains('.')",
+    value =
+        "oldSelf.hasValue() || (self.metadata.name.size() <= "
+            + Syntax.MAX_TENANT_CHARACTERS
+            + " && !self.metadata.name.contains('.'))",
+    optionalOldSelf = true,
     message =
         "a tenant's name is part of its Secret's: choose one of at most 51 characters without dots")
 @SuppressWarnings("serial")

@@ -9,7 +9,11 @@ import io.fabric8.kubernetes.model.annotation.ShortNames;
 import io.fabric8.kubernetes.model.annotation.Version;
 import org.jspecify.annotations.Nullable;
 
-/** One history of one database cluster, which computes in its namespace start from. */
+/**
+ * One history of one database cluster, which computes in its namespace start from. What an object
+ * that is older than a rule says wrong keeps nobody from removing its finalizer: rules of the whole
+ * object speak of new ones only, and others are not looked at where nothing changed.
+ */
 @Group("varve.dev")
 @Version("v1alpha1")
 @ShortNames("vtl")
@@ -58,12 +62,17 @@ import org.jspecify.annotations.Nullable;
     jsonPath = ".metadata.creationTimestamp",
     type = AdditionalPrinterColumn.Type.DATE)
 @ValidationRule(
-    value = "self.metadata.name.size() <= 57 && !self.metadata.name.contains('.')",
+    value =
+        "oldSelf.hasValue() || (self.metadata.name.size() <= "
+            + Syntax.MAX_TIMELINE_CHARACTERS
+            + " && !self.metadata.name.contains('.'))",
+    optionalOldSelf = true,
     message =
         "a timeline's name is part of its Service's: choose one of at most 57 characters without"
             + " dots")
 @ValidationRule(
-    value = "has(self.spec)",
+    value = "has(self.spec) || (oldSelf.hasValue() && !has(oldSelf.value().spec))",
+    optionalOldSelf = true,
     message = "a timeline belongs to a tenant: give it a spec with the name of one in spec.tenant")
 @SuppressWarnings("serial")
 public final class Timeline extends CustomResource<TimelineSpec, TimelineStatus>

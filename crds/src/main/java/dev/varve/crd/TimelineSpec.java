@@ -14,14 +14,21 @@ import org.jspecify.annotations.Nullable;
         "source cannot be taken away, its slot would stay behind: delete the Timeline with"
             + " deletionPolicy Retain and create it again without a source")
 @ValidationRule(
-    value = "self.tenant == oldSelf.tenant",
+    value =
+        "has(self.tenant) == has(oldSelf.tenant)"
+            + " && (!has(self.tenant) || self.tenant == oldSelf.tenant)",
     message = "tenant is fixed once set: create another Timeline under the other tenant")
 public record TimelineSpec(
     @JsonProperty
         @JsonPropertyDescription(
             "The Tenant that the timeline belongs to, in the same namespace. Fixed once set.")
         @Required
-        @Size(min = 1, max = 51)
+        @Size(min = 1, max = Syntax.MAX_TENANT_CHARACTERS)
+        @ValidationRule(
+            value = "self.matches('" + Syntax.NAME + "')",
+            message =
+                "tenant is the name of a Tenant in this namespace: lower-case letters, digits and"
+                    + " '-', which begins and ends with a letter or digit")
         String tenant,
     @JsonProperty
         @JsonPropertyDescription(

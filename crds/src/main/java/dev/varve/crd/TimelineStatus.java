@@ -21,9 +21,14 @@ public record TimelineStatus(
         @Nullable String timelineId,
     @JsonProperty
         @JsonPropertyDescription(
-            "Where computes connect: HOST:PORT of the Service. With several shards"
-                + " HOST:{6400+shard}: the port of each is 6400 and its number.")
+            "Where computes connect: HOST:PORT of the Service. With several shards HOST:FIRST-LAST:"
+                + " each shard has a port of its own, in order.")
         @Nullable String address,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "The replication slot's name. With several shards each has one, with _ and its number"
+                + " behind.")
+        @Nullable String slot,
     @JsonProperty @JsonPropertyDescription("The PostgreSQL major version as found.")
         @Nullable Integer postgresMajor,
     @JsonProperty

@@ -68,9 +68,29 @@ final class CrdFiles {
         // A Tenant without a spec is a valid one: the defaults below are to be filled in all the
         // same.
         root.getProperties().get("spec").setDefault(JsonNodeFactory.instance.objectNode());
+        bound(root.getProperties().get("spec").getProperties().get("placement"));
       }
+      once(root);
     }
     return crd;
+  }
+
+  /** A rule of a record's component is one of its field and of its accessor. */
+  private static void once(JSONSchemaProps schema) {
+    if (schema.getXKubernetesValidations() != null) {
+      schema.setXKubernetesValidations(
+          schema.getXKubernetesValidations().stream().distinct().toList());
+    }
+    if (schema.getProperties() != null) {
+      schema.getProperties().values().forEach(CrdFiles::once);
+    }
+  }
+
+  /** Labels are few and short: else the API server takes a rule about them for too costly. */
+  private static void bound(JSONSchemaProps placement) {
+    JSONSchemaProps labels = placement.getProperties().get("pageserverLabels");
+    labels.setMaxProperties(16L);
+    labels.getAdditionalProperties().getSchema().setMaxLength(63L);
   }
 
   private static int place(String column) {

@@ -65,9 +65,9 @@ final class CrdReference {
 
   private List<String> spoken() {
     List<String> spoken = new ArrayList<>();
-    spoken.add(names.getPlural());
-    spoken.add(names.getSingular());
+    // The plural name alone is one of other operators, too.
     spoken.addAll(names.getShortNames());
+    spoken.add(names.getPlural() + "." + group);
     spoken.addAll(names.getCategories());
     return spoken;
   }
@@ -177,7 +177,7 @@ final class CrdReference {
     }
     if (schema.getAdditionalProperties() != null
         && schema.getAdditionalProperties().getSchema() != null) {
-      return "map of " + type(schema.getAdditionalProperties().getSchema()) + "s";
+      return "map of " + schema.getAdditionalProperties().getSchema().getType() + "s";
     }
     StringBuilder type = new StringBuilder(schema.getType());
     range(type, number(schema.getMinimum()), number(schema.getMaximum()), "");

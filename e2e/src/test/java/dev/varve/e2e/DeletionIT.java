@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
@@ -26,6 +28,8 @@ final class DeletionIT {
   private static final String NAMESPACE = "e2e-deletion";
   private static final String OBJECTS = NAMESPACE + ".acme*/timelines/";
 
+  private static final Map<String, String> SLOTS = new HashMap<>();
+
   private static Shop shop;
 
   @BeforeAll
@@ -41,6 +45,7 @@ final class DeletionIT {
     shop.timeline("rescued", "acme", "main-db", "Retain");
     for (String timeline : new String[] {"lost", "brief", "kept", "rescued"}) {
       shop.ready("timeline/" + timeline, START);
+      SLOTS.put(timeline, shop.slot(timeline));
     }
     // Its deletion takes the operator's whole patience, so that it begins here and is looked at in
     // the end.
@@ -61,7 +66,7 @@ final class DeletionIT {
 
   /** Those of a timeline's two shards. */
   private static String slots(String timeline) {
-    String slot = "varve_e2e_deletion_" + timeline;
+    String slot = SLOTS.get(timeline);
     return slot + "_0 " + slot + "_1";
   }
 
@@ -115,7 +120,8 @@ final class DeletionIT {
     assertTrue(
         events.contains("SlotLeft")
             && events.contains("pg_drop_replication_slot(slot_name)")
-            && events.contains("'^varve_e2e_deletion_lost_[0-9]+$'"),
+            && events.contains("lost-db." + NAMESPACE + ".svc:5432")
+            && events.contains("'^" + SLOTS.get("lost") + "_[0-9]+$'"),
         events);
   }
 
@@ -145,7 +151,7 @@ final class DeletionIT {
     Kubectl.run("-n", Shop.SYSTEM, "scale", "deployment/varve-operator", "--replicas=2");
     // In haste without its shards: refused, and the data stays as it is.
     shop.tenant("acme", "");
-    shop.timeline("rescued", "acme", "main-db", "Retain");
+    shop.timelineWithSlot("rescued", "acme", "main-db", "Retain", SLOTS.get("rescued"));
     shop.awaitCondition(
         "timeline",
         "rescued",
@@ -155,7 +161,7 @@ final class DeletionIT {
     shop.delete("tenant", "acme");
     long start = System.nanoTime();
     shop.tenant("acme", "shards: 2");
-    shop.timeline("rescued", "acme", "main-db", "Retain");
+    shop.timelineWithSlot("rescued", "acme", "main-db", "Retain", SLOTS.get("rescued"));
     shop.ready("timeline/rescued", START);
     Figure.print("all-but-the-bucket-lost-to-ready", Figure.since(start));
     shop.computeAt("after", "rescued", "acme", lsn);
@@ -163,7 +169,7 @@ final class DeletionIT {
     assertEquals(expected, shop.hashes("after"));
     shop.delete("pod", "after");
     Shop.installed();
-    shop.timeline("rescued", "acme", "main-db", "Delete");
+    shop.timelineWithSlot("rescued", "acme", "main-db", "Delete", SLOTS.get("rescued"));
     shop.delete("timeline", "rescued");
     assertEquals(0, objects("rescued"));
   }

@@ -23,6 +23,10 @@ import org.junit.jupiter.api.Test;
 final class LinksTest {
   private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
   private static final Pattern LINK = Pattern.compile("]\\(([^)\\s]+)\\)");
+  private static final Pattern AMBIGUOUS =
+      Pattern.compile(
+          "kubectl [^|`\n]*(get|wait|delete|describe|explain|edit|patch)\\b[^|`\n]*"
+              + "[ ,](tenants?|timelines?)\\b(?![.]varve[.]dev)[^|`\n]*");
   private static final Pattern FENCE = Pattern.compile("(?ms)^```.*?^```");
 
   @Test
@@ -57,6 +61,21 @@ final class LinksTest {
       all.removeAll(reached);
       assertTrue(all.isEmpty(), () -> "no link leads from README.md to " + all);
     }
+  }
+
+  /** Other operators have tenants, too: what is to be typed names Varve's by names of its own. */
+  @Test
+  void commandsNameResourcesByShortNames() throws IOException {
+    List<String> ambiguous = new ArrayList<>();
+    try (Stream<Path> files = Files.walk(ROOT.resolve("docs"))) {
+      for (Path file : files.filter(f -> f.toString().endsWith(".md")).toList()) {
+        AMBIGUOUS
+            .matcher(Files.readString(file))
+            .results()
+            .forEach(found -> ambiguous.add(ROOT.relativize(file) + ": " + found.group()));
+      }
+    }
+    assertEquals(List.of(), ambiguous);
   }
 
   private static List<String> links(Path document) throws IOException {

@@ -250,7 +250,14 @@ final class OperatorIT {
     }
     String slots = "varve_e2e_operator_" + prefix;
     assertEquals(
-        slots + "_changed " + slots + "_kept " + slots + "_late_0 " + slots + "_late_1",
+        shop.slot(prefix + "-changed")
+            + " "
+            + shop.slot(prefix + "-kept")
+            + " "
+            + shop.slot(prefix + "-late")
+            + "_0 "
+            + shop.slot(prefix + "-late")
+            + "_1",
         shop.query(
             "main-db",
             "select string_agg(slot_name, ' ' order by slot_name) from pg_replication_slots"

@@ -50,6 +50,7 @@ final class Shop {
     Kubectl.attempt("delete", "namespace", namespace, "--ignore-not-found", "--timeout=180s");
     Kubectl.run("create", "namespace", namespace);
     Kubectl.run("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted");
+    Kubectl.run("-n", namespace, "apply", "-f", "../deploy/examples/access.yaml");
     return new Shop(namespace);
   }
 
@@ -224,6 +225,16 @@ final class Shop {
    * @param policy Delete or Retain
    */
   void timeline(String name, String tenant, String host, String secret, String policy) {
+    timeline(name, tenant, host, secret, policy, "");
+  }
+
+  /** One that goes on with the slot of another, which is lost. */
+  void timelineWithSlot(String name, String tenant, String source, String policy, String slot) {
+    timeline(name, tenant, source, source + "-replication", policy, "slot: " + slot);
+  }
+
+  private void timeline(
+      String name, String tenant, String host, String secret, String policy, String slot) {
     Kubectl.apply(
         namespace,
         """
@@ -239,8 +250,10 @@ final class Shop {
               user: varve
               passwordSecret: {name: SECRET, key: password}
               sslMode: disable
+              SLOT
         """
             .replace("NAME", name)
+            .replace("SLOT", slot)
             .replace("TENANT", tenant)
             .replace("HOST", host)
             .replace("SECRET", secret)
@@ -347,6 +360,11 @@ final class Shop {
                         + "') from pg_replication_slots")
                 .equals("t"),
         () -> kubectl("get", "timelines", "-o", "yaml"));
+  }
+
+  /** The replication slot of a timeline, without what each of several shards has behind. */
+  String slot(String timeline) {
+    return kubectl("get", "vtl", timeline, "-o", "jsonpath={.status.slot}");
   }
 
   /** The replication slots of a source, in order. */

@@ -237,7 +237,9 @@ final class TroubleIT {
           // The Service leads elsewhere a moment later.
           shop.query(
               "main-db",
-              "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = 'varve_e2e_trouble_failing'");
+              "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = '"
+                  + shop.slot("failing")
+                  + "'");
           return shop.condition("timeline", "failing", "SourceReachable")
               .matches("(?s)False .*system identifier.*point the timeline at its own primary.*");
         },

@@ -1,9 +1,11 @@
 package dev.varve.operator.pageserver;
 
+import dev.varve.crd.Timeline;
 import dev.varve.operator.plan.Holder;
 import dev.varve.operator.plan.PageserverPod;
 import dev.varve.operator.plan.Report;
 import dev.varve.operator.plan.ShardId;
+import dev.varve.operator.plan.ShardLayout;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodCondition;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -221,6 +223,23 @@ public final class Fleet implements AutoCloseable {
       }
     }
     return holders;
+  }
+
+  /** How a timeline is dealt out on the pods that hold it; null: none does. */
+  public @Nullable ShardLayout layout(Timeline timeline) {
+    String whole = ShardLayout.WHOLE.shards(timeline).getFirst().toString();
+    for (PageserverPod pod : pods()) {
+      Map<String, Report> reports = Objects.requireNonNullElse(reports(pod.uid()), Map.of());
+      for (String id : reports.keySet()) {
+        if (id.equals(whole)) {
+          return ShardLayout.WHOLE;
+        }
+        if (id.startsWith(whole + "/")) {
+          return ShardLayout.ofShard(id.substring(whole.length() + 1));
+        }
+      }
+    }
+    return null;
   }
 
   /** Management calls to a pod. */

@@ -31,6 +31,7 @@ final class Measures {
         status.conditions(),
         status.timelineId(),
         status.address(),
+        status.slot(),
         first.postgresMajor() == 0 ? null : first.postgresMajor(),
         first.systemIdentifier() == 0 ? null : Long.toUnsignedString(first.systemIdentifier()),
         lsn(first.readableFromLsn()),
@@ -59,12 +60,14 @@ final class Measures {
       @Nullable List<Condition> conditions,
       @Nullable String timelineId,
       @Nullable String address,
+      @Nullable String slot,
       @Nullable List<ShardAttachment> shards) {
     return new TimelineStatus(
         observedGeneration,
         conditions,
         timelineId,
         address,
+        slot,
         null,
         null,
         null,
@@ -78,16 +81,18 @@ final class Measures {
         shards);
   }
 
-  /** {@code status} with its shards written anew. */
-  static TimelineStatus withShards(@Nullable TimelineStatus status, List<ShardAttachment> shards) {
+  /** {@code status} with slot and shards written anew. */
+  static TimelineStatus withShards(
+      @Nullable TimelineStatus status, @Nullable String slot, List<ShardAttachment> shards) {
     return status == null
-        ? none(null, null, null, null, shards)
+        ? none(null, null, null, null, slot, shards)
         : kept(
             none(
                 status.observedGeneration(),
                 status.conditions(),
                 status.timelineId(),
                 status.address(),
+                slot,
                 shards),
             status);
   }
@@ -99,6 +104,7 @@ final class Measures {
         status.conditions(),
         status.timelineId(),
         status.address(),
+        status.slot(),
         from.postgresMajor(),
         from.systemIdentifier(),
         from.readableFromLsn(),

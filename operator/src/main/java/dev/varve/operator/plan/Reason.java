@@ -1,10 +1,12 @@
 package dev.varve.operator.plan;
 
+import java.util.Set;
+
 /**
  * Why a condition is as it is, in one word for programs. {@code docs/operations/conditions.md} says
  * of each what it means and what to do; a test holds the two together.
  */
-enum Reason {
+public enum Reason {
   Placed(Kind.TENANT_READY),
   NoPageserver(Kind.TENANT_READY),
 
@@ -21,14 +23,19 @@ enum Reason {
   LayoutDiffers(Kind.TIMELINE_READY),
   Broken(Kind.TIMELINE_READY),
 
+  Connecting(Kind.SOURCE_REACHABLE),
   Receiving(Kind.SOURCE_REACHABLE),
   NotAttached(Kind.SOURCE_REACHABLE),
   Stopped(Kind.SOURCE_REACHABLE),
 
   PageserverNotReady(Kind.TENANT_READY, Kind.TIMELINE_READY),
   Deleting(Kind.TENANT_READY, Kind.TIMELINE_READY),
+  NameTaken(Kind.TENANT_READY, Kind.TIMELINE_READY),
+  InvalidSpec(Kind.TENANT_READY, Kind.TIMELINE_READY, Kind.SOURCE_REACHABLE),
+  SecretUnreadable(Kind.TENANT_READY, Kind.TIMELINE_READY, Kind.SOURCE_REACHABLE),
   SecretMissing(Kind.TIMELINE_READY, Kind.SOURCE_REACHABLE),
-  SourceTrouble(Kind.TIMELINE_READY, Kind.SOURCE_REACHABLE);
+  SourceTrouble(Kind.TIMELINE_READY, Kind.SOURCE_REACHABLE),
+  SourceFull(Kind.TIMELINE_READY, Kind.SOURCE_REACHABLE);
 
   /** A condition of a kind of resource. */
   enum Kind {
@@ -54,20 +61,14 @@ enum Reason {
     }
   }
 
-  private final Kind kind;
-  private final Kind other;
+  private final Set<Kind> kinds;
 
-  Reason(Kind kind) {
-    this(kind, kind);
-  }
-
-  Reason(Kind kind, Kind other) {
-    this.kind = kind;
-    this.other = other;
+  Reason(Kind... kinds) {
+    this.kinds = Set.of(kinds);
   }
 
   /** Whether the condition may have it. */
   boolean isOf(Kind condition) {
-    return condition == kind || condition == other;
+    return kinds.contains(condition);
   }
 }

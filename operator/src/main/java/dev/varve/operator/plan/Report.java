@@ -29,6 +29,23 @@ public record Report(
     Broken
   }
 
+  /** The same, of a source whose trouble is not over while it is tried again. */
+  Report stillIn(String trouble) {
+    return new Report(
+        generation,
+        State.SourceTrouble,
+        trouble,
+        systemIdentifier,
+        postgresMajor,
+        readableFromLsn,
+        receivedLsn,
+        publishedLsn,
+        lagBytes,
+        lagSeconds,
+        copiedBytes,
+        layerBytes);
+  }
+
   /** Whether computes can start from it. */
   public boolean isReadable() {
     return readableFromLsn != 0 && state != State.Broken && state != State.Loading;

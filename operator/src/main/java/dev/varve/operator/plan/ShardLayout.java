@@ -15,11 +15,21 @@ public record ShardLayout(int count, int stripe) {
   /** Of a tenant that leaves it to the defaults. */
   public static final ShardLayout WHOLE = new ShardLayout(1, 2048);
 
+  /** One that is invalid is not placed anywhere; it counts as not sharded. */
   public static ShardLayout of(Tenant tenant) {
+    if (!SpecRules.tenant(tenant).isEmpty()) {
+      return WHOLE;
+    }
     Integer count = tenant.getSpec().shards();
     Integer stripe = tenant.getSpec().stripe();
     return new ShardLayout(
         count == null ? WHOLE.count : count, stripe == null ? WHOLE.stripe : stripe);
+  }
+
+  /** Of a shard's name, such as {@code 0-of-2-by-2048}. */
+  public static ShardLayout ofShard(String shard) {
+    String[] parts = shard.split("-", -1);
+    return new ShardLayout(Integer.parseInt(parts[2]), Integer.parseInt(parts[4]));
   }
 
   /** Every shard of a timeline, in order. */

@@ -1,7 +1,9 @@
 package dev.varve.operator.plan;
 
+import dev.varve.crd.Condition;
 import dev.varve.crd.ShardAttachment;
 import dev.varve.crd.TimelineStatus;
+import dev.varve.operator.plan.Reason.Kind;
 import dev.varve.operator.plan.Report.State;
 import dev.varve.operator.plan.ShardPlan.Verdict;
 import dev.varve.operator.plan.TimelinePlan.Attach;
@@ -53,7 +55,9 @@ final class ShardPlanner {
     this.world = world;
     this.shard = shard;
     this.attached = attachment(world.timeline().getStatus(), shard.shard());
-    this.current = attached == null ? null : holder(attached);
+    Holder holder = attached == null ? null : holder(attached);
+    this.current =
+        holder == null ? null : new Holder(holder.pod(), judged(attached, holder.report()));
   }
 
   static ShardPlan plan(TimelineWorld world, ShardWorld shard) {
@@ -81,6 +85,27 @@ final class ShardPlanner {
       }
     }
     return null;
+  }
+
+  /**
+   * What a pageserver says, but that a copy which failed is in trouble until it gets further than
+   * it got: an attempt alone is no change.
+   */
+  private Report judged(@Nullable ShardAttachment attached, Report report) {
+    boolean isAttempt =
+        report.state() == State.Loading
+            || (report.state() == State.Copying && report.copiedBytes() <= shard.copiedInVain());
+    if (!isAttempt
+        || report.isReadable()
+        || attached == null
+        || !attached.state().equals(State.SourceTrouble.name())) {
+      return report;
+    }
+    TimelineStatus status = world.timeline().getStatus();
+    Condition source =
+        Conditions.find(status == null ? null : status.conditions(), Kind.SOURCE_REACHABLE.type());
+    return report.stillIn(
+        !report.problem().isEmpty() || source == null ? report.problem() : source.message());
   }
 
   private ShardPlan plan() {
@@ -167,7 +192,7 @@ final class ShardPlanner {
       return now;
     }
     return shard.holders().stream()
-        .filter(h -> h.report().isReadable() && !(settled && h.equals(now)))
+        .filter(h -> h.report().isReadable() && !(settled && now != null && isOn(h, now.pod())))
         .max(Comparator.comparingInt(h -> h.report().generation()))
         .orElse(null);
   }
@@ -251,10 +276,14 @@ final class ShardPlanner {
           pod.name() + " does not answer; the timeline moves with its tenant when it stays so");
     }
     if (world.token() == null) {
-      return Verdict.not(Reason.NoToken, "the tenant's token Secret is about to be made");
+      Trouble trouble = world.tokenTrouble();
+      return trouble == null
+          ? Verdict.not(Reason.NoToken, "the tenant's token Secret is about to be made")
+          : Verdict.not(trouble.reason(), trouble.message());
     }
-    if (!world.accessTrouble().isEmpty()) {
-      return Verdict.not(Reason.SecretMissing, world.accessTrouble());
+    Trouble trouble = world.accessTrouble();
+    if (trouble != null) {
+      return Verdict.not(trouble.reason(), trouble.message());
     }
     return Verdict.not(Reason.Attaching, "it is being attached to " + pod.name());
   }
@@ -277,12 +306,15 @@ final class ShardPlanner {
         : "its tenant: " + placed.message();
   }
 
-  private static Verdict unreadable(Report said, PageserverPod pod) {
+  private Verdict unreadable(Report said, PageserverPod pod) {
     return switch (said.state()) {
       case Loading, HandedOver -> Verdict.not(Reason.Loading, pod.name() + " is loading it");
       case Copying ->
           Verdict.not(Reason.Copying, "the primary's data is being copied, see status.copiedBytes");
-      case SourceTrouble -> Verdict.not(Reason.SourceTrouble, said.problem());
+      case SourceTrouble -> {
+        Trouble trouble = TimelinePlanner.sourceTrouble(world, said);
+        yield Verdict.not(trouble.reason(), trouble.message());
+      }
       case CatchingUp, Active, Broken ->
           Verdict.not(
               Reason.CatchingUp, "the WAL that the copy needs to be consistent is being received");
@@ -291,10 +323,14 @@ final class ShardPlanner {
 
   private @Nullable Duration again(
       Verdict verdict, boolean settled, @Nullable ShardAttachment next) {
-    if (verdict.reason() == Reason.AttachRefused
-        || verdict.reason() == Reason.LayoutDiffers
-        || verdict.reason() == Reason.SecretMissing) {
-      return TROUBLE;
+    switch (verdict.reason()) {
+      case AttachRefused, LayoutDiffers, SecretMissing, SecretUnreadable -> {
+        return TROUBLE;
+      }
+      case InvalidSpec -> {
+        return null; // until it is changed
+      }
+      default -> {}
     }
     if (!settled) {
       return verdict.isReady() ? MOVING : SOON;

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param holders every pod that answered and has the shard
  * @param refusal of the attachment that was just tried; null: it was not
  * @param handOverSince when the holder was first asked to hand it over, in vain; null: not at all
+ * @param copiedInVain bytes of the longest base backup that failed
  */
 public record ShardWorld(
     int shard,
@@ -19,4 +20,5 @@ public record ShardWorld(
     boolean heard,
     List<Holder> holders,
     @Nullable Refusal refusal,
-    @Nullable Instant handOverSince) {}
+    @Nullable Instant handOverSince,
+    long copiedInVain) {}

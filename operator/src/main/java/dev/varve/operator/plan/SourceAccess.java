@@ -1,10 +1,13 @@
 package dev.varve.operator.plan;
 
 import dev.varve.crd.PrimarySource;
+import dev.varve.crd.Source;
 import dev.varve.crd.SslMode;
+import dev.varve.crd.Timeline;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.util.HexFormat;
+import java.util.Objects;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
@@ -17,31 +20,47 @@ public record SourceAccess(
     String database,
     SslMode sslMode,
     String slot) {
-  /** PostgreSQL takes 63; a shard's slot has {@code _63} behind at the longest. */
-  private static final int MAX_SLOT_CHARACTERS = 60;
+  private static final int PORT = 5432;
 
-  /** Of a Timeline's source. */
-  public static SourceAccess of(
-      String namespace, String timeline, PrimarySource primary, String password) {
-    String host = primary.host();
-    String slot = primary.slot();
+  /** Of a Timeline with a source that {@link SpecRules} has nothing against. */
+  public static SourceAccess of(Timeline timeline, String password) {
+    PrimarySource primary = Objects.requireNonNull(timeline.getSpec().source()).primary();
     return new SourceAccess(
-        host.indexOf('.') < 0 && host.indexOf(':') < 0 ? host + "." + namespace + ".svc" : host,
-        primary.port() == null ? 5432 : primary.port(),
+        host(timeline, primary),
+        port(primary),
         primary.user(),
         password,
         primary.database() == null ? "postgres" : primary.database(),
         primary.sslMode() == null ? SslMode.PREFER : primary.sslMode(),
-        slot != null ? slot : defaultSlot(namespace, timeline));
+        Objects.requireNonNull(SlotName.of(timeline)));
   }
 
-  private static String defaultSlot(String namespace, String timeline) {
-    String name = ("varve_" + namespace + "_" + timeline).replace('-', '_');
-    return name.length() <= MAX_SLOT_CHARACTERS
-        ? name
-        : name.substring(0, MAX_SLOT_CHARACTERS - 9)
-            + "_"
-            + "%08x".formatted((namespace + "/" + timeline).hashCode());
+  private static String host(Timeline timeline, PrimarySource primary) {
+    String host = primary.host();
+    return host.indexOf('.') < 0 && host.indexOf(':') < 0
+        ? host + "." + timeline.getMetadata().getNamespace() + ".svc"
+        : host;
+  }
+
+  private static int port(PrimarySource primary) {
+    return primary.port() == null ? PORT : primary.port();
+  }
+
+  /** Where a Timeline's primary is, as text; empty without a source or with one that is invalid. */
+  public static String address(Timeline timeline) {
+    Source source = timeline.getSpec().source();
+    return source == null || !SpecRules.source(source).isEmpty()
+        ? ""
+        : address(host(timeline, source.primary()), port(source.primary()));
+  }
+
+  private static String address(String host, int port) {
+    return host.indexOf(':') < 0 ? host + ":" + port : "[" + host + "]:" + port;
+  }
+
+  /** {@code HOST:PORT}. */
+  public String address() {
+    return address(host, port);
   }
 
   /**
@@ -67,6 +86,6 @@ public record SourceAccess(
   /** Without the password. */
   @Override
   public String toString() {
-    return user + "@" + host + ":" + port + " slot " + slot;
+    return user + "@" + address() + " slot " + slot;
   }
 }

@@ -4,6 +4,7 @@ import dev.varve.crd.ShardAttachment;
 import dev.varve.crd.ShardPlacement;
 import dev.varve.crd.ShardPlacement.State;
 import dev.varve.crd.Tenant;
+import dev.varve.crd.TenantSpec;
 import dev.varve.crd.TenantStatus;
 import dev.varve.crd.Timeline;
 import dev.varve.operator.plan.Reason.Kind;
@@ -24,6 +25,8 @@ public final class TenantPlanner {
   /** When to see whether there is another one to move, if nothing tells before. */
   private static final Duration NEXT_MOVE = Duration.ofSeconds(3);
 
+  private static final Duration TROUBLE = Duration.ofSeconds(5);
+
   private static final Set<String> SERVED =
       Set.of(Report.State.Active.name(), Report.State.SourceTrouble.name());
 
@@ -40,7 +43,8 @@ public final class TenantPlanner {
     this.tenant = world.tenant();
     this.before = tenant.getStatus();
     this.count = ShardLayout.of(tenant).count();
-    this.balance = new Balance(world.pods(), world.loads(), tenant.getSpec().placement());
+    TenantSpec spec = tenant.getSpec();
+    this.balance = new Balance(world.pods(), world.loads(), spec == null ? null : spec.placement());
   }
 
   public static TenantPlan plan(TenantWorld world) {
@@ -90,6 +94,16 @@ public final class TenantPlanner {
   }
 
   private TenantPlan plan() {
+    Trouble trouble = world.tokenTrouble();
+    boolean makeToken = !world.hasToken() && trouble == null && !tenant.isMarkedForDeletion();
+    if (!world.invalid().isEmpty()) {
+      List<@Nullable ShardPlacement> placed =
+          new ArrayList<>(before == null || before.shards() == null ? List.of() : before.shards());
+      return new TenantPlan(status(placed), false, List.of(), null);
+    }
+    if (trouble != null) {
+      again = TROUBLE;
+    }
     List<@Nullable ShardPlacement> shards = new ArrayList<>();
     for (int shard = 0; shard < count; shard++) {
       ShardPlacement stays = stay(placement(before, shard));
@@ -107,7 +121,7 @@ public final class TenantPlanner {
     if (allStay && isCalm(shards)) {
       spread(shards);
     }
-    return new TenantPlan(status(shards), !world.hasToken(), List.copyOf(notices), again);
+    return new TenantPlan(status(shards), makeToken, List.copyOf(notices), again);
   }
 
   /** Null when it cannot stay. */
@@ -233,6 +247,11 @@ public final class TenantPlanner {
             world.now());
     if (tenant.isMarkedForDeletion()) {
       conditions.put(Kind.TENANT_READY, false, Reason.Deleting, deleting());
+    } else if (!world.invalid().isEmpty()) {
+      conditions.put(Kind.TENANT_READY, false, Reason.InvalidSpec, world.invalid());
+    } else if (world.tokenTrouble() != null) {
+      conditions.put(
+          Kind.TENANT_READY, false, world.tokenTrouble().reason(), world.tokenTrouble().message());
     } else if (shards.size() < count) {
       conditions.put(Kind.TENANT_READY, false, Reason.NoPageserver, noPageserver());
     } else if (waiting != null) {

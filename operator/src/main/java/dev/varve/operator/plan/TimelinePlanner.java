@@ -71,7 +71,7 @@ public final class TimelinePlanner {
         + "."
         + timeline.getMetadata().getNamespace()
         + ".svc:"
-        + (shards == 1 ? BASE_PORT : "{" + BASE_PORT + "+shard}");
+        + (shards == 1 ? BASE_PORT : BASE_PORT + "-" + (BASE_PORT + shards - 1));
   }
 
   private TimelinePlan plan() {
@@ -102,7 +102,11 @@ public final class TimelinePlanner {
     if (world.tenant() == null) {
       return null;
     }
-    Duration again = world.accessTrouble().isEmpty() ? null : TROUBLE;
+    Trouble trouble = world.accessTrouble();
+    Duration again =
+        world.nameTaken().isEmpty() && (trouble == null || trouble.reason() == Reason.InvalidSpec)
+            ? null
+            : TROUBLE;
     for (ShardPlan shard : shards) {
       again = earlier(again, shard.again());
       Report said = shard.said();
@@ -133,6 +137,11 @@ public final class TimelinePlanner {
           "there is no Tenant " + name + " here: create it");
       return;
     }
+    if (!world.nameTaken().isEmpty()) {
+      noticeOf(Kind.TIMELINE_READY, Reason.NameTaken, world.nameTaken());
+      conditions.put(Kind.TIMELINE_READY, false, Reason.NameTaken, world.nameTaken());
+      return;
+    }
     int worst = worst();
     Verdict verdict = shards.get(worst).verdict();
     String message = verdict.message();
@@ -148,7 +157,7 @@ public final class TimelinePlanner {
     conditions.put(Kind.TIMELINE_READY, verdict.isReady(), verdict.reason(), message);
     Condition was = Conditions.find(before == null ? null : before.conditions(), READY);
     if (verdict.isReady() && (was == null || !was.status().equals("True"))) {
-      notices.add(Notice.normal(READY, message));
+      notices.add(Notice.normal(READY, "databases can start from it"));
     }
   }
 
@@ -172,10 +181,12 @@ public final class TimelinePlanner {
     if (timeline.getSpec().source() == null) {
       return;
     }
-    if (!world.accessTrouble().isEmpty()) {
-      conditions.put(Kind.SOURCE_REACHABLE, false, Reason.SecretMissing, world.accessTrouble());
+    Trouble unknown = world.accessTrouble();
+    if (unknown != null) {
+      conditions.put(Kind.SOURCE_REACHABLE, false, unknown.reason(), unknown.message());
       return;
     }
+    boolean isAsked = false;
     for (ShardPlan shard : shards) {
       Report said = shard.said();
       if (said == null || said.state() == Report.State.HandedOver) {
@@ -195,12 +206,39 @@ public final class TimelinePlanner {
         return;
       }
       if (said.state() == Report.State.SourceTrouble) {
-        conditions.put(Kind.SOURCE_REACHABLE, false, Reason.SourceTrouble, said.problem());
-        noticeOf(Kind.SOURCE_REACHABLE, Reason.SourceTrouble, said.problem());
+        Trouble trouble = sourceTrouble(world, said);
+        conditions.put(Kind.SOURCE_REACHABLE, false, trouble.reason(), trouble.message());
+        noticeOf(Kind.SOURCE_REACHABLE, trouble.reason(), trouble.message());
         return;
       }
+      isAsked |=
+          said.state() == Report.State.Loading
+              || (said.state() == Report.State.Copying && said.copiedBytes() == 0);
+    }
+    Condition was =
+        Conditions.find(before == null ? null : before.conditions(), Kind.SOURCE_REACHABLE.type());
+    if (isAsked && (was == null || !was.reason().equals(Reason.Receiving.name()))) {
+      conditions.put(
+          Kind.SOURCE_REACHABLE, false, Reason.Connecting, "the primary has not answered yet");
+      return;
     }
     conditions.put(Kind.SOURCE_REACHABLE, true, Reason.Receiving, "the primary answers");
+  }
+
+  /** What a pageserver says of a source; that one is full is said alike for all its timelines. */
+  static Trouble sourceTrouble(TimelineWorld world, Report said) {
+    SourceRoom room = SourceRoom.of(said.problem());
+    TimelineStatus status = world.timeline().getStatus();
+    Condition was =
+        Conditions.find(status == null ? null : status.conditions(), Kind.SOURCE_REACHABLE.type());
+    if (room == null && was != null && was.message().equals(said.problem())) {
+      return new Trouble(Reason.valueOf(was.reason()), was.message());
+    }
+    return room == null
+        ? new Trouble(Reason.SourceTrouble, said.problem())
+        : new Trouble(
+            Reason.SourceFull,
+            room.message(SourceAccess.address(world.timeline()), world.sourceShards()));
   }
 
   /** A warning, the first time that a condition has this reason and message. */
@@ -245,22 +283,36 @@ public final class TimelinePlanner {
     return Measures.none(
         timeline.getMetadata().getGeneration(),
         conditions.list(),
-        TenantPlanner.tenantId(timeline.getMetadata().getNamespace(), timeline.getSpec().tenant())
-            + "/"
-            + timeline.getMetadata().getName(),
+        SpecRules.names(timeline).isEmpty()
+            ? TenantPlanner.tenantId(
+                    timeline.getMetadata().getNamespace(), timeline.getSpec().tenant())
+                + "/"
+                + timeline.getMetadata().getName()
+            : null,
         address,
+        timeline.getSpec() == null ? null : SlotName.of(timeline),
         shards);
+  }
+
+  /** The status of a timeline of which nothing can be made, since its names are invalid. */
+  public static TimelineStatus invalid(Timeline timeline, String message, Instant now) {
+    return stopped(timeline, Reason.InvalidSpec, message, now);
   }
 
   /** The status of a timeline whose deletion waits for something. */
   public static TimelineStatus deleting(Timeline timeline, String message, Instant now) {
+    return stopped(timeline, Reason.Deleting, message, now);
+  }
+
+  private static TimelineStatus stopped(
+      Timeline timeline, Reason reason, String message, Instant now) {
     TimelineStatus before = timeline.getStatus();
     Conditions conditions =
         new Conditions(
             before == null ? null : before.conditions(),
             timeline.getMetadata().getGeneration(),
             now);
-    conditions.put(Kind.TIMELINE_READY, false, Reason.Deleting, message);
+    conditions.put(Kind.TIMELINE_READY, false, reason, message);
     return Measures.kept(
         blank(
             timeline,
@@ -271,12 +323,12 @@ public final class TimelinePlanner {
   }
 
   /**
-   * The status with attachments written down that are about to be made.
+   * The status with attachments written down that are about to be made, and their slot.
    *
    * @param generations of each
    */
-  public static TimelineStatus raised(
-      @Nullable TimelineStatus before, Map<Attach, Integer> generations) {
+  public static TimelineStatus raised(Timeline timeline, Map<Attach, Integer> generations) {
+    TimelineStatus before = timeline.getStatus();
     List<ShardAttachment> attachments = new ArrayList<>();
     if (before != null && before.shards() != null) {
       attachments.addAll(before.shards());
@@ -294,6 +346,6 @@ public final class TimelinePlanner {
               null));
     });
     attachments.sort(Comparator.comparingInt(ShardAttachment::shard));
-    return Measures.withShards(before, attachments);
+    return Measures.withShards(before, SlotName.of(timeline), attachments);
   }
 }

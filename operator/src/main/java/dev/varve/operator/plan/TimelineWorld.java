@@ -12,7 +12,10 @@ import org.jspecify.annotations.Nullable;
  * @param tenant null: there is none of that name
  * @param token the tenant's; null: not made yet
  * @param access null: the spec has no source, or {@code accessTrouble} says why there is none
- * @param accessTrouble what keeps the source's password from being known; empty for nothing
+ * @param tokenTrouble what keeps the token from being known; null: nothing
+ * @param accessTrouble what keeps the source or its password from being known; null: nothing
+ * @param nameTaken what has the name of this timeline's objects; empty: nothing
+ * @param sourceShards of all timelines that follow the same primary
  * @param shards one for each, in order
  */
 public record TimelineWorld(
@@ -20,6 +23,9 @@ public record TimelineWorld(
     @Nullable Tenant tenant,
     @Nullable String token,
     @Nullable SourceAccess access,
-    String accessTrouble,
+    @Nullable Trouble tokenTrouble,
+    @Nullable Trouble accessTrouble,
+    String nameTaken,
+    int sourceShards,
     List<ShardWorld> shards,
     Instant now) {}

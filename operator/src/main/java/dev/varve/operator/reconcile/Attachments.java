@@ -84,9 +84,11 @@ final class Attachments {
               String what = "shard " + handOver.shard() + " by " + handOver.pod().name();
               try {
                 fleet.client(handOver.pod()).handOver(shard);
-                events.write(
-                    timeline,
-                    new Notice(false, "HandedOver", what + ", which serves it until it is moved"));
+                boolean _ =
+                    events.write(
+                        timeline,
+                        new Notice(
+                            false, "HandedOver", what + ", which serves it until it is moved"));
                 return true;
               } catch (StatusRuntimeException e) {
                 Status.Code code = e.getStatus().getCode();
@@ -94,7 +96,9 @@ final class Attachments {
                     code == Status.Code.UNAVAILABLE || code == Status.Code.DEADLINE_EXCEEDED;
                 Instant since = patient ? clock.instant() : Instant.EPOCH;
                 if (handOverSince.putIfAbsent(shard, since) == null) {
-                  events.write(timeline, new Notice(true, "HandOverFailed", what + ": " + text(e)));
+                  boolean _ =
+                      events.write(
+                          timeline, new Notice(true, "HandOverFailed", what + ": " + text(e)));
                 }
                 return false;
               }
@@ -167,7 +171,7 @@ final class Attachments {
     if (generations.isEmpty()) {
       return timeline;
     }
-    timeline.setStatus(TimelinePlanner.raised(timeline.getStatus(), generations));
+    timeline.setStatus(TimelinePlanner.raised(timeline, generations));
     return client.resource(timeline).updateStatus();
   }
 
@@ -192,7 +196,7 @@ final class Attachments {
             return new Tried(attach, e);
           }
           if (!attach.why().isEmpty()) {
-            events.write(timeline, attached(attach, written, shards.size()));
+            boolean _ = events.write(timeline, attached(attach, written, shards.size()));
           }
           return new Tried(attach, null);
         });
@@ -229,11 +233,13 @@ final class Attachments {
     }
     try {
       pageserver.detach(shard, null, false);
-      events.write(
-          timeline, new Notice(false, "Detached", "detached from a pageserver that had it before"));
+      boolean _ =
+          events.write(
+              timeline,
+              new Notice(false, "Detached", "detached from a pageserver that had it before"));
     } catch (StatusRuntimeException e) {
       if (e.getStatus().getCode() != Status.Code.NOT_FOUND) {
-        events.write(timeline, new Notice(true, "DetachFailed", text(e)));
+        boolean _ = events.write(timeline, new Notice(true, "DetachFailed", text(e)));
       }
     }
   }

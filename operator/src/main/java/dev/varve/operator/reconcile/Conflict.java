@@ -25,6 +25,11 @@ final class Conflict {
             .anyMatch(cause -> "NamespaceTerminating".equals(cause.getReason()));
   }
 
+  /** The operator has no right to it. */
+  static boolean isForbidden(KubernetesClientException e) {
+    return e.getCode() == FORBIDDEN;
+  }
+
   /** It went away meanwhile. */
   static boolean isGone(KubernetesClientException e) {
     return e.getCode() == NOT_FOUND;

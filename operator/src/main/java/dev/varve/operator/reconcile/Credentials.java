@@ -4,55 +4,104 @@ import dev.varve.crd.PrimarySource;
 import dev.varve.crd.SecretKey;
 import dev.varve.crd.Source;
 import dev.varve.crd.Timeline;
+import dev.varve.operator.plan.Reason;
 import dev.varve.operator.plan.SourceAccess;
+import dev.varve.operator.plan.SpecRules;
+import dev.varve.operator.plan.Trouble;
 import dev.varve.operator.render.TokenSecret;
 import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the Secrets of a timeline say, read when it is wanted: the operator may get Secrets, not
- * list or watch them.
+ * What the Secrets of a timeline say, read when it is wanted: the operator may get Secrets where it
+ * was let, not list or watch them. Reading fails with a trouble, never with an exception.
  *
- * @param token the tenant's; null: there is none yet
- * @param access null: no source, or {@code trouble} says why
- * @param trouble empty for none
+ * @param token the tenant's; null: there is none yet, or {@code tokenTrouble} says why
+ * @param access null: no source, or {@code accessTrouble} says why
  */
-record Credentials(@Nullable String token, @Nullable SourceAccess access, String trouble) {
+record Credentials(
+    @Nullable String token,
+    @Nullable SourceAccess access,
+    @Nullable Trouble tokenTrouble,
+    @Nullable Trouble accessTrouble) {
+  /**
+   * A Secret.
+   *
+   * @param value null: there is none, or {@code trouble} says why it cannot be read
+   */
+  record Found(@Nullable Secret value, @Nullable Trouble trouble) {}
+
+  /** Of a timeline whose names are valid. */
   static Credentials read(KubernetesClient client, Timeline timeline) {
     String namespace = timeline.getMetadata().getNamespace();
-    String token =
-        TokenSecret.value(
-            secret(client, namespace, TokenSecret.name(timeline.getSpec().tenant())),
-            TokenSecret.KEY);
+    Found token = secret(client, namespace, TokenSecret.name(timeline.getSpec().tenant()));
+    Credentials without =
+        new Credentials(
+            TokenSecret.value(token.value(), TokenSecret.KEY), null, token.trouble(), null);
     Source source = timeline.getSpec().source();
-    if (source == null) {
-      return new Credentials(token, null, "");
-    }
-    PrimarySource primary = source.primary();
-    SecretKey key = primary.passwordSecret();
-    String password = "";
-    if (key != null) {
-      Secret secret = secret(client, namespace, key.name());
-      String value = TokenSecret.value(secret, key.key());
-      if (value == null) {
-        String trouble =
-            secret == null
-                ? "there is no Secret " + key.name() + ": create it with the key " + key.key()
-                : "the Secret "
-                    + key.name()
-                    + " has no key "
-                    + key.key()
-                    + ": add it, or name another one in spec.source.primary.passwordSecret.key";
-        return new Credentials(token, null, trouble);
-      }
-      password = value;
-    }
-    return new Credentials(
-        token, SourceAccess.of(namespace, timeline.getMetadata().getName(), primary, password), "");
+    return source == null ? without : without.withAccess(client, timeline, source);
   }
 
-  private static @Nullable Secret secret(KubernetesClient client, String namespace, String name) {
-    return client.secrets().inNamespace(namespace).withName(name).get();
+  private Credentials withAccess(KubernetesClient client, Timeline timeline, Source source) {
+    String invalid = SpecRules.source(source);
+    if (!invalid.isEmpty()) {
+      return without(new Trouble(Reason.InvalidSpec, invalid));
+    }
+    PrimarySource primary = source.primary();
+    SecretKey named = primary.passwordSecret();
+    if (named == null) {
+      return new Credentials(token, SourceAccess.of(timeline, ""), tokenTrouble, null);
+    }
+    Found found = secret(client, timeline.getMetadata().getNamespace(), named.name());
+    if (found.trouble() != null) {
+      return without(found.trouble());
+    }
+    String key = named.key() == null ? "password" : named.key();
+    String password = TokenSecret.value(found.value(), key);
+    if (password != null) {
+      return new Credentials(token, SourceAccess.of(timeline, password), tokenTrouble, null);
+    }
+    return without(
+        new Trouble(
+            Reason.SecretMissing,
+            found.value() == null
+                ? "there is no Secret " + named.name() + ": create it with the key " + key
+                : "the Secret "
+                    + named.name()
+                    + " has no key "
+                    + key
+                    + ": add it, or name another one in spec.source.primary.passwordSecret.key"));
+  }
+
+  /** The same, but that the source must not be used. */
+  Credentials without(Trouble trouble) {
+    return new Credentials(token, null, tokenTrouble, trouble);
+  }
+
+  /** Of a name that is valid. */
+  static Found secret(KubernetesClient client, String namespace, String name) {
+    try {
+      return new Found(client.secrets().inNamespace(namespace).withName(name).get(), null);
+    } catch (KubernetesClientException e) {
+      return new Found(null, new Trouble(Reason.SecretUnreadable, why(namespace, name, e)));
+    }
+  }
+
+  private static String why(String namespace, String name, KubernetesClientException e) {
+    return Conflict.isForbidden(e)
+        ? "the operator may not read the Secret "
+            + name
+            + ": bind the ClusterRole varve-operator-secrets in the namespace "
+            + namespace
+            + " to its ServiceAccount, as deploy/examples/access.yaml does"
+        : "the Secret "
+            + name
+            + " cannot be read now: "
+            + (e.getCode() == 0
+                ? "the API server does not answer"
+                : "the API server answers with status " + e.getCode())
+            + "; it is tried again";
   }
 }

@@ -7,16 +7,27 @@ import io.fabric8.kubernetes.api.model.EventBuilder;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.HexFormat;
 import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Writes notices as events. An event that cannot be written is logged and forgotten. */
+/**
+ * Writes notices as events. What is said again of an object is one event with a count: a warning by
+ * its reason, with the newest message, anything else by its message too. An event's name is made of
+ * that, so that operators that follow each other go on counting. An event that cannot be written is
+ * logged and forgotten.
+ */
 final class Events {
   private static final Logger LOG = LoggerFactory.getLogger(Events.class);
   private static final int MAX_MESSAGE_CHARACTERS = 1000;
+  private static final int MAX_NAME_CHARACTERS = 200;
+  private static final int HASH_BYTES = 8;
 
   private final KubernetesClient client;
 
@@ -26,11 +37,12 @@ final class Events {
 
   void write(HasMetadata about, List<Notice> notices) {
     for (Notice notice : notices) {
-      write(about, notice);
+      boolean _ = write(about, notice);
     }
   }
 
-  void write(HasMetadata about, Notice notice) {
+  /** Whether it was written; nothing can be in a namespace that is being deleted. */
+  boolean write(HasMetadata about, Notice notice) {
     LOG.info(
         "{} {}/{}: {}: {}",
         about.getKind(),
@@ -38,13 +50,38 @@ final class Events {
         about.getMetadata().getName(),
         notice.reason(),
         notice.message());
+    Event event = event(about, notice);
     try {
-      client.resource(event(about, notice)).create();
+      try {
+        client.resource(event).create();
+      } catch (KubernetesClientException e) {
+        if (!Conflict.isConflict(e)) {
+          throw e;
+        }
+        Event _ =
+            client
+                .v1()
+                .events()
+                .inNamespace(event.getMetadata().getNamespace())
+                .withName(event.getMetadata().getName())
+                .edit(before -> again(before, event));
+      }
+      return true;
     } catch (KubernetesClientException e) {
       if (!Conflict.isNamespaceGoing(e)) {
         LOG.info("event not written: {}", e.getMessage());
       }
+      return false;
     }
+  }
+
+  private static Event again(Event before, Event event) {
+    Integer count = before.getCount();
+    return new EventBuilder(before)
+        .withMessage(event.getMessage())
+        .withLastTimestamp(event.getLastTimestamp())
+        .withCount(count == null ? 2 : count + 1)
+        .build();
   }
 
   private static Event event(HasMetadata about, Notice notice) {
@@ -52,7 +89,7 @@ final class Events {
     String message = notice.message();
     return new EventBuilder()
         .withNewMetadata()
-        .withGenerateName(about.getMetadata().getName() + ".")
+        .withName(name(about, notice))
         .withNamespace(about.getMetadata().getNamespace())
         .endMetadata()
         .withNewInvolvedObject()
@@ -75,5 +112,29 @@ final class Events {
         .withComponent(TimelineObjects.MANAGER)
         .endSource()
         .build();
+  }
+
+  private static String name(HasMetadata about, Notice notice) {
+    String series =
+        String.join(
+            "\0",
+            about.getKind(),
+            String.valueOf(about.getMetadata().getUid()),
+            notice.reason(),
+            notice.warning() ? "" : notice.message());
+    String name = about.getMetadata().getName();
+    String head =
+        name.length() <= MAX_NAME_CHARACTERS ? name : name.substring(0, MAX_NAME_CHARACTERS);
+    return head.replaceAll("[-.]+$", "") + "." + hash(series);
+  }
+
+  private static String hash(String text) {
+    try {
+      byte[] digest =
+          MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
+      return HexFormat.of().formatHex(digest, 0, HASH_BYTES);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every JDK has SHA-256", e);
+    }
   }
 }

@@ -6,10 +6,14 @@ import dev.varve.crd.TenantStatus;
 import dev.varve.crd.Timeline;
 import dev.varve.operator.OperatorConfig;
 import dev.varve.operator.pageserver.Fleet;
+import dev.varve.operator.plan.Reason;
+import dev.varve.operator.plan.SpecRules;
 import dev.varve.operator.plan.TenantPlan;
 import dev.varve.operator.plan.TenantPlanner;
 import dev.varve.operator.plan.TenantWorld;
 import dev.varve.operator.plan.TenantWorld.Load;
+import dev.varve.operator.plan.Trouble;
+import dev.varve.operator.reconcile.Credentials.Found;
 import dev.varve.operator.render.TokenSecret;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
@@ -35,7 +39,6 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -98,8 +101,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
         new InformerEventSource<>(
             InformerEventSourceConfiguration.from(Timeline.class, Tenant.class)
                 .withNamespacesInheritedFromController()
-                .withSecondaryToPrimaryMapper((Timeline t) ->
-                    Set.of(new ResourceID(t.getSpec().tenant(), t.getMetadata().getNamespace())))
+                .withSecondaryToPrimaryMapper(TimelineReconciler::tenantOf)
                 .withOnUpdateFilter((after, before) ->
                     after.isMarkedForDeletion() != before.isMarkedForDeletion()
                         || TenantPlanner.isServed(after) != TenantPlanner.isServed(before))
@@ -144,13 +146,17 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
             .getSecondaryResourcesAsStream(Timeline.class)
             .sorted(Comparator.comparing(t -> t.getMetadata().getName()))
             .toList();
+    String invalid = SpecRules.tenant(tenant);
+    Found token = invalid.isEmpty() ? token(tenant) : new Found(null, null);
     TenantPlan plan =
         TenantPlanner.plan(
             new TenantWorld(
                 tenant,
+                invalid,
                 fleet.pods(),
                 loads(id, context),
-                token(tenant) != null,
+                token.value() != null,
+                token.trouble(),
                 timelines,
                 clock.instant(),
                 grace));
@@ -187,14 +193,21 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
         : status.shards().stream().map(ShardPlacement::podUid).toList();
   }
 
-  private @Nullable String token(Tenant tenant) {
-    return TokenSecret.value(
-        client
-            .secrets()
-            .inNamespace(tenant.getMetadata().getNamespace())
-            .withName(TokenSecret.name(tenant.getMetadata().getName()))
-            .get(),
-        TokenSecret.KEY);
+  /** The token's Secret, or what is in its place. */
+  private Found token(Tenant tenant) {
+    String name = TokenSecret.name(tenant.getMetadata().getName());
+    Found found = Credentials.secret(client, tenant.getMetadata().getNamespace(), name);
+    return found.value() == null || TokenSecret.value(found.value(), TokenSecret.KEY) != null
+        ? found
+        : new Found(
+            null,
+            new Trouble(
+                Reason.NameTaken,
+                "the Secret "
+                    + name
+                    + " has no key "
+                    + TokenSecret.KEY
+                    + ": delete it, and it is made anew"));
   }
 
   private void makeToken(Tenant tenant) {

@@ -11,9 +11,14 @@ import dev.varve.operator.plan.Notice;
 import dev.varve.operator.plan.PageserverPod;
 import dev.varve.operator.plan.ShardId;
 import dev.varve.operator.plan.ShardLayout;
+import dev.varve.operator.plan.SlotNotice;
 import dev.varve.operator.plan.SourceAccess;
+import dev.varve.operator.plan.SpecRules;
 import dev.varve.operator.plan.TenantPlanner;
 import dev.varve.operator.plan.TimelinePlanner;
+import dev.varve.operator.plan.Trouble;
+import dev.varve.operator.render.SourceSecret;
+import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.grpc.Status;
@@ -24,79 +29,130 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The end of a timeline: each shard detached everywhere, its slot dropped, and by policy its
- * objects removed. A source that does not answer is given up after a while, with an event that says
- * how to drop the slot by hand; objects are never given up.
+ * objects removed. A source that does not answer is given up after a while, one that never answered
+ * at once, with an event that says how to drop the slot by hand; objects are never given up. What
+ * the spec or its Secrets say wrong keeps no deletion.
  */
 final class TimelineDeletion {
+  private static final Logger LOG = LoggerFactory.getLogger(TimelineDeletion.class);
   private static final Duration AGAIN = Duration.ofSeconds(3);
 
   private final KubernetesClient client;
   private final Fleet fleet;
+  private final SourceCopies copies;
   private final Duration slotDropTimeout;
   private final InstantSource clock;
   private final Events events;
 
   TimelineDeletion(
-      KubernetesClient client, Fleet fleet, Duration slotDropTimeout, InstantSource clock) {
+      KubernetesClient client,
+      Fleet fleet,
+      SourceCopies copies,
+      Duration slotDropTimeout,
+      InstantSource clock) {
     this.client = client;
     this.fleet = fleet;
+    this.copies = copies;
     this.slotDropTimeout = slotDropTimeout;
     this.clock = clock;
     this.events = new Events(client);
   }
 
   DeleteControl cleanup(Timeline timeline, @Nullable Tenant tenant) {
-    boolean delete = policy(timeline, tenant) == DeletionPolicy.Delete;
-    Credentials credentials = Credentials.read(client, timeline);
-    boolean hasSource = timeline.getSpec().source() != null;
-    boolean patient =
-        Instant.parse(timeline.getMetadata().getDeletionTimestamp())
-            .plus(slotDropTimeout)
-            .isAfter(clock.instant());
-    if (hasSource && credentials.access() == null && patient) {
-      return wait(timeline, "its slot is to be dropped, but " + credentials.trouble());
-    }
-    SourceAccess access = patient ? credentials.access() : null;
     TimelineStatus status = timeline.getStatus();
     int attached = status == null || status.shards() == null ? 0 : status.shards().size();
-    if (tenant == null && attached > 1) {
-      return wait(
-          timeline,
-          "its Tenant is gone, which says what its shards are: create "
-              + timeline.getSpec().tenant()
-              + " again as it was, with shards: "
-              + attached);
+    if (!SpecRules.names(timeline).isEmpty()) {
+      // No pageserver ever took such names.
+      return done(timeline);
     }
-    ShardLayout layout = tenant == null ? ShardLayout.WHOLE : ShardLayout.of(tenant);
-    List<String> troubles =
-        Fanout.each(
-            layout.shards(timeline), shard -> end(shard, worker(tenant, shard), access, delete));
-    for (String trouble : troubles) {
+    boolean delete = policy(timeline, tenant) == DeletionPolicy.Delete;
+    ShardLayout layout =
+        tenant == null ? layoutWithoutTenant(timeline, attached) : ShardLayout.of(tenant);
+    List<ShardId> shards = layout.shards(timeline);
+    boolean hasSlot = timeline.getSpec().source() != null && attached > 0;
+    Credentials credentials = Credentials.read(client, timeline);
+    SourceAccess access = hasSlot ? access(timeline, credentials) : null;
+    boolean everReceived = hasSlot && everReceived(timeline, shards);
+    boolean patient = everReceived && isPatient(timeline);
+    if (hasSlot && access == null && patient) {
+      return wait(timeline, SlotNotice.waiting(timeline, null, trouble(credentials)));
+    }
+    boolean dropped = false;
+    if (access != null && (patient || !everReceived)) {
+      String trouble = end(tenant, shards, access, delete);
+      if (!trouble.isEmpty() && patient) {
+        return wait(timeline, SlotNotice.waiting(timeline, access, trouble));
+      }
+      dropped = trouble.isEmpty();
+    }
+    if (!dropped) {
+      String trouble = end(tenant, shards, null, delete);
       if (!trouble.isEmpty()) {
         return wait(timeline, trouble);
       }
+      if (hasSlot) {
+        report(timeline, SlotNotice.left(timeline, access, layout.count(), everReceived));
+      }
     }
-    if (hasSource && access == null) {
-      events.write(timeline, slotLeft(credentials.access(), layout));
-    }
+    return done(timeline);
+  }
+
+  private boolean isPatient(Timeline timeline) {
+    return Instant.parse(timeline.getMetadata().getDeletionTimestamp())
+        .plus(slotDropTimeout)
+        .isAfter(clock.instant());
+  }
+
+  private DeleteControl done(Timeline timeline) {
+    copies.remove(timeline);
     return DeleteControl.defaultDelete();
   }
 
-  private static Notice slotLeft(@Nullable SourceAccess access, ShardLayout layout) {
-    String slot = access == null ? "NAME" : access.slot();
-    return new Notice(
-        true,
-        "SlotLeft",
-        "the source was given up: drop the slot there with SELECT "
-            + (layout.count() == 1
-                ? "pg_drop_replication_slot('" + slot + "')"
-                : "pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name ~ '^"
-                    + slot
-                    + "_[0-9]+$'")
-            + ", or it keeps WAL for ever");
+  /** As the Secret says it, else as it was said when the timeline was attached last. */
+  private @Nullable SourceAccess access(Timeline timeline, Credentials credentials) {
+    SourceAccess now = credentials.access();
+    return now != null ? now : SourceSecret.access(copies.secret(timeline));
+  }
+
+  private static String trouble(Credentials credentials) {
+    Trouble trouble = credentials.accessTrouble();
+    return trouble == null ? "the source is not known" : trouble.message();
+  }
+
+  /** Whether the primary ever answered; if not, its slot was hardly ever made. */
+  private boolean everReceived(Timeline timeline, List<ShardId> shards) {
+    return timeline.getStatus().systemIdentifier() != null
+        || shards.stream()
+            .flatMap(shard -> fleet.holders(shard).stream())
+            .anyMatch(holder -> holder.report().systemIdentifier() != 0);
+  }
+
+  /** As pageservers hold it; else the usual stripe, which no matter but removal asks for. */
+  private ShardLayout layoutWithoutTenant(Timeline timeline, int attached) {
+    ShardLayout held = fleet.layout(timeline);
+    return held != null ? held : new ShardLayout(Math.max(1, attached), ShardLayout.WHOLE.stripe());
+  }
+
+  /** In the namespace, or where that cannot be any more in the operator's own; and in the log. */
+  private void report(Timeline timeline, Notice notice) {
+    if (notice.warning()) {
+      LOG.warn(
+          "Timeline {}/{}: {}",
+          timeline.getMetadata().getNamespace(),
+          timeline.getMetadata().getName(),
+          notice.message());
+    }
+    if (!events.write(timeline, notice)) {
+      Secret secret = copies.secret(timeline);
+      if (secret != null) {
+        boolean _ = events.write(secret, notice);
+      }
+    }
   }
 
   private static DeletionPolicy policy(Timeline timeline, @Nullable Tenant tenant) {
@@ -104,7 +160,8 @@ final class TimelineDeletion {
     if (own != null) {
       return own;
     }
-    DeletionPolicy tenants = tenant == null ? null : tenant.getSpec().deletionPolicy();
+    DeletionPolicy tenants =
+        tenant == null || tenant.getSpec() == null ? null : tenant.getSpec().deletionPolicy();
     return tenants == null ? DeletionPolicy.Retain : tenants;
   }
 
@@ -117,7 +174,18 @@ final class TimelineDeletion {
     return fleet.pods().stream().filter(PageserverPod::isUsable).findFirst().orElse(null);
   }
 
-  /** Empty when all is done, else what went wrong. */
+  /** Of every shard: empty when all is done, else what went wrong first. */
+  private String end(
+      @Nullable Tenant tenant,
+      List<ShardId> shards,
+      @Nullable SourceAccess access,
+      boolean delete) {
+    return Fanout.each(shards, shard -> end(shard, worker(tenant, shard), access, delete)).stream()
+        .filter(trouble -> !trouble.isEmpty())
+        .findFirst()
+        .orElse("");
+  }
+
   private String end(
       ShardId shard,
       @Nullable PageserverPod worker,
@@ -167,6 +235,8 @@ final class TimelineDeletion {
       String why = String.valueOf(e.getStatus().getDescription());
       return switch (e.getStatus().getCode()) {
         case NOT_FOUND -> "";
+        // Names that no pageserver takes: nothing is there.
+        case INVALID_ARGUMENT -> access == null ? "" : why;
         case FAILED_PRECONDITION -> why + "; or set deletionPolicy: Retain here, and it is left";
         default -> why;
       };
@@ -179,7 +249,7 @@ final class TimelineDeletion {
       timeline.setStatus(status);
       try {
         client.resource(timeline).updateStatus();
-        events.write(timeline, new Notice(true, "DeletionWaits", why));
+        boolean _ = events.write(timeline, new Notice(true, "DeletionWaits", why));
       } catch (KubernetesClientException e) {
         if (!Conflict.isConflict(e) && !Conflict.isGone(e)) {
           throw e;

@@ -6,16 +6,23 @@ import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineStatus;
 import dev.varve.operator.OperatorConfig;
 import dev.varve.operator.pageserver.Fleet;
+import dev.varve.operator.plan.Holder;
+import dev.varve.operator.plan.Notice;
 import dev.varve.operator.plan.PageserverPod;
 import dev.varve.operator.plan.Refusal;
+import dev.varve.operator.plan.Report;
 import dev.varve.operator.plan.ShardId;
 import dev.varve.operator.plan.ShardLayout;
 import dev.varve.operator.plan.ShardWorld;
+import dev.varve.operator.plan.SourceAccess;
+import dev.varve.operator.plan.SourceRoom;
+import dev.varve.operator.plan.SpecRules;
 import dev.varve.operator.plan.TenantPlanner;
 import dev.varve.operator.plan.TimelinePlan;
 import dev.varve.operator.plan.TimelinePlan.Detach;
 import dev.varve.operator.plan.TimelinePlanner;
 import dev.varve.operator.plan.TimelineWorld;
+import dev.varve.operator.plan.Trouble;
 import dev.varve.operator.render.TimelineObjects;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Service;
@@ -33,6 +40,7 @@ import io.javaoperatorsdk.operator.api.reconciler.Reconciler;
 import io.javaoperatorsdk.operator.api.reconciler.UpdateControl;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
+import io.javaoperatorsdk.operator.processing.event.source.IndexerResourceCache;
 import io.javaoperatorsdk.operator.processing.event.source.inbound.SimpleInboundEventSource;
 import io.javaoperatorsdk.operator.processing.event.source.informer.InformerEventSource;
 import io.javaoperatorsdk.operator.processing.event.source.informer.Mappers;
@@ -45,6 +53,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -64,6 +73,7 @@ import org.slf4j.LoggerFactory;
         @MaxReconciliationInterval(interval = 5, timeUnit = TimeUnit.MINUTES))
 public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<Timeline> {
   private static final String BY_TENANT = "tenant";
+  private static final String BY_SOURCE = "source";
   private static final Logger LOG = LoggerFactory.getLogger(TimelineReconciler.class);
   private static final Duration RETRY = Duration.ofMillis(300);
 
@@ -72,7 +82,14 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
   private final InstantSource clock;
   private final Events events;
   private final Attachments attachments;
+  private final SourceCopies copies;
   private final TimelineDeletion deletion;
+
+  /** Bytes of the longest base backup that failed, of shards that cannot be read yet. */
+  private final Map<ShardId, Long> copiedInVain = new ConcurrentHashMap<>();
+
+  /** Set before the first reconciliation. */
+  private @Nullable IndexerResourceCache<Timeline> all;
 
   public TimelineReconciler(
       KubernetesClient client, Fleet fleet, OperatorConfig config, InstantSource clock) {
@@ -81,15 +98,16 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
     this.clock = clock;
     this.events = new Events(client);
     this.attachments = new Attachments(client, fleet, clock);
-    this.deletion = new TimelineDeletion(client, fleet, config.slotDropTimeout(), clock);
+    this.copies = new SourceCopies(client, config.namespace());
+    this.deletion = new TimelineDeletion(client, fleet, copies, config.slotDropTimeout(), clock);
   }
 
   @Override
   public List<EventSource<?, Timeline>> prepareEventSources(EventSourceContext<Timeline> context) {
-    context
-        .getPrimaryCache()
-        .addIndexer(
-            BY_TENANT, t -> List.of(key(t.getMetadata().getNamespace(), t.getSpec().tenant())));
+    all = context.getPrimaryCache();
+    all.addIndexer(BY_TENANT, TimelineReconciler::tenantKeys);
+    all.addIndexer(BY_SOURCE, TimelineReconciler::sourceKeys);
+    Thread.startVirtualThread(copies::sweep);
     SimpleInboundEventSource<Timeline> pageservers = new SimpleInboundEventSource<>("pageservers");
     fleet.listen(
         new Fleet.Listener() {
@@ -113,8 +131,7 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
         new InformerEventSource<>(
             InformerEventSourceConfiguration.from(Tenant.class, Timeline.class)
                 .withNamespacesInheritedFromController()
-                .withPrimaryToSecondaryMapper((Timeline t) ->
-                    Set.of(new ResourceID(t.getSpec().tenant(), t.getMetadata().getNamespace())))
+                .withPrimaryToSecondaryMapper(TimelineReconciler::tenantOf)
                 .withSecondaryToPrimaryMapper((Tenant tenant) ->
                     context
                         .getPrimaryCache()
@@ -144,6 +161,25 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
         || !Objects.equals(was.conditions(), is.conditions());
   }
 
+  /** The Tenant that a Timeline names; none when the names are invalid. */
+  static Set<ResourceID> tenantOf(Timeline timeline) {
+    return SpecRules.names(timeline).isEmpty()
+        ? Set.of(new ResourceID(timeline.getSpec().tenant(), timeline.getMetadata().getNamespace()))
+        : Set.of();
+  }
+
+  private static List<String> tenantKeys(Timeline timeline) {
+    return SpecRules.names(timeline).isEmpty()
+        ? List.of(key(timeline.getMetadata().getNamespace(), timeline.getSpec().tenant()))
+        : List.of();
+  }
+
+  private static List<String> sourceKeys(Timeline timeline) {
+    return SpecRules.names(timeline).isEmpty()
+        ? List.of(SourceAccess.address(timeline))
+        : List.of();
+  }
+
   private static String key(String namespace, String tenant) {
     return namespace + "/" + tenant;
   }
@@ -162,22 +198,36 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
   @Override
   public UpdateControl<Timeline> reconcile(Timeline timeline, Context<Timeline> context) {
     try {
+      String invalid = SpecRules.names(timeline);
+      if (!invalid.isEmpty()) {
+        write(timeline, TimelinePlanner.invalid(timeline, invalid, clock.instant()), List.of());
+        return UpdateControl.noUpdate();
+      }
       Credentials credentials = Credentials.read(client, timeline);
       Tenant tenant = context.getSecondaryResource(Tenant.class).orElse(null);
-      TimelinePlan plan = plan(timeline, tenant, credentials, Map.of());
+      String nameTaken = nameTaken(timeline, context);
+      TimelinePlan plan = plan(timeline, tenant, credentials, nameTaken, Map.of());
       attachments.forget(shards(timeline, tenant), plan);
       Timeline current = timeline;
       if (!plan.handOvers().isEmpty()) {
         attachments.handOver(timeline, shards(timeline, tenant), plan.handOvers());
-        plan = plan(timeline, tenant, credentials, Map.of());
+        plan = plan(timeline, tenant, credentials, nameTaken, Map.of());
+      }
+      SourceAccess access = credentials.access();
+      if (access != null && (!plan.attaches().isEmpty() || isAttached(timeline))) {
+        Trouble trouble = copies.keep(timeline, access);
+        if (trouble != null) {
+          credentials = credentials.without(trouble);
+          plan = plan(timeline, tenant, credentials, nameTaken, Map.of());
+        }
       }
       if (!plan.attaches().isEmpty()) {
         Attachments.Outcome outcome =
             attachments.attach(timeline, shards(timeline, tenant), plan.attaches(), credentials);
         current = outcome.timeline();
-        plan = plan(current, tenant, credentials, outcome.troubles());
+        plan = plan(current, tenant, credentials, nameTaken, outcome.troubles());
       }
-      apply(current, tenant, plan, context);
+      apply(current, nameTaken.isEmpty() ? tenant : null, plan, context);
       UpdateControl<Timeline> control = UpdateControl.noUpdate();
       Duration again = plan.again();
       return again == null ? control : control.rescheduleAfter(again);
@@ -213,18 +263,24 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
       Timeline timeline,
       @Nullable Tenant tenant,
       Credentials credentials,
+      String nameTaken,
       Map<Integer, Refusal> troubles) {
     List<ShardWorld> shards = new ArrayList<>();
+    boolean isFull = false;
     for (ShardId id : shards(timeline, tenant)) {
       PageserverPod pod = TenantPlanner.placedOn(tenant, id.index(), fleet.pods());
+      List<Holder> holders = fleet.holders(id);
+      holders.forEach(holder -> remember(id, holder.report()));
+      isFull |= holders.stream().anyMatch(h -> SourceRoom.of(h.report().problem()) != null);
       shards.add(
           new ShardWorld(
               id.index(),
               pod,
               pod != null && fleet.reports(pod.uid()) != null,
-              fleet.holders(id),
+              holders,
               troubles.get(id.index()),
-              attachments.handOverSince(id)));
+              attachments.handOverSince(id),
+              copiedInVain.getOrDefault(id, 0L)));
     }
     return TimelinePlanner.plan(
         new TimelineWorld(
@@ -232,11 +288,55 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
             tenant,
             credentials.token(),
             credentials.access(),
-            credentials.trouble(),
+            credentials.tokenTrouble(),
+            credentials.accessTrouble(),
+            nameTaken,
+            isFull ? sourceShards(timeline) : 0,
             shards,
             clock.instant()));
   }
 
+  private static boolean isAttached(Timeline timeline) {
+    TimelineStatus status = timeline.getStatus();
+    return status != null && status.shards() != null && !status.shards().isEmpty();
+  }
+
+  private void remember(ShardId shard, Report report) {
+    if (report.isReadable()) {
+      copiedInVain.remove(shard);
+    } else if (report.state() == Report.State.SourceTrouble) {
+      copiedInVain.merge(shard, report.copiedBytes(), Math::max);
+    }
+  }
+
+  /** Of all timelines that follow the same primary. */
+  private int sourceShards(Timeline timeline) {
+    return Objects.requireNonNull(all, "set when the controller starts")
+        .byIndex(BY_SOURCE, SourceAccess.address(timeline))
+        .stream()
+        .mapToInt(t -> isAttached(t) ? t.getStatus().shards().size() : 1)
+        .sum();
+  }
+
+  /** What has the name of the Service and is not the operator's; empty: nothing. */
+  private String nameTaken(Timeline timeline, Context<Timeline> context) {
+    if (context.getSecondaryResource(Service.class).isPresent()) {
+      return "";
+    }
+    String name = TimelineObjects.name(timeline);
+    String namespace = timeline.getMetadata().getNamespace();
+    Service service = client.services().inNamespace(namespace).withName(name).get();
+    return service == null || TimelineObjects.isOwned(service)
+        ? ""
+        : "there is a Service "
+            + name
+            + " already, which is not this Timeline's: delete that, or create the Timeline under"
+            + " another name";
+  }
+
+  /**
+   * @param tenant null: nothing is led anywhere
+   */
   private void apply(
       Timeline timeline, @Nullable Tenant tenant, TimelinePlan plan, Context<Timeline> context) {
     if (tenant != null) {
@@ -245,11 +345,14 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
         attachments.detach(timeline, shards(timeline, tenant).get(detach.shard()), detach.podUid());
       }
     }
-    TimelineStatus status = plan.status();
+    write(timeline, plan.status(), plan.notices());
+  }
+
+  private void write(Timeline timeline, TimelineStatus status, List<Notice> notices) {
     if (!status.equals(timeline.getStatus())) {
       timeline.setStatus(status);
       client.resource(timeline).updateStatus();
-      events.write(timeline, plan.notices());
+      events.write(timeline, notices);
     }
   }
 
@@ -285,6 +388,10 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
   @Override
   public DeleteControl cleanup(Timeline timeline, Context<Timeline> context) {
     Tenant tenant = context.getSecondaryResource(Tenant.class).orElse(null);
-    return deletion.cleanup(timeline, tenant);
+    DeleteControl control = deletion.cleanup(timeline, tenant);
+    if (control.isRemoveFinalizer() && SpecRules.names(timeline).isEmpty()) {
+      shards(timeline, tenant).forEach(copiedInVain::remove);
+    }
+    return control;
   }
 }

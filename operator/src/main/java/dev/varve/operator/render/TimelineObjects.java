@@ -132,6 +132,12 @@ public final class TimelineObjects {
         .build();
   }
 
+  /** Whether the operator made it, for whichever Timeline of this name. */
+  public static boolean isOwned(HasMetadata object) {
+    Map<String, String> labels = object.getMetadata().getLabels();
+    return labels != null && labels.entrySet().containsAll(OWNED.entrySet());
+  }
+
   /** Whether what is there says what is wanted; what others added does not count. */
   public static boolean isAsWanted(@Nullable Service actual, Service wanted) {
     return actual != null

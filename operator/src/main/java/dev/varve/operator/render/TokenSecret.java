@@ -48,8 +48,8 @@ public final class TokenSecret {
         .build();
   }
 
-  private static String encoded(String token) {
-    return Base64.getEncoder().encodeToString(token.getBytes(StandardCharsets.US_ASCII));
+  static String encoded(String text) {
+    return Base64.getEncoder().encodeToString(text.getBytes(StandardCharsets.UTF_8));
   }
 
   /** 256 bits, in characters that need no quoting anywhere. */
@@ -61,11 +61,15 @@ public final class TokenSecret {
 
   /** What a Secret holds under a key, without the newline that an editor puts there. */
   public static @Nullable String value(@Nullable Secret secret, String key) {
+    String text = text(secret, key);
+    return text != null && text.endsWith("\n") ? text.substring(0, text.length() - 1) : text;
+  }
+
+  /** What a Secret holds under a key. */
+  static @Nullable String text(@Nullable Secret secret, String key) {
     String data = secret == null || secret.getData() == null ? null : secret.getData().get(key);
-    if (data == null) {
-      return null;
-    }
-    String text = new String(Base64.getDecoder().decode(data), StandardCharsets.UTF_8);
-    return text.endsWith("\n") ? text.substring(0, text.length() - 1) : text;
+    return data == null
+        ? null
+        : new String(Base64.getDecoder().decode(data), StandardCharsets.UTF_8);
   }
 }

@@ -77,10 +77,13 @@ final class ShardMoveTest {
             new Tenant(),
             "token",
             null,
+            null,
+            null,
             "",
+            0,
             List.of(
-                new ShardWorld(0, placed, heard, first, refusal, handOverSince),
-                new ShardWorld(1, B, true, List.of(new Holder(B, next)), null, null)),
+                new ShardWorld(0, placed, heard, first, refusal, handOverSince, 0),
+                new ShardWorld(1, B, true, List.of(new Holder(B, next)), null, null, 0)),
             now));
   }
 
@@ -98,7 +101,7 @@ final class ShardMoveTest {
     Map<Attach, Integer> generations = new LinkedHashMap<>();
     plan().attaches().forEach(a -> generations.put(a, 5));
     assertEquals(2, generations.size());
-    timeline.setStatus(TimelinePlanner.raised(null, generations));
+    timeline.setStatus(TimelinePlanner.raised(timeline, generations));
     holders.put(A, report(5, State.Active, 0x1000));
     now = NOW.minusSeconds(100);
     write(plan());
@@ -150,7 +153,7 @@ final class ShardMoveTest {
     assertTrue(attach.raise());
     assertLeadsTo(A, second);
 
-    timeline.setStatus(TimelinePlanner.raised(timeline.getStatus(), Map.of(attach, 6)));
+    timeline.setStatus(TimelinePlanner.raised(timeline, Map.of(attach, 6)));
     assertEquals("Active", timeline.getStatus().shards().getLast().state());
     assertEquals(false, attachOnly(plan()).raise());
     holders.put(C, report(6, State.Loading, 0));
@@ -191,7 +194,7 @@ final class ShardMoveTest {
     TimelinePlan first = plan();
     assertLeadsTo(null, first);
     assertEquals("False", ready(first).status());
-    timeline.setStatus(TimelinePlanner.raised(timeline.getStatus(), Map.of(attachOnly(first), 6)));
+    timeline.setStatus(TimelinePlanner.raised(timeline, Map.of(attachOnly(first), 6)));
     holders.put(C, report(6, State.Active, 0x800));
     assertLeadsTo(C, write(plan()));
 
@@ -210,7 +213,7 @@ final class ShardMoveTest {
     now = NOW.plusSeconds(10);
     Attach attach = attachOnly(plan());
     assertLeadsTo(A, plan());
-    timeline.setStatus(TimelinePlanner.raised(timeline.getStatus(), Map.of(attach, 6)));
+    timeline.setStatus(TimelinePlanner.raised(timeline, Map.of(attach, 6)));
 
     // It has more than its successor and keeps the slot: it is not waited for.
     holders.put(C, report(6, State.SourceTrouble, 0x800));
@@ -221,7 +224,7 @@ final class ShardMoveTest {
   void unreadableShardMovesAtOnce() {
     holders.put(A, report(5, State.Loading, 0));
     Attach attach = attachOnly(plan());
-    timeline.setStatus(TimelinePlanner.raised(timeline.getStatus(), Map.of(attach, 6)));
+    timeline.setStatus(TimelinePlanner.raised(timeline, Map.of(attach, 6)));
     holders.put(C, report(6, State.Loading, 0));
     TimelinePlan plan = write(plan());
     assertEquals(List.of(new Detach(0, "uid-a")), plan.detaches());
@@ -250,7 +253,7 @@ final class ShardMoveTest {
   @Test
   void successorThatDiesIsReplacedWhileTheOldOneServes() {
     holders.put(A, report(5, State.HandedOver, 0x1100));
-    timeline.setStatus(TimelinePlanner.raised(timeline.getStatus(), Map.of(attachOnly(plan()), 6)));
+    timeline.setStatus(TimelinePlanner.raised(timeline, Map.of(attachOnly(plan()), 6)));
     write(plan());
     placed = new PageserverPod("a", "uid-a", "node", "10.0.0.1", Map.of(), true, NOW, false);
     Attach back = attachOnly(plan());
@@ -275,7 +278,7 @@ final class ShardMoveTest {
     assertEquals(30, plan.status().lagBytes());
     assertEquals(8192, plan.status().copiedBytes());
     assertEquals(2048, plan.status().layerBytes());
-    assertEquals("varve-orders.shop.svc:{6400+shard}", plan.status().address());
+    assertEquals("varve-orders.shop.svc:6400-6401", plan.status().address());
   }
 
   @Test

@@ -56,7 +56,7 @@ final class ShardSpreadTest {
   private TenantPlan plan(Tenant tenant, PageserverPod... pods) {
     return TenantPlanner.plan(
         new TenantWorld(
-            tenant, List.of(pods), others, true, timelines, NOW, Duration.ofSeconds(10)));
+            tenant, "", List.of(pods), others, true, null, timelines, NOW, Duration.ofSeconds(10)));
   }
 
   /** Plans, and writes what was planned; the pods of the shards, in order. */
@@ -80,14 +80,14 @@ final class ShardSpreadTest {
           new ShardAttachment(
               shard.shard(), shard.pod(), shard.podUid(), 1, "x", "Active", NOW.toString()));
     }
-    timeline.setStatus(Measures.withShards(null, shards));
+    timeline.setStatus(Measures.withShards(null, null, shards));
     return timeline;
   }
 
   private static Timeline with(Timeline timeline, int shard, ShardAttachment attachment) {
     List<ShardAttachment> shards = new ArrayList<>(timeline.getStatus().shards());
     shards.set(shard, attachment);
-    timeline.setStatus(Measures.withShards(null, shards));
+    timeline.setStatus(Measures.withShards(null, null, shards));
     return timeline;
   }
 

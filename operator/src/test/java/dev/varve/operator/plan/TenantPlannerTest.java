@@ -59,7 +59,7 @@ final class TenantPlannerTest {
   private static TenantPlan plan(
       Tenant tenant, List<PageserverPod> pods, Map<String, Load> loads, Timeline... timelines) {
     return TenantPlanner.plan(
-        new TenantWorld(tenant, pods, loads, true, List.of(timelines), NOW, GRACE));
+        new TenantWorld(tenant, "", pods, loads, true, null, List.of(timelines), NOW, GRACE));
   }
 
   private static Timeline timeline(String name) {
@@ -200,7 +200,15 @@ final class TenantPlannerTest {
     TenantPlan later =
         TenantPlanner.plan(
             new TenantWorld(
-                tenant, List.of(), Map.of(), true, List.of(), NOW.plusSeconds(60), GRACE));
+                tenant,
+                "",
+                List.of(),
+                Map.of(),
+                true,
+                null,
+                List.of(),
+                NOW.plusSeconds(60),
+                GRACE));
     assertEquals(status, later.status());
   }
 }

@@ -39,8 +39,10 @@ final class TimelinePlannerTest {
   // What is seen; tests change it.
   private @Nullable Tenant tenant = new Tenant();
   private @Nullable String token = "token";
-  private @Nullable SourceAccess access = SourceAccess.of("shop", "orders", PRIMARY, "secret");
-  private String accessTrouble = "";
+  private @Nullable SourceAccess access = SourceAccess.of(timeline, "secret");
+  private @Nullable Trouble accessTrouble;
+  private String nameTaken = "";
+  private long copiedInVain;
   private @Nullable PageserverPod pod = POD;
   private boolean heard = true;
   private @Nullable Report report;
@@ -54,6 +56,7 @@ final class TimelinePlannerTest {
         new ObjectMetaBuilder()
             .withNamespace("shop")
             .withName("orders")
+            .withUid("0b1e9a52-7f6c-4a53-9d2b-3f0c8e3a5d11")
             .withGeneration(2L)
             .build());
     timeline.setSpec(new TimelineSpec("acme", new Source(PRIMARY), null));
@@ -67,8 +70,11 @@ final class TimelinePlannerTest {
             tenant,
             token,
             access,
+            null,
             accessTrouble,
-            List.of(new ShardWorld(0, pod, heard, holders(), refusal, null)),
+            nameTaken,
+            200,
+            List.of(new ShardWorld(0, pod, heard, holders(), refusal, null, copiedInVain)),
             now));
   }
 
@@ -92,7 +98,7 @@ final class TimelinePlannerTest {
 
   /** Attached with generation 5 and served. */
   private TimelinePlan attached() {
-    timeline.setStatus(TimelinePlanner.raised(null, Map.of(assertAttach(plan(), true), 5)));
+    timeline.setStatus(TimelinePlanner.raised(timeline, Map.of(assertAttach(plan(), true), 5)));
     report = report(5, Report.State.Active, "");
     TimelinePlan plan = plan();
     timeline.setStatus(plan.status());
@@ -166,7 +172,7 @@ final class TimelinePlannerTest {
 
   @Test
   void attachmentThatWasWrittenDownIsTriedAgainAsItIs() {
-    timeline.setStatus(TimelinePlanner.raised(null, Map.of(assertAttach(plan(), true), 5)));
+    timeline.setStatus(TimelinePlanner.raised(timeline, Map.of(assertAttach(plan(), true), 5)));
     assertAttach(plan(), false);
     refusal = new Refusal(false, "ps-0: no disk");
     assertNotReady(plan(), "AttachRefused", "no disk");
@@ -189,7 +195,7 @@ final class TimelinePlannerTest {
 
     report = report(5, Report.State.Active, "");
     assertTrue(plan().attaches().isEmpty());
-    access = SourceAccess.of("shop", "orders", PRIMARY, "changed");
+    access = SourceAccess.of(timeline, "changed");
     assertAttach(plan(), true);
   }
 
@@ -214,7 +220,9 @@ final class TimelinePlannerTest {
   void missingSecretLeavesAnAttachedTimelineServed() {
     attached();
     access = null;
-    accessTrouble = "there is no Secret orders: create it with the key password";
+    accessTrouble =
+        new Trouble(
+            Reason.SecretMissing, "there is no Secret orders: create it with the key password");
     TimelinePlan plan = plan();
     assertTrue(plan.attaches().isEmpty());
     assertEquals("True", condition(plan, "Ready").status());
@@ -302,12 +310,80 @@ final class TimelinePlannerTest {
 
   @Test
   void digestTellsNothingWithoutTheKey() {
-    SourceAccess known = SourceAccess.of("shop", "orders", PRIMARY, "secret");
+    SourceAccess known = SourceAccess.of(timeline, "secret");
     assertNotEquals(known.digest("one"), known.digest("two"));
     assertEquals(known.digest("one"), known.digest("one"));
     assertFalse(known.toString().contains("secret"));
     assertEquals("db.shop.svc", known.host());
-    assertEquals("varve_shop_orders", known.slot());
-    assertEquals(60, SourceAccess.of("n".repeat(40), "t".repeat(40), PRIMARY, "").slot().length());
+    assertEquals(SlotName.of(timeline), known.slot());
+  }
+
+  /** Attached, and never read: the copy failed after so many bytes. */
+  private TimelinePlan copyFailed(String problem, long copied) {
+    timeline.setStatus(TimelinePlanner.raised(timeline, Map.of(assertAttach(plan(), true), 5)));
+    report = copying(Report.State.SourceTrouble, problem, copied);
+    copiedInVain = copied;
+    TimelinePlan plan = plan();
+    timeline.setStatus(plan.status());
+    return plan;
+  }
+
+  private static Report copying(Report.State state, String problem, long copied) {
+    return new Report(5, state, problem, 0, 0, 0, 0, 0, 0, 0, copied, 0);
+  }
+
+  @Test
+  void anAttemptIsNoChange() {
+    TimelinePlan failed = copyFailed("db refuses the password", 4096);
+    assertEquals(1, failed.notices().size());
+    for (String problem : List.of("db refuses the password", "")) {
+      for (long copied : new long[] {0, 1024, 4096}) {
+        report = copying(Report.State.Copying, problem, copied);
+        TimelinePlan plan = plan();
+        assertEquals(failed.status().conditions(), plan.status().conditions());
+        assertEquals(failed.status().shards(), plan.status().shards());
+        assertEquals(List.of(), plan.notices());
+      }
+    }
+    report = copying(Report.State.Copying, "db refuses the password", 4097);
+    assertNotReady(plan(), "Copying", "is being copied");
+    assertEquals("Receiving", condition(plan(), "SourceReachable").reason());
+  }
+
+  @Test
+  void aPrimaryThatHasNotAnsweredIsNotReached() {
+    timeline.setStatus(TimelinePlanner.raised(timeline, Map.of(assertAttach(plan(), true), 5)));
+    for (Report.State state : List.of(Report.State.Loading, Report.State.Copying)) {
+      report = copying(state, "", 0);
+      assertEquals("Connecting", condition(plan(), "SourceReachable").reason());
+    }
+    report = copying(Report.State.Copying, "", 1);
+    assertEquals("Receiving", condition(plan(), "SourceReachable").reason());
+  }
+
+  @Test
+  void aFullPrimaryIsToldOfAlikeWithWhatAllItsTimelinesNeed() {
+    TimelinePlan plan =
+        copyFailed(
+            "db.shop.svc:5432 has no replication slot left: max_replication_slots = 10 and"
+                + " max_wal_senders = 10",
+            0);
+    String message =
+        "db.shop.svc:5432 needs 200 slots and WAL senders for its Timelines, has 10: set"
+            + " max_replication_slots and max_wal_senders to 200 or more, with what others use on"
+            + " top, and restart it";
+    assertNotReady(plan, "SourceFull", message);
+    assertEquals(message, condition(plan, "SourceReachable").message());
+    assertEquals(List.of(message), plan.notices().stream().map(Notice::message).toList());
+    assertEquals(List.of(), plan().notices());
+  }
+
+  @Test
+  void aServiceOfSomebodyElseIsLeftAlone() {
+    attached();
+    nameTaken = "there is a Service varve-orders already";
+    TimelinePlan plan = plan();
+    assertEquals("NameTaken", condition(plan, "Ready").reason());
+    assertEquals(1, plan.notices().size());
   }
 }

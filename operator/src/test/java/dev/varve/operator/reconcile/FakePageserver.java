@@ -11,6 +11,7 @@ import dev.varve.api.v1.HandOverTimelineResponse;
 import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesResponse;
 import dev.varve.api.v1.ManagementServiceGrpc;
+import dev.varve.api.v1.PrimarySource;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import io.grpc.Server;
@@ -26,6 +27,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Pattern;
 
 /**
  * The management half of a pageserver, without pages: what is attached is active at once or after a
@@ -36,6 +39,10 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   final Map<String, AttachTimelineRequest> attached = new ConcurrentHashMap<>();
   final List<DetachTimelineRequest> detached = new CopyOnWriteArrayList<>();
   final Set<String> handedOver = ConcurrentHashMap.newKeySet();
+  private static final Pattern NAMES =
+      Pattern.compile("([-a-z0-9]{1,63}[.])?[-a-z0-9]{1,63}/[-a-z0-9]{1,63}");
+  private static final Pattern SLOT = Pattern.compile("[a-z0-9_]{1,63}");
+
   private final Map<String, Long> loadedAt = new ConcurrentHashMap<>();
   private final Map<String, Integer> store;
   private final Server server;
@@ -48,6 +55,20 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
 
   /** Why nothing can be handed over; empty for nothing. */
   volatile String publishTrouble = "";
+
+  /** Why no slot can be dropped; empty for nothing. */
+  volatile String dropTrouble = "";
+
+  /**
+   * Why no first copy gets anywhere; empty for nothing. What is listed is an attempt and its
+   * failure in turn.
+   */
+  volatile String copyTrouble = "";
+
+  /** How many slots the primary has; timelines above that, by name, find none. */
+  volatile int slots = Integer.MAX_VALUE;
+
+  private final AtomicInteger lists = new AtomicInteger();
 
   /** How long what is attached is being loaded. */
   volatile long loadNanos;
@@ -89,10 +110,29 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
     return server.getPort();
   }
 
+  /** As the pageserver does: RFC 1123 labels, a tenant's perhaps with a namespace before it. */
+  private static boolean isInvalid(
+      String tenant, String timeline, PrimarySource primary, StreamObserver<?> answer) {
+    if (NAMES.matcher(tenant + "/" + timeline).matches()
+        && (primary.getSlot().isEmpty() || SLOT.matcher(primary.getSlot()).matches())) {
+      return false;
+    }
+    answer.onError(Status.INVALID_ARGUMENT.withDescription("a name is invalid").asException());
+    return true;
+  }
+
+  /** How often its timelines were listed. */
+  int lists() {
+    return lists.get();
+  }
+
   @Override
   public synchronized void attachTimeline(
       AttachTimelineRequest request, StreamObserver<AttachTimelineResponse> answer) {
     String id = id(request.getTenant(), request.getTimeline(), request.getShard());
+    if (isInvalid(request.getTenant(), request.getTimeline(), request.getPrimary(), answer)) {
+      return;
+    }
     if (hasAnotherLayout(id)) {
       answer.onError(anotherLayout());
       return;
@@ -118,8 +158,15 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   public synchronized void detachTimeline(
       DetachTimelineRequest request, StreamObserver<DetachTimelineResponse> answer) {
     String id = id(request.getTenant(), request.getTimeline(), request.getShard());
+    if (isInvalid(request.getTenant(), request.getTimeline(), request.getPrimary(), answer)) {
+      return;
+    }
     if (request.getDeleteObjects() && hasAnotherLayout(id)) {
       answer.onError(anotherLayout());
+      return;
+    }
+    if (request.getDropSlot() && !dropTrouble.isEmpty()) {
+      answer.onError(Status.UNAVAILABLE.withDescription(dropTrouble).asException());
       return;
     }
     attached.remove(id);
@@ -169,6 +216,7 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
       answer.onError(Status.UNAVAILABLE.asException());
       return;
     }
+    boolean isAttempt = lists.incrementAndGet() % 2 == 0;
     ListTimelinesResponse.Builder all = ListTimelinesResponse.newBuilder();
     for (AttachTimelineRequest timeline : attached.values()) {
       TimelineState state =
@@ -180,16 +228,37 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
               .setShard(timeline.getShard())
               .setGeneration(timeline.getGeneration())
               .setState(state)
-              .setProblem(sourceTrouble)
-              .setSystemIdentifier(7)
-              .setPostgresMajor(17);
-      if (state != TimelineState.TIMELINE_STATE_LOADING) {
+              .setProblem(sourceTrouble);
+      String copy = copyTrouble(timeline.getTimeline());
+      if (!copy.isEmpty()) {
+        status.setState(
+            isAttempt
+                ? TimelineState.TIMELINE_STATE_COPYING
+                : TimelineState.TIMELINE_STATE_SOURCE_TROUBLE);
+        status.setProblem(isAttempt ? "" : copy);
+      } else if (state != TimelineState.TIMELINE_STATE_LOADING) {
+        status.setSystemIdentifier(7).setPostgresMajor(17);
         status.setReadableFromLsn(0x28).setReceivedLsn(0x1000).setPublishedLsn(0x1000);
       }
       all.addTimelines(status);
     }
     answer.onNext(all.build());
     answer.onCompleted();
+  }
+
+  private String copyTrouble(String timeline) {
+    if (attached.values().stream()
+            .map(AttachTimelineRequest::getTimeline)
+            .sorted()
+            .toList()
+            .indexOf(timeline)
+        >= slots) {
+      return "db.shop.svc:5432 has no room for another timeline with max_replication_slots = "
+          + slots
+          + " and max_wal_senders = "
+          + slots;
+    }
+    return copyTrouble;
   }
 
   private TimelineState state(String id) {

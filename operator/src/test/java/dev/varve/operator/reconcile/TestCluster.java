@@ -137,6 +137,13 @@ final class TestCluster implements AutoCloseable {
             """)
         .create();
     ApiServer.awaitDefinitions(admin);
+    access(SHOP);
+  }
+
+  /** Lets operators get the Secrets of a namespace. */
+  void access(String namespace) throws IOException {
+    admin.load(Files.newInputStream(BASE.resolve("../examples/access.yaml"))).items().stream()
+        .forEach(binding -> admin.resource(binding).inNamespace(namespace).create());
   }
 
   RunningOperator operator() {

@@ -176,7 +176,8 @@ final class RedoChains {
       chain.add(new RedoChain.Entry(ValueKind.ZERO_PAGE, record.endLsn, new byte[0]));
     }
     ByteWriter slim = new ByteWriter();
-    BlockRecord.encode(record, id, ResourceManagers.of(record.rmid).redoMainLength(record), false, slim);
+    BlockRecord.encode(
+        record, id, ResourceManagers.of(record.rmid).redoMainLength(record), false, slim);
     chain.add(new RedoChain.Entry(ValueKind.RECORD, record.endLsn, slim.toByteArray()));
   }
 

@@ -216,6 +216,24 @@ final class BadSourceIT {
         "restart");
   }
 
+  /** With the two settings in the words that the operator reads. */
+  @Test
+  void noReplicationSlotIsLeft() throws Exception {
+    spare.setting("max_replication_slots", "1");
+    startSpare("replica", 4);
+    spare.execute("postgres", "select pg_create_physical_replication_slot('only')");
+    try {
+      assertRefused(
+          Status.Code.INVALID_ARGUMENT,
+          at(spare.port()),
+          "max_replication_slots = 1 and max_wal_senders = 4",
+          "drop slots that nobody uses");
+    } finally {
+      spare.execute("postgres", "select pg_drop_replication_slot('only')");
+      spare.setting("max_replication_slots", "10");
+    }
+  }
+
   @Test
   void logicalSlotOfThatName() throws Exception {
     startSpare("logical", 4);

@@ -117,7 +117,9 @@ final class SettingsIT {
   /** Sets it for all and returns when new connections have it. */
   private static void set(PostgresServer primary, String search) throws SQLException {
     primary.execute(
-        "postgres", "alter system set " + SEARCH + " = '" + search + "'", "select pg_reload_conf()");
+        "postgres",
+        "alter system set " + SEARCH + " = '" + search + "'",
+        "select pg_reload_conf()");
     while (!primary.query("postgres", "show " + SEARCH).equals(search)) {
       Thread.onSpinWait();
     }

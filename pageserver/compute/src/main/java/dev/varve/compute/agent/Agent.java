@@ -35,7 +35,6 @@ import java.util.logging.Logger;
  */
 public final class Agent {
   private static final Duration IMAGE_LIMIT = Duration.ofMinutes(2);
-  private static final Duration PAGE_LIMIT = Duration.ofMinutes(3);
   private static final long READY_SECONDS = 300;
   private static final int EXIT_USAGE = 64;
 
@@ -50,6 +49,7 @@ public final class Agent {
     UncaughtHandler.install();
     System.setProperty(
         "java.util.logging.SimpleFormatter.format", "%1$tF %1$tT.%1$tL %4$s %5$s%6$s%n");
+    UncaughtFailures.install();
     AgentOptions options;
     try {
       options = AgentOptions.parse(arguments);
@@ -63,7 +63,7 @@ public final class Agent {
     try {
       code = run(options);
     } catch (IOException e) {
-      System.err.println("varve-agent: " + e.getMessage());
+      System.err.println("varve-agent: " + FailureText.of(e));
       code = 1;
     } catch (InterruptedException e) {
       code = 1;
@@ -131,7 +131,7 @@ public final class Agent {
                             token,
                             timeline,
                             header.getLsn(),
-                            PAGE_LIMIT)));
+                            options.readTimeout())));
     long mounted = System.nanoTime();
     configure(options, volume, wanted.chown());
     if (options.prepareOnly()) {
@@ -230,7 +230,7 @@ public final class Agent {
                     millisSinceExec()));
       }
     } catch (IOException e) {
-      LOG.log(Level.WARNING, "telling the times of the start", e);
+      LOG.warning("the times of the start are not told: " + FailureText.of(e));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -264,7 +264,7 @@ public final class Agent {
     try {
       Files.writeString(volume.directory().root().resolve("status"), line + "\n");
     } catch (IOException e) {
-      LOG.log(Level.WARNING, "writing the status file", e);
+      LOG.warning("the status file is not written: " + FailureText.of(e));
     }
   }
 }

@@ -4,6 +4,7 @@ import dev.varve.compute.fuse.ProcessOwner;
 import dev.varve.compute.settings.Allowance;
 import dev.varve.compute.settings.CopyIsolation;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param lsn 0 for the newest
  * @param prepareOnly end when the data directory is complete; {@code postgres} means nothing then
  * @param user who runs PostgreSQL
+ * @param readTimeout of one read, with all its retries
  * @param allowed what a copy does not do otherwise
  * @param hba lines of {@code pg_hba.conf} that come first
  */
@@ -32,6 +34,7 @@ record AgentOptions(
     boolean prepareOnly,
     boolean writeThrough,
     int workers,
+    Duration readTimeout,
     Map<String, String> settings,
     Set<Allowance> allowed,
     String hba) {
@@ -56,6 +59,8 @@ record AgentOptions(
         --prepare-only        with --eager: end when the data directory is complete, without starting PostgreSQL
         --write-through       no write-back cache in the mount
         --workers N           threads of the mount, 1 to 256; default 16
+        --read-timeout N      seconds that a read waits for a pageserver that does not answer, before PostgreSQL is told
+                              of an input/output error; 1 to 86400, default 180
       """;
 
   /**
@@ -86,7 +91,8 @@ record AgentOptions(
             "--port",
             "--user",
             "--allow",
-            "--workers" ->
+            "--workers",
+            "--read-timeout" ->
             given.put(option, value(arguments, ++i, option));
         default -> throw new AgentException("unknown option " + option + "\n\n" + USAGE);
       }
@@ -117,6 +123,8 @@ record AgentOptions(
         prepareOnly,
         given.containsKey("--write-through"),
         number("--workers", given.getOrDefault("--workers", "16"), 1, 256),
+        Duration.ofSeconds(
+            number("--read-timeout", given.getOrDefault("--read-timeout", "180"), 1, 86_400)),
         settings,
         allowed(given.getOrDefault("--allow", ""), settings),
         hba.toString());

@@ -17,8 +17,7 @@ import java.util.regex.Pattern;
 final class ConfigurationCheck {
   /** Messages of {@code set_config_option} and of {@code ProcessConfigFileInternal} in guc.c. */
   private static final Pattern REFUSAL =
-      Pattern.compile(
-          "(?:invalid value for|unrecognized configuration) parameter \"([^\"]+)\"");
+      Pattern.compile("(?:invalid value for|unrecognized configuration) parameter \"([^\"]+)\"");
 
   private ConfigurationCheck() {}
 

@@ -5,7 +5,8 @@ import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.compute.mount.MountCounters;
 import dev.varve.compute.page.PageSource;
 import dev.varve.compute.page.RelationFork;
-import dev.varve.compute.page.RelationSize;
+import dev.varve.compute.page.RelationList;
+import dev.varve.compute.page.Waiter;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -40,24 +41,22 @@ final class EagerCopy {
 
   void run(ThinImageHeader header) throws IOException {
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-      List<Future<?>> runs = new ArrayList<>();
       for (DatabaseDirectory entry : header.getDirectoriesList()) {
         Path directory =
             options
                 .directory()
                 .tablespace(header, entry.getTablespaceOid())
                 .resolve(Volume.inTablespace(header, entry));
-        for (RelationSize relation :
-            source.listRelations(entry.getTablespaceOid(), entry.getDatabaseOid())) {
-          runs.add(
-              threads.submit(() -> {
-                copy(directory, relation);
-                return null;
-              }));
-        }
-      }
-      for (Future<?> run : runs) {
-        run.get();
+        RelationList page = RelationList.EMPTY;
+        do {
+          page =
+              source.listRelations(
+                  entry.getTablespaceOid(),
+                  entry.getDatabaseOid(),
+                  page.nextPosition(),
+                  Waiter.PATIENT);
+          copy(threads, directory, entry, page);
+        } while (page.nextPosition() != 0);
       }
     } catch (ExecutionException e) {
       throw e.getCause() instanceof IOException io ? io : new IOException(e.getCause());
@@ -67,24 +66,46 @@ final class EagerCopy {
     }
   }
 
-  private void copy(Path directory, RelationSize relation)
+  /** Copies one page of a list. */
+  private void copy(
+      ExecutorService threads, Path directory, DatabaseDirectory database, RelationList list)
+      throws ExecutionException, InterruptedException {
+    List<Future<?>> runs = new ArrayList<>();
+    for (int i = 0; i < list.size(); i++) {
+      int at = i;
+      runs.add(
+          threads.submit(() -> {
+            copy(
+                directory,
+                fork(database, list.relation(at), list.fork(at)),
+                fork(database, list.relation(at), list.sourceFork(at)),
+                list.blocks(at));
+            return null;
+          }));
+    }
+    for (Future<?> run : runs) {
+      run.get();
+    }
+  }
+
+  private static RelationFork fork(DatabaseDirectory database, int relation, int fork) {
+    return new RelationFork(database.getTablespaceOid(), database.getDatabaseOid(), relation, fork);
+  }
+
+  private void copy(Path directory, RelationFork named, RelationFork from, long blocks)
       throws IOException, InterruptedException {
-    RelationFork named = relation.fork();
-    RelationFork from =
-        new RelationFork(
-            named.tablespace(), named.database(), named.relation(), relation.sourceFork());
     long block = 0;
     int segment = 0;
     do {
       Path file = directory.resolve(named.fileName(segment));
-      long end = Math.min(relation.blocks(), (segment + 1L) * SEGMENT_BLOCKS);
+      long end = Math.min(blocks, (segment + 1L) * SEGMENT_BLOCKS);
       try (FileChannel to =
           FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
         while (block < end) {
           int count = (int) Math.min(RUN_BLOCKS, end - block);
           running.acquire();
           try {
-            ByteBuffer pages = source.readPages(from, block, count, true);
+            ByteBuffer pages = source.readPages(from, block, count, true, Waiter.PATIENT);
             while (pages.hasRemaining()) {
               to.write(pages);
             }
@@ -101,6 +122,6 @@ final class EagerCopy {
         Files.setAttribute(file, "unix:gid", options.group());
       }
       segment++;
-    } while (block < relation.blocks());
+    } while (block < blocks);
   }
 }

@@ -23,6 +23,9 @@ public final class PostgresProcess {
   private final Process process;
   private final Path pidFile;
 
+  /** Of an immediate shutdown. */
+  private List<ProcessHandle> children = List.of();
+
   private PostgresProcess(Process process, Path pidFile) {
     this.process = process;
     this.pidFile = pidFile;
@@ -96,9 +99,22 @@ public final class PostgresProcess {
     return false;
   }
 
-  /** Waits for the end; true when it came. */
+  /**
+   * Waits for the end, which is that of all processes when an immediate shutdown was asked for: the
+   * postmaster may end before those that it killed. True when it came.
+   */
   public boolean await(long millis) throws InterruptedException {
-    return process.waitFor(millis, TimeUnit.MILLISECONDS);
+    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+    if (!process.waitFor(millis, TimeUnit.MILLISECONDS)) {
+      return false;
+    }
+    while (children.stream().anyMatch(ProcessHandle::isAlive)) {
+      if (System.nanoTime() > deadline) {
+        return false;
+      }
+      TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+    }
+    return true;
   }
 
   public int exitCode() {
@@ -112,11 +128,13 @@ public final class PostgresProcess {
 
   /** Immediate shutdown, as in a crash. */
   public void stopImmediately() {
+    children = process.descendants().toList();
     Libc.kill(process.pid(), Libc.SIGQUIT);
   }
 
   /** The last resort. */
   public void kill() {
+    children.forEach(ProcessHandle::destroyForcibly);
     process.descendants().forEach(ProcessHandle::destroyForcibly);
     process.destroyForcibly();
   }

@@ -10,9 +10,13 @@ import java.util.logging.Logger;
  *
  * <pre>
  * RUNNING --stop()--> fast shutdown --ended--> unmount
+ *    |                     |--takes too long--> immediate shutdown
  *    |--mount trouble--> immediate shutdown --ended--> unmount, not marked clean
  *    |--PostgreSQL ended--> unmount
  * </pre>
+ *
+ * <p>From the beginning of a stop no read waits for the pageserver for more than seconds, so that a
+ * silent one holds up neither PostgreSQL nor the unmounting.
  */
 public final class Supervisor {
   private static final Logger LOG = Logger.getLogger(Supervisor.class.getName());
@@ -59,11 +63,13 @@ public final class Supervisor {
       String trouble = volume.trouble();
       if (trouble != null) {
         LOG.severe("stopping PostgreSQL: " + trouble);
+        volume.end();
         postgres.stopImmediately();
         end(IMMEDIATE_SECONDS);
         return EXIT_TROUBLE;
       }
       if (stop.await(0, TimeUnit.MILLISECONDS)) {
+        volume.end();
         postgres.stopFast();
         end(FAST_SECONDS);
         return postgres.exitCode();

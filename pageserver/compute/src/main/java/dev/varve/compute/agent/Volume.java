@@ -9,6 +9,7 @@ import dev.varve.compute.image.ImageLayout;
 import dev.varve.compute.image.ImageSource;
 import dev.varve.compute.mount.MountCounters;
 import dev.varve.compute.mount.PageMount;
+import dev.varve.compute.mount.SourceLog;
 import dev.varve.compute.page.PageSource;
 import dev.varve.compute.settings.Allowance;
 import dev.varve.compute.settings.Subscriptions;
@@ -38,6 +39,7 @@ public final class Volume {
   private final boolean resumed;
   private final PageSource source;
   private final MountCounters counters = new MountCounters();
+  private final SourceLog log;
   private final List<PageMount> mounts = new ArrayList<>();
 
   private Volume(
@@ -46,6 +48,7 @@ public final class Volume {
     this.header = header;
     this.resumed = resumed;
     this.source = source;
+    this.log = new SourceLog("the pageserver of timeline " + options.timeline());
   }
 
   /** Where a first start gets its image from. */
@@ -229,9 +232,11 @@ public final class Volume {
             databases,
             options.user(),
             options.group(),
-            options.fuse()),
+            options.fuse(),
+            0),
         source,
         counters,
+        log,
         resumed);
   }
 
@@ -262,6 +267,14 @@ public final class Volume {
           + " (is it full?), so what PostgreSQL wrote may be lost";
     }
     return null;
+  }
+
+  /**
+   * From now on no read waits for the source for more than seconds, so that PostgreSQL can end and
+   * the kernel write back while the pageserver is silent.
+   */
+  public void end() {
+    mounts.forEach(PageMount::end);
   }
 
   /**

@@ -40,6 +40,7 @@ final class FuseAbi {
   static final int IN_OPCODE = 4;
   static final int IN_UNIQUE = 8;
   static final int IN_NODE = 16;
+  static final int IN_PROCESS = 32;
   static final int IN_HEADER_BYTES = 40;
 
   /** {@code fuse_out_header}. */
@@ -48,6 +49,14 @@ final class FuseAbi {
   static final int OUT_ERROR = 4;
   static final int OUT_UNIQUE = 8;
   static final int OUT_HEADER_BYTES = 16;
+
+  /** In place of an error, in a message without request: {@code fuse_notify_inval_entry_out}. */
+  static final int NOTIFY_INVAL_ENTRY = 3;
+
+  static final int INVAL_ENTRY_PARENT = 0;
+  static final int INVAL_ENTRY_NAME_LENGTH = 8;
+  static final int INVAL_ENTRY_FLAGS = 12;
+  static final int INVAL_ENTRY_NAME = 16;
 
   /** {@code fuse_attr}, from its own start. */
   static final int ATTR_INO = 0;

@@ -2,7 +2,6 @@ package dev.varve.compute.fuse;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
@@ -28,8 +27,7 @@ final class FuseDispatcher {
   private final FuseFileSystem fileSystem;
   private final FuseOptions options;
   private final CountDownLatch initialised = new CountDownLatch(1);
-  private final ConcurrentHashMap<Long, List<FuseDirectoryEntry>> listings =
-      new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<Long, FuseDirectoryStream> listings = new ConcurrentHashMap<>();
   private final AtomicLong nextListing = new AtomicLong(1);
   private volatile @Nullable String refusal;
 
@@ -64,12 +62,13 @@ final class FuseDispatcher {
         return 0;
       }
       if (opcode == FuseAbi.INTERRUPT) {
-        return 0; // every request ends by itself: its source has a time limit
+        return 0; // see FuseCaller
       }
-      payload = dispatch(opcode, node, in.slice().order(in.order()), out);
+      FuseCaller caller = new FuseCaller(in.getInt(FuseAbi.IN_PROCESS));
+      payload = dispatch(opcode, node, in.slice().order(in.order()), out, caller);
     } catch (FuseException e) {
       error = e.errno();
-    } catch (RuntimeException | Error e) {
+    } catch (RuntimeException | StackOverflowError e) {
       LOG.log(Level.SEVERE, "operation " + opcode + " on node " + node + " failed", e);
       error = Errno.EIO;
     }
@@ -88,39 +87,40 @@ final class FuseDispatcher {
     }
   }
 
-  private int dispatch(int opcode, long node, ByteBuffer in, ByteBuffer out) throws FuseException {
+  private int dispatch(int opcode, long node, ByteBuffer in, ByteBuffer out, FuseCaller caller)
+      throws FuseException {
     return switch (opcode) {
-      case FuseAbi.READ -> read(node, in, out);
-      case FuseAbi.WRITE -> write(node, in, out);
-      case FuseAbi.LOOKUP -> entry(fileSystem.lookup(node, name(in, 0)), out, 0);
+      case FuseAbi.READ -> read(node, in, out, caller);
+      case FuseAbi.WRITE -> write(node, in, out, caller);
+      case FuseAbi.LOOKUP -> entry(fileSystem.lookup(node, name(in, 0), caller), out, 0);
       case FuseAbi.GETATTR -> attributes(fileSystem.attributes(node), out);
-      case FuseAbi.SETATTR -> setAttributes(node, in, out);
+      case FuseAbi.SETATTR -> setAttributes(node, in, out, caller);
       case FuseAbi.MKDIR ->
           entry(
               fileSystem.makeDirectory(
-                  node, name(in, FuseAbi.MKDIR_NAME), in.getInt(FuseAbi.MKDIR_MODE)),
+                  node, name(in, FuseAbi.MKDIR_NAME), in.getInt(FuseAbi.MKDIR_MODE), caller),
               out,
               0);
       case FuseAbi.UNLINK -> {
-        fileSystem.unlink(node, name(in, 0));
+        fileSystem.unlink(node, name(in, 0), caller);
         yield 0;
       }
       case FuseAbi.RMDIR -> {
-        fileSystem.removeDirectory(node, name(in, 0));
+        fileSystem.removeDirectory(node, name(in, 0), caller);
         yield 0;
       }
-      case FuseAbi.RENAME -> rename(node, in, FuseAbi.RENAME_NAMES, 0);
+      case FuseAbi.RENAME -> rename(node, in, FuseAbi.RENAME_NAMES, 0, caller);
       case FuseAbi.RENAME2 ->
-          rename(node, in, FuseAbi.RENAME2_NAMES, in.getInt(FuseAbi.RENAME2_FLAGS));
+          rename(node, in, FuseAbi.RENAME2_NAMES, in.getInt(FuseAbi.RENAME2_FLAGS), caller);
       case FuseAbi.OPEN -> opened(fileSystem.open(node), FuseAbi.FOPEN_KEEP_CACHE, out, 0);
-      case FuseAbi.CREATE -> create(node, in, out);
+      case FuseAbi.CREATE -> create(node, in, out, caller);
       case FuseAbi.RELEASE -> {
         fileSystem.release(node, in.getLong(FuseAbi.IO_HANDLE));
         yield 0;
       }
       case FuseAbi.FALLOCATE -> allocate(node, in);
       case FuseAbi.OPENDIR -> openDirectory(node, out);
-      case FuseAbi.READDIR -> readDirectory(in, out);
+      case FuseAbi.READDIR -> readDirectory(in, out, caller);
       case FuseAbi.RELEASEDIR -> {
         listings.remove(in.getLong(FuseAbi.IO_HANDLE));
         yield 0;
@@ -132,35 +132,39 @@ final class FuseDispatcher {
     };
   }
 
-  private int read(long node, ByteBuffer in, ByteBuffer out) throws FuseException {
+  private int read(long node, ByteBuffer in, ByteBuffer out, FuseCaller caller)
+      throws FuseException {
     int size = in.getInt(FuseAbi.IO_SIZE);
     if (size < 0 || size > out.capacity() - FuseAbi.OUT_HEADER_BYTES) {
       throw new FuseException(Errno.EINVAL);
     }
     out.position(FuseAbi.OUT_HEADER_BYTES).limit(FuseAbi.OUT_HEADER_BYTES + size);
-    fileSystem.read(node, in.getLong(FuseAbi.IO_HANDLE), in.getLong(FuseAbi.IO_OFFSET), out);
+    fileSystem.read(
+        node, in.getLong(FuseAbi.IO_HANDLE), in.getLong(FuseAbi.IO_OFFSET), out, caller);
     int got = out.position() - FuseAbi.OUT_HEADER_BYTES;
     out.clear();
     return got;
   }
 
-  private int write(long node, ByteBuffer in, ByteBuffer out) throws FuseException {
+  private int write(long node, ByteBuffer in, ByteBuffer out, FuseCaller caller)
+      throws FuseException {
     int size = in.getInt(FuseAbi.IO_SIZE);
     if (size < 0 || size != in.limit() - FuseAbi.WRITE_DATA) {
       throw new FuseException(Errno.EINVAL);
     }
     long handle = in.getLong(FuseAbi.IO_HANDLE);
     long offset = in.getLong(FuseAbi.IO_OFFSET);
-    fileSystem.write(node, handle, offset, in.position(FuseAbi.WRITE_DATA));
+    fileSystem.write(node, handle, offset, in.position(FuseAbi.WRITE_DATA), caller);
     out.putLong(FuseAbi.OUT_HEADER_BYTES, size);
     return 8;
   }
 
-  private int setAttributes(long node, ByteBuffer in, ByteBuffer out) throws FuseException {
+  private int setAttributes(long node, ByteBuffer in, ByteBuffer out, FuseCaller caller)
+      throws FuseException {
     int valid = in.getInt(FuseAbi.SETATTR_VALID);
     FuseAttributes now = fileSystem.attributes(node);
     if ((valid & FuseAbi.FATTR_SIZE) != 0) {
-      now = fileSystem.truncate(node, in.getLong(FuseAbi.SETATTR_SIZE));
+      now = fileSystem.truncate(node, in.getLong(FuseAbi.SETATTR_SIZE), caller);
     }
     if ((valid & FuseAbi.FATTR_MODE) != 0) {
       now = fileSystem.changeMode(node, in.getInt(FuseAbi.SETATTR_MODE) & 07777);
@@ -168,20 +172,22 @@ final class FuseDispatcher {
     return attributes(now, out);
   }
 
-  private int rename(long node, ByteBuffer in, int namesAt, int flags) throws FuseException {
+  private int rename(long node, ByteBuffer in, int namesAt, int flags, FuseCaller caller)
+      throws FuseException {
     if ((flags & ~FuseAbi.RENAME_NOREPLACE) != 0) {
       throw new FuseException(Errno.EINVAL);
     }
     String from = name(in, namesAt);
     String to = name(in, namesAt + from.getBytes(StandardCharsets.UTF_8).length + 1);
-    fileSystem.rename(node, from, in.getLong(FuseAbi.RENAME_NEW_PARENT), to, flags != 0);
+    fileSystem.rename(node, from, in.getLong(FuseAbi.RENAME_NEW_PARENT), to, flags != 0, caller);
     return 0;
   }
 
-  private int create(long node, ByteBuffer in, ByteBuffer out) throws FuseException {
+  private int create(long node, ByteBuffer in, ByteBuffer out, FuseCaller caller)
+      throws FuseException {
     FuseAttributes made =
         fileSystem.create(
-            node, name(in, FuseAbi.CREATE_NAME), in.getInt(FuseAbi.CREATE_MODE) & 07777);
+            node, name(in, FuseAbi.CREATE_NAME), in.getInt(FuseAbi.CREATE_MODE) & 07777, caller);
     int at = entry(made, out, 0);
     return at + opened(fileSystem.open(made.node()), FuseAbi.FOPEN_KEEP_CACHE, out, at);
   }
@@ -205,23 +211,34 @@ final class FuseDispatcher {
     return opened(handle, 0, out, 0);
   }
 
-  private int readDirectory(ByteBuffer in, ByteBuffer out) throws FuseException {
-    List<FuseDirectoryEntry> entries = listings.get(in.getLong(FuseAbi.IO_HANDLE));
+  private int readDirectory(ByteBuffer in, ByteBuffer out, FuseCaller caller) throws FuseException {
+    FuseDirectoryStream entries = listings.get(in.getLong(FuseAbi.IO_HANDLE));
     if (entries == null) {
       throw new FuseException(Errno.EBADF);
     }
     int size = Math.min(in.getInt(FuseAbi.IO_SIZE), out.capacity() - FuseAbi.OUT_HEADER_BYTES);
     int used = 0;
-    for (int i = (int) in.getLong(FuseAbi.IO_OFFSET); i < entries.size(); i++) {
-      FuseDirectoryEntry entry = entries.get(i);
+    for (long i = in.getLong(FuseAbi.IO_OFFSET); ; i++) {
+      FuseDirectoryEntry entry;
+      try {
+        entry = entries.entry(i, caller);
+      } catch (FuseException e) {
+        if (used > 0) {
+          return used; // whoever reads on meets it
+        }
+        throw e;
+      }
+      if (entry == null) {
+        return used;
+      }
       byte[] name = entry.name().getBytes(StandardCharsets.UTF_8);
       int bytes = (FuseAbi.DIRENT_NAME + name.length + 7) & ~7;
       if (used + bytes > size) {
-        break;
+        return used;
       }
       int at = FuseAbi.OUT_HEADER_BYTES + used;
       out.putLong(at + FuseAbi.DIRENT_INO, entry.node());
-      out.putLong(at + FuseAbi.DIRENT_NEXT, i + 1L);
+      out.putLong(at + FuseAbi.DIRENT_NEXT, i + 1);
       out.putInt(at + FuseAbi.DIRENT_NAME_LENGTH, name.length);
       out.putInt(at + FuseAbi.DIRENT_TYPE, entry.type() >>> 12);
       out.put(at + FuseAbi.DIRENT_NAME, name);
@@ -230,7 +247,6 @@ final class FuseDispatcher {
       }
       used += bytes;
     }
-    return used;
   }
 
   private int space(ByteBuffer out) throws FuseException {
@@ -276,8 +292,8 @@ final class FuseDispatcher {
         at + FuseAbi.INIT_OUT_MAX_READAHEAD,
         Math.max(in.getInt(FuseAbi.INIT_MAX_READAHEAD), options.maxTransferBytes()));
     out.putInt(at + FuseAbi.INIT_OUT_FLAGS, wanted);
-    out.putShort(at + FuseAbi.INIT_OUT_MAX_BACKGROUND, (short) 64);
-    out.putShort(at + FuseAbi.INIT_OUT_CONGESTION, (short) 48);
+    out.putShort(at + FuseAbi.INIT_OUT_MAX_BACKGROUND, (short) 128);
+    out.putShort(at + FuseAbi.INIT_OUT_CONGESTION, (short) 96);
     out.putInt(at + FuseAbi.INIT_OUT_MAX_WRITE, options.maxTransferBytes());
     out.putInt(at + FuseAbi.INIT_OUT_TIME_GRANULARITY, 1);
     out.putShort(at + FuseAbi.INIT_OUT_MAX_PAGES, (short) (options.maxTransferBytes() / BLOCK));

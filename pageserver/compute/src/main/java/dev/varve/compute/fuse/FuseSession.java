@@ -4,16 +4,21 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Phaser;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 
 /**
  * The threads that answer one mount's requests: platform threads, each blocked in {@code read(2)}
- * on its own clone of the device.
+ * on its own clone of the device. A thread that takes a request while no other waits for one first
+ * starts another, so that requests that wait for pages never keep others waiting, up to {@link
+ * #MAX_WORKERS}; the additional threads end when they are not needed.
  *
  * <p>Ends when the mount is unmounted ({@link #unmount}), or aborted by the kernel, which {@link
  * #ended} tells.
@@ -22,25 +27,41 @@ public final class FuseSession {
   private static final Logger LOG = Logger.getLogger(FuseSession.class.getName());
   private static final long UNMOUNT_SECONDS = 60;
 
+  /** Twice what the kernel sends of its own, and as many processes that wait. */
+  private static final int MAX_WORKERS = 256;
+
   private final FuseMount mount;
   private final FuseDispatcher dispatcher;
   private final FuseOptions options;
-  private final CountDownLatch running;
+  private final String name;
 
-  private FuseSession(FuseMount mount, FuseFileSystem fileSystem, FuseOptions options) {
+  /** One party for each thread. */
+  private final Phaser running;
+
+  /** Threads that ended though they were to stay. */
+  private final AtomicInteger lost = new AtomicInteger();
+
+  /** Threads that wait for a request. */
+  private final AtomicInteger idle = new AtomicInteger();
+
+  private final AtomicInteger workers = new AtomicInteger();
+
+  private FuseSession(
+      FuseMount mount, FuseFileSystem fileSystem, FuseOptions options, String name) {
     this.mount = mount;
+    this.name = name;
     this.options = options;
     this.dispatcher = new FuseDispatcher(fileSystem, options);
-    this.running = new CountDownLatch(options.workers());
+    this.running = new Phaser(options.workers());
   }
 
   /** Starts answering; returns when the kernel and we have agreed on the protocol. */
   public static FuseSession start(
       FuseMount mount, FuseFileSystem fileSystem, FuseOptions options, String name)
       throws IOException {
-    FuseSession session = new FuseSession(mount, fileSystem, options);
+    FuseSession session = new FuseSession(mount, fileSystem, options, name);
     int first = mount.descriptor(0);
-    session.worker(first, name, 0);
+    session.worker(first, 0);
     try {
       if (!session.dispatcher.initialised().await(10, TimeUnit.SECONDS)) {
         throw new FuseMountException(
@@ -59,36 +80,72 @@ public final class FuseSession {
       clones.add(mount.descriptor(i));
     }
     for (int i = 1; i < options.workers(); i++) {
-      session.worker(clones.get(i - 1), name, i);
+      session.worker(clones.get(i - 1), i);
     }
     mount.raiseReadAhead(options.readAheadKilobytes());
     return session;
   }
 
-  private void worker(int fd, String name, int number) {
+  private void worker(int fd, int number) {
+    workers.incrementAndGet();
     Thread.ofPlatform()
         .daemon()
         .name("fuse-" + name + "-" + number)
         .start(() -> {
           try {
-            serve(fd);
+            serve(fd, false);
           } catch (RuntimeException | Error e) {
             LOG.log(Level.SEVERE, "a thread of the mount " + mount.directory() + " died", e);
+            throw e;
           } finally {
-            running.countDown();
+            lost.incrementAndGet();
+            workers.decrementAndGet();
+            running.arriveAndDeregister();
           }
         });
   }
 
-  private void serve(int fd) {
+  /** One more thread for a while: no other waits for a request. */
+  private void surge() {
+    int number = workers.getAndIncrement();
+    if (number >= MAX_WORKERS || running.register() < 0) {
+      workers.decrementAndGet();
+      return;
+    }
+    try {
+      Thread.ofPlatform()
+          .daemon()
+          .name("fuse-" + name + "-" + number)
+          .start(() -> {
+            try {
+              serve(mount.descriptor(0), true);
+            } finally {
+              workers.decrementAndGet();
+              running.arriveAndDeregister();
+            }
+          });
+    } catch (OutOfMemoryError e) { // the system has no more threads
+      LOG.warning(
+          mount.directory() + " gets no thread beside its " + number + ": " + e.getMessage());
+      workers.decrementAndGet();
+      running.arriveAndDeregister();
+    }
+  }
+
+  /**
+   * @param surplus end when enough others wait for requests
+   */
+  private void serve(int fd, boolean surplus) {
     int inBytes = options.maxTransferBytes() + 4096;
     MemorySegment in = Libc.malloc(inBytes);
     MemorySegment out = Libc.malloc(inBytes);
     try {
       ByteBuffer request = in.asByteBuffer().order(ByteOrder.nativeOrder());
       ByteBuffer reply = out.asByteBuffer().order(ByteOrder.nativeOrder());
-      while (true) {
+      while (!surplus || idle.get() < options.workers()) {
+        idle.incrementAndGet();
         long got = Libc.read(fd, in, inBytes);
+        boolean last = idle.decrementAndGet() == 0;
         if (got < 0) {
           int errno = (int) -got;
           if (errno == Errno.EINTR || errno == Errno.EAGAIN || errno == Errno.ENOENT) {
@@ -98,6 +155,9 @@ public final class FuseSession {
             LOG.severe("reading from " + mount.directory() + " failed: " + Errno.describe(errno));
           }
           return;
+        }
+        if (last) {
+          surge();
         }
         request.clear().limit((int) got);
         reply.clear();
@@ -116,14 +176,40 @@ public final class FuseSession {
     }
   }
 
+  /**
+   * Makes the kernel let go of a name, and of its file unless somebody has it open; what it had to
+   * write back is written before this returns, so no thread of the session may call it. Harmless
+   * when the kernel does not know the name.
+   */
+  public void forget(long parent, String child) {
+    byte[] name = child.getBytes(StandardCharsets.UTF_8);
+    int bytes = FuseAbi.OUT_HEADER_BYTES + FuseAbi.INVAL_ENTRY_NAME + name.length + 1;
+    MemorySegment message = Libc.malloc(bytes);
+    try {
+      ByteBuffer out = message.asByteBuffer().order(ByteOrder.nativeOrder());
+      out.putInt(FuseAbi.OUT_LENGTH, bytes);
+      out.putInt(FuseAbi.OUT_ERROR, FuseAbi.NOTIFY_INVAL_ENTRY);
+      out.putLong(FuseAbi.OUT_UNIQUE, 0);
+      int at = FuseAbi.OUT_HEADER_BYTES;
+      out.putLong(at + FuseAbi.INVAL_ENTRY_PARENT, parent);
+      out.putInt(at + FuseAbi.INVAL_ENTRY_NAME_LENGTH, name.length);
+      out.putInt(at + FuseAbi.INVAL_ENTRY_FLAGS, 0);
+      out.put(at + FuseAbi.INVAL_ENTRY_NAME, name);
+      out.put(at + FuseAbi.INVAL_ENTRY_NAME + name.length, (byte) 0);
+      Libc.write(mount.descriptor(0), message, bytes);
+    } finally {
+      Libc.free(message);
+    }
+  }
+
   /** No thread answers any more. */
   public boolean ended() {
-    return running.getCount() == 0;
+    return running.isTerminated();
   }
 
   /** Some thread stopped though nobody unmounted. */
   public boolean troubled() {
-    return running.getCount() < options.workers();
+    return lost.get() > 0;
   }
 
   /**
@@ -148,14 +234,14 @@ public final class FuseSession {
 
   private void end() throws IOException {
     try {
-      if (!running.await(UNMOUNT_SECONDS, TimeUnit.SECONDS)) {
-        throw new FuseMountException(
-            "requests on "
-                + mount.directory()
-                + " were still under way "
-                + UNMOUNT_SECONDS
-                + " s after unmounting");
-      }
+      running.awaitAdvanceInterruptibly(0, UNMOUNT_SECONDS, TimeUnit.SECONDS);
+    } catch (TimeoutException e) {
+      throw new FuseMountException(
+          "requests on "
+              + mount.directory()
+              + " were still under way "
+              + UNMOUNT_SECONDS
+              + " s after unmounting");
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new FuseMountException("interrupted while unmounting " + mount.directory());

@@ -22,6 +22,15 @@ final class BlockSet {
     return word < words.length && (words[word] & (1L << block)) != 0;
   }
 
+  boolean isEmpty() {
+    for (long word : words) {
+      if (word != 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   void add(int first, int count) {
     int lastWord = (first + count - 1) >>> 6;
     if (lastWord >= words.length) {

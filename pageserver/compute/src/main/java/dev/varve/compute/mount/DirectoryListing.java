@@ -1,107 +1,231 @@
 package dev.varve.compute.mount;
 
-import dev.varve.compute.fuse.Errno;
 import dev.varve.compute.fuse.FuseException;
+import dev.varve.compute.page.AbandonedException;
 import dev.varve.compute.page.RelationFork;
-import dev.varve.compute.page.RelationSize;
+import dev.varve.compute.page.RelationList;
+import dev.varve.compute.page.Waiter;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
+import java.util.concurrent.CountDownLatch;
+import java.util.logging.Level;
 import java.util.logging.Logger;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Fills a database's directory when it is first used, once, with the relations at the image's LSN.
- * A failure is answered with EIO and tried again at the next use. Thread-safe.
+ * What databases' directories hold beside local files: the relations at the image's LSN. A file
+ * gets a node when it is looked up.
+ *
+ * <p>The list of a database is asked for when its directory is first used, and held in the {@link
+ * ListingCache}; that of a large one is not held: it is read a page at a time when the directory is
+ * read, and of a file only its relation is asked for. A failure is answered with EIO and tried
+ * again at the next use. Thread-safe.
  */
 final class DirectoryListing {
   private static final Logger LOG = Logger.getLogger(DirectoryListing.class.getName());
 
+  /** Forks up to which a list is held: 288 kB. */
+  static final int HELD_FORKS = 32_768;
+
   private final MountTree tree;
+  private final ListingCache cache;
 
-  DirectoryListing(MountTree tree) {
+  DirectoryListing(MountTree tree, ListingCache cache) {
     this.tree = tree;
+    this.cache = cache;
   }
 
-  /** Returns when the directory is listed; the first caller asks the source, others wait. */
-  void await(Node.Directory directory) throws FuseException {
-    FutureTask<Void> task;
-    boolean mine = false;
-    tree.lock().lock();
-    try {
-      if (directory.listed) {
-        return;
-      }
-      FutureTask<Void> running = directory.listing;
-      if (running == null) {
-        running =
-            new FutureTask<>(() -> {
-              load(directory);
-              return null;
-            });
-        directory.listing = running;
-        mine = true;
-      }
-      task = running;
-    } finally {
-      tree.lock().unlock();
-    }
-    if (mine) {
-      task.run();
-    }
-    try {
-      task.get();
-    } catch (ExecutionException e) {
-      LOG.warning("listing " + tree.path(directory) + ": " + e.getCause());
-      tree.fetcher().counters().sourceErrors.increment();
-      throw new FuseException(Errno.EIO);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new FuseException(Errno.EIO);
-    }
+  /** A list that is being asked for. */
+  static final class Fetch {
+    private final CountDownLatch done = new CountDownLatch(1);
+
+    /** Sorted; null when the database is large, or after a failure. */
+    private volatile @Nullable RelationList list;
+
+    private volatile @Nullable IOException failure;
   }
 
-  /** Forgets itself before it ends, so that whoever comes after a failure tries anew. */
-  private void load(Node.Directory directory) throws IOException {
-    List<RelationSize> relations = List.of();
-    boolean known = false;
-    try {
-      relations = tree.fetcher().source().listRelations(tree.tablespace(), directory.database);
-      tree.fetcher().counters().listings.increment();
-      known = true;
-    } finally {
+  /**
+   * All relations of a database's directory, sorted; null when they are too many to be held. The
+   * first caller asks the source, others wait.
+   */
+  @Nullable RelationList held(Node.Directory directory, Waiter waiter) throws FuseException {
+    while (true) {
+      RelationList known = cache.get(directory);
+      if (known != null || directory.large) {
+        return known;
+      }
+      Fetch fetch;
+      boolean mine = false;
       tree.lock().lock();
       try {
-        directory.listing = null;
-        for (RelationSize relation : relations) {
-          add(directory, relation);
+        if (directory.listing == null) {
+          directory.listing = new Fetch();
+          mine = true;
         }
-        directory.listed = known;
+        fetch = directory.listing;
       } finally {
         tree.lock().unlock();
       }
+      if (mine) {
+        load(directory, fetch, waiter);
+      } else {
+        tree.fetcher().await(fetch.done, waiter);
+      }
+      IOException failure = fetch.failure;
+      if (failure != null && (mine || !(failure instanceof AbandonedException))) {
+        throw tree.fetcher().failed(failure);
+      }
+      if (failure == null) {
+        return fetch.list;
+      }
     }
   }
 
-  private void add(Node.Directory directory, RelationSize relation) {
-    RelationFork named = relation.fork();
+  /** Is done with the fetch before it ends, so that whoever comes after a failure tries anew. */
+  private void load(Node.Directory directory, Fetch fetch, Waiter waiter) {
+    fetch.failure = new IOException("listing " + tree.path(directory) + " failed");
+    try {
+      RelationList all = RelationList.EMPTY;
+      do {
+        all = all.and(page(directory, all.nextPosition(), waiter));
+      } while (all.nextPosition() != 0 && all.size() <= HELD_FORKS);
+      if (all.nextPosition() != 0) {
+        directory.large = true;
+      } else {
+        RelationList sorted = all.sorted();
+        cache.put(directory, sorted);
+        fetch.list = sorted;
+      }
+      fetch.failure = null;
+    } catch (IOException e) {
+      fetch.failure = e;
+    } finally {
+      tree.lock().lock();
+      directory.listing = null;
+      tree.lock().unlock();
+      fetch.done.countDown();
+    }
+  }
+
+  /** A page of a database's list. */
+  RelationList page(Node.Directory directory, int position, Waiter waiter) throws IOException {
+    RelationList page =
+        tree.fetcher().list(tree.tablespace(), directory.database, position, waiter);
+    tree.fetcher().counters().listings.increment();
+    return page;
+  }
+
+  /** The node of a name; null when there is no such file, which is then known. */
+  @Nullable Node find(Node.Directory directory, String name, Waiter waiter) throws FuseException {
+    long key = directory.database == 0 ? 0 : RelationNames.parse(name);
+    tree.lock().lock();
+    try {
+      Node child = directory.children.get(name);
+      if (child instanceof Node.File file) {
+        file.used = true;
+      }
+      if (child != null || key == 0) {
+        return child;
+      }
+      if (directory.parked.contains(key)) {
+        return unparked(directory, name, key);
+      }
+    } finally {
+      tree.lock().unlock();
+    }
+    RelationList list = held(directory, waiter);
+    if (list == null) {
+      list = relation(directory, RelationNames.relation(key), waiter);
+    }
+    int index = list.find(RelationNames.relation(key), RelationNames.fork(key));
+    if (index < 0) {
+      return null;
+    }
+    tree.lock().lock();
+    try {
+      Node child = directory.children.get(name);
+      if (child != null || directory.removed.contains(key)) {
+        return child;
+      }
+      return directory.parked.contains(key)
+          ? unparked(directory, name, key)
+          : add(directory, name, key, list, index);
+    } finally {
+      tree.lock().unlock();
+    }
+  }
+
+  private Node unparked(Node.Directory directory, String name, long key) throws FuseException {
+    try {
+      Node found = OverlayState.unpark(tree, directory, name);
+      directory.parked.remove(key);
+      return found;
+    } catch (IOException e) {
+      LOG.log(Level.SEVERE, "the local content of " + name + " is lost", e);
+      tree.fetcher().counters().localWriteErrors.incrementAndGet();
+      throw new FuseException(Errno.EIO);
+    }
+  }
+
+  /** PostgreSQL looks for a relation's forks and segments one after the other. */
+  private RelationList relation(Node.Directory directory, int relation, Waiter waiter)
+      throws FuseException {
+    tree.lock().lock();
+    try {
+      RelationList known = directory.asked.get(relation);
+      if (known != null) {
+        return known;
+      }
+    } finally {
+      tree.lock().unlock();
+    }
+    RelationList answer;
+    try {
+      answer = tree.fetcher().relation(tree.tablespace(), directory.database, relation, waiter);
+    } catch (IOException e) {
+      throw tree.fetcher().failed(e);
+    }
+    tree.lock().lock();
+    try {
+      directory.asked.put(relation, answer);
+    } finally {
+      tree.lock().unlock();
+    }
+    return answer;
+  }
+
+  private @Nullable Node add(
+      Node.Directory directory, String name, long key, RelationList list, int index) {
+    int segment = RelationNames.segment(key);
+    long blocks = list.blocks(index);
+    if (segment >= RelationNames.segments(blocks)) {
+      return null;
+    }
     RelationFork source =
         new RelationFork(
-            named.tablespace(), named.database(), named.relation(), relation.sourceFork());
-    long left = relation.blocks();
-    int segment = 0;
-    do {
-      int blocks = (int) Math.min(left, BlockSet.SEGMENT_BLOCKS);
-      String name = named.fileName(segment);
-      if (!directory.children.containsKey(name)) {
-        tree.addSegment(directory, source, name, segment, blocks);
-      }
-      left -= blocks;
-      segment++;
-    } while (left > 0);
+            tree.tablespace(), directory.database, list.relation(index), list.sourceFork(index));
+    long left = blocks - (long) segment * BlockSet.SEGMENT_BLOCKS;
+    return tree.addSegment(
+        directory, source, name, segment, (int) Math.min(left, BlockSet.SEGMENT_BLOCKS));
+  }
+
+  /** What a file holds; null when there is no such file. */
+  @Nullable LocalFile content(Node.Directory directory, String name) throws FuseException {
+    return find(directory, name, Waiter.PATIENT) instanceof Node.File file ? file.content : null;
+  }
+
+  /** Whether nothing is in a directory. */
+  boolean isEmpty(Node.Directory directory, Waiter waiter) throws FuseException {
+    ListingStream stream = new ListingStream(tree, this, directory);
+    return stream.entry(ListingStream.DOTS, waiter) == null;
+  }
+
+  /** Forgets the lists of a tree that is no longer mounted. */
+  void close() {
+    tree.databases().forEach(cache::remove);
   }
 
   /**
@@ -134,7 +258,7 @@ final class DirectoryListing {
           adopt(below);
         } else {
           if (child != null) {
-            tree.remove(child); // listed meanwhile; the image's own file counts
+            tree.remove(child); // looked up meanwhile; the image's own file counts
           }
           tree.addLocalFile(directory, name, MountTree.FILE_MODE, entry, Files.size(entry));
         }

@@ -1,5 +1,6 @@
 package dev.varve.compute.mount;
 
+import dev.varve.compute.fuse.FuseException;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
@@ -70,10 +71,10 @@ final class FirstReads {
         .toList();
   }
 
-  /** Fetches them for a database that is listed. Returns when the last is on its way. */
-  static void fetch(MountTree tree, Node.Directory directory) {
+  /** Fetches them for a database. Returns when the last is on its way. */
+  static void fetch(DirectoryListing listing, Node.Directory directory) throws FuseException {
     for (String name : FILES) {
-      LocalFile file = tree.content(directory, name);
+      LocalFile file = listing.content(directory, name);
       if (file != null) {
         file.fetchFirst(BLOCKS);
       }

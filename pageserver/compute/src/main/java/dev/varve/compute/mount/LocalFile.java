@@ -2,8 +2,10 @@ package dev.varve.compute.mount;
 
 import dev.varve.compute.fuse.Errno;
 import dev.varve.compute.fuse.FuseException;
+import dev.varve.compute.page.AbandonedException;
 import dev.varve.compute.page.PageSource;
 import dev.varve.compute.page.RelationFork;
+import dev.varve.compute.page.Waiter;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -46,6 +48,9 @@ final class LocalFile {
   private int users;
   private boolean unlinked;
 
+  /** Differs from what the source has, by more than pages that were fetched. */
+  private boolean changed;
+
   /** Blocks that are on their way; waiters wait on {@code done}. */
   private static final class Run {
     final int first;
@@ -76,6 +81,7 @@ final class LocalFile {
     this.remoteBlocks = remoteBlocks;
     this.local = local;
     this.size = size;
+    this.changed = size != (long) remoteBlocks * PAGE;
   }
 
   long size() {
@@ -138,7 +144,8 @@ final class LocalFile {
     return open;
   }
 
-  void read(long offset, ByteBuffer into, @Nullable ReadAhead ahead) throws FuseException {
+  void read(long offset, ByteBuffer into, @Nullable ReadAhead ahead, Waiter waiter)
+      throws FuseException {
     FileChannel from;
     int end;
     lock.lock();
@@ -162,7 +169,7 @@ final class LocalFile {
       if (aheadBlocks > 0) {
         fetchAhead(end, aheadBlocks);
       }
-      makeLocal(first, end);
+      makeLocal(first, end, waiter);
       while (into.hasRemaining()) {
         int got = from.read(into, offset);
         if (got < 0) {
@@ -179,19 +186,28 @@ final class LocalFile {
     }
   }
 
-  void write(long offset, ByteBuffer from) throws FuseException {
+  void write(long offset, ByteBuffer from, Waiter waiter) throws FuseException {
     long endOffset = offset + from.remaining();
     if (endOffset > (long) BlockSet.SEGMENT_BLOCKS * PAGE && source != null) {
       throw new FuseException(Errno.EFBIG);
     }
-    if (offset % PAGE != 0) {
-      makeLocal((int) (offset / PAGE), (int) (offset / PAGE) + 1);
-    }
-    if (endOffset % PAGE != 0) {
-      makeLocal((int) (endOffset / PAGE), (int) (endOffset / PAGE) + 1);
+    try {
+      if (offset % PAGE != 0) {
+        makeLocal((int) (offset / PAGE), (int) (offset / PAGE) + 1, waiter);
+      }
+      if (endOffset % PAGE != 0) {
+        makeLocal((int) (endOffset / PAGE), (int) (endOffset / PAGE) + 1, waiter);
+      }
+    } catch (FuseException e) {
+      // The kernel may have told PostgreSQL long ago that this was written.
+      LOG.severe(
+          "what PostgreSQL wrote to " + backing + " is lost: the rest of its page did not come");
+      fetcher.counters().localWriteErrors.incrementAndGet();
+      throw e;
     }
     lock.lock();
     try {
+      changed = true;
       FileChannel to = channel();
       long at = offset;
       while (from.hasRemaining()) {
@@ -211,12 +227,13 @@ final class LocalFile {
     }
   }
 
-  void truncate(long newSize) throws FuseException {
+  void truncate(long newSize, Waiter waiter) throws FuseException {
     if (newSize % PAGE != 0) {
-      makeLocal((int) (newSize / PAGE), (int) (newSize / PAGE) + 1);
+      makeLocal((int) (newSize / PAGE), (int) (newSize / PAGE) + 1, waiter);
     }
     lock.lock();
     try {
+      changed = true;
       if (newSize < size) {
         FileChannel to = channel();
         if (to.size() > newSize) {
@@ -237,6 +254,7 @@ final class LocalFile {
   void extend(long newSize) {
     lock.lock();
     try {
+      changed = true;
       size = Math.max(size, newSize);
     } finally {
       lock.unlock();
@@ -244,7 +262,7 @@ final class LocalFile {
   }
 
   /** Returns when every block of {@code [first, end)} that belongs to the file is local. */
-  private void makeLocal(int first, int end) throws FuseException {
+  private void makeLocal(int first, int end, Waiter waiter) throws FuseException {
     if (source == null) {
       return;
     }
@@ -270,14 +288,13 @@ final class LocalFile {
         lock.unlock();
       }
       if (mine != null) {
-        fetch(mine, false);
+        fetch(mine, false, waiter);
       } else {
-        fetcher.await(run.done);
+        fetcher.await(run.done, waiter);
       }
       IOException failure = run.failure;
-      if (failure != null) {
-        fetcher.counters().sourceErrors.increment();
-        throw new FuseException(Errno.EIO);
+      if (failure != null && (mine != null || !(failure instanceof AbandonedException))) {
+        throw fetcher.failed(failure);
       }
     }
   }
@@ -304,7 +321,7 @@ final class LocalFile {
       }
       block = run.first + run.count;
       Run ahead = run;
-      fetcher.runAhead(() -> fetch(ahead, true));
+      fetcher.runAhead(() -> fetch(ahead, true, Waiter.PATIENT));
     }
   }
 
@@ -330,7 +347,7 @@ final class LocalFile {
       return;
     }
     Run ahead = run;
-    fetcher.runAhead(() -> fetch(ahead, true));
+    fetcher.runAhead(() -> fetch(ahead, true, Waiter.PATIENT));
   }
 
   private boolean remote(int block) {
@@ -357,13 +374,13 @@ final class LocalFile {
     return run;
   }
 
-  private void fetch(Run run, boolean ahead) {
+  private void fetch(Run run, boolean ahead, Waiter waiter) {
     try {
       if (source == null) {
         throw new IllegalStateException("a file without source has no remote blocks");
       }
       ByteBuffer pages =
-          fetcher.read(source.fork(), source.firstBlock() + run.first, run.count, ahead);
+          fetcher.read(source.fork(), source.firstBlock() + run.first, run.count, ahead, waiter);
       if (pages.remaining() != run.count * PAGE) {
         throw new IOException(
             "the source answered " + pages.remaining() + " bytes for " + run.count + " pages");
@@ -371,18 +388,11 @@ final class LocalFile {
       apply(run, pages);
     } catch (IOException e) {
       run.failure = e;
-      LOG.log(
-          Level.WARNING,
-          "blocks "
-              + run.first
-              + " to "
-              + (run.first + run.count - 1)
-              + " of "
-              + backing
-              + ": "
-              + e.getMessage());
+      if (ahead) {
+        var _ = fetcher.failed(e);
+      }
     } catch (RuntimeException e) {
-      run.failure = new IOException("fetching pages failed", e);
+      run.failure = new IOException("fetching pages of " + backing + " failed", e);
       LOG.log(Level.SEVERE, "fetching pages of " + backing, e);
     } finally {
       lock.lock();
@@ -429,6 +439,7 @@ final class LocalFile {
   void moveTo(Path target) throws IOException {
     lock.lock();
     try {
+      changed = true;
       if (Files.exists(backing)) {
         Files.move(backing, target, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
       } else {
@@ -449,6 +460,38 @@ final class LocalFile {
       }
       unlinked = true;
       Files.deleteIfExists(backing);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Whether nobody has it open, reads or fetches it. */
+  boolean isIdle() {
+    lock.lock();
+    try {
+      return users == 0;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Whether it is what a new one for the same segment would be.
+   *
+   * @param database whose directory it is in
+   * @param name of it there
+   */
+  boolean asListed(int database, String name) {
+    lock.lock();
+    try {
+      return source != null
+          && !changed
+          && local.isEmpty()
+          && source.fork().database() == database
+          && source
+              .fork()
+              .fileName((int) (source.firstBlock() / BlockSet.SEGMENT_BLOCKS))
+              .equals(name);
     } finally {
       lock.unlock();
     }

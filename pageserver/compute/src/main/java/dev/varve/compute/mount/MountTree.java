@@ -60,25 +60,25 @@ final class MountTree {
     return nodes.get(id);
   }
 
-  /** The directories whose relations are not known yet. */
-  List<Node.Directory> unlisted() {
+  /** The directories that have a database's relations. */
+  List<Node.Directory> databases() {
     List<Node.Directory> found = new ArrayList<>();
     for (Node node : nodes.values()) {
-      if (node instanceof Node.Directory directory && !directory.listed) {
+      if (node instanceof Node.Directory directory && directory.database != 0) {
         found.add(directory);
       }
     }
     return found;
   }
 
-  /** What a file holds; null when there is no such file. */
-  @Nullable LocalFile content(Node.Directory directory, String name) {
-    lock.lock();
-    try {
-      return directory.children.get(name) instanceof Node.File file ? file.content : null;
-    } finally {
-      lock.unlock();
-    }
+  /** Changes meanwhile may show or not. */
+  Iterable<Node> nodes() {
+    return nodes.values();
+  }
+
+  /** Nodes that there are. */
+  int size() {
+    return nodes.size();
   }
 
   void remove(Node node) {
@@ -117,7 +117,7 @@ final class MountTree {
   }
 
   Node.File addFile(Node.Directory parent, String name, int mode, LocalFile content) {
-    Node.File made = new Node.File(nextId.getAndIncrement(), name, mode, now(), content);
+    Node.File made = new Node.File(nextId.getAndIncrement(), name, mode, now(), parent, content);
     nodes.put(made.id, made);
     parent.children.put(name, made);
     return made;

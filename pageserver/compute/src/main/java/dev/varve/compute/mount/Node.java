@@ -1,7 +1,9 @@
 package dev.varve.compute.mount;
 
+import dev.varve.compute.page.RelationList;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
 
 /** A file or directory of the tree. Mutable fields are guarded by the tree's lock. */
@@ -23,17 +25,37 @@ abstract sealed class Node {
   }
 
   /**
-   * A directory. {@code database} is 0, or the database whose relations are listed on first use.
+   * A directory. {@code database} is 0, or the database whose relations it has beside {@link
+   * #children}.
    */
   static final class Directory extends Node {
+    private static final int ASKED = 256;
+
     final @Nullable Directory parent;
     final int database;
     final TreeMap<String, Node> children = new TreeMap<>();
 
-    /** Whether {@link #children} is complete: always for a directory without a database. */
-    volatile boolean listed;
+    /** What the source has and is here no more, as {@link RelationNames} writes it. */
+    final LongSet removed = new LongSet();
 
-    @Nullable FutureTask<Void> listing;
+    /** Files whose state is in a file, see {@link NodeEviction}. */
+    final LongSet parked = new LongSet();
+
+    /** The database's list is too long to be held. */
+    volatile boolean large;
+
+    DirectoryListing.@Nullable Fetch listing;
+
+    /** Relations of a large database that were asked for lately. */
+    final LinkedHashMap<Integer, RelationList> asked =
+        new LinkedHashMap<>(16, 0.75f, true) {
+          private static final long serialVersionUID = 1L;
+
+          @Override
+          protected boolean removeEldestEntry(Map.Entry<Integer, RelationList> eldest) {
+            return size() > ASKED;
+          }
+        };
 
     Directory(
         long id,
@@ -45,16 +67,20 @@ abstract sealed class Node {
       super(id, name, mode, modifiedNanos);
       this.parent = parent;
       this.database = database;
-      this.listed = database == 0;
     }
   }
 
   /** A file. */
   static final class File extends Node {
     final LocalFile content;
+    Directory parent;
 
-    File(long id, String name, int mode, long modifiedNanos, LocalFile content) {
+    /** It was looked up lately. */
+    boolean used = true;
+
+    File(long id, String name, int mode, long modifiedNanos, Directory parent, LocalFile content) {
       super(id, name, mode, modifiedNanos);
+      this.parent = parent;
       this.content = content;
     }
   }

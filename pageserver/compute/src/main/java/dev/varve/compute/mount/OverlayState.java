@@ -16,15 +16,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * The tree of a mount in a file, written after a clean unmount and taken back at the next start.
  *
- * <p>File, big-endian: magic {@code "VARVOVL1"}, i32 tablespace, the root's entries, u32 CRC32C of
+ * <p>File, big-endian: magic {@code "VARVOVL2"}, i32 tablespace, the root's entries, u32 CRC32C of
  * everything before it. Entries: i32 count, then per entry a byte kind (1 directory, 2 file), UTF
- * name, i32 mode, i64 time; a directory goes on with i32 database, byte listed and its entries; a
- * file with byte hasSource, (i32 tablespace, database, relation, fork, i64 first block), i32 remote
- * blocks, i64 size, i64 bytes of the local file or -1, i32 words, i64 per word of the bitmap of
- * local blocks.
+ * name, i32 mode, i64 time; a directory goes on with i32 database, i32 count of the segments that
+ * the source has and that were removed, i64 for each as {@link RelationNames} writes it, the same
+ * for files that are parked, and its entries; a file with byte hasSource, (i32 tablespace,
+ * database, relation, fork, i64 first block), i32 remote blocks, i64 size, i64 bytes of the local
+ * file or -1, i32 words, i64 per word of the bitmap of local blocks.
  */
 final class OverlayState {
-  private static final long MAGIC = 0x564152564F564C31L;
+  private static final long MAGIC = 0x564152564F564C32L;
 
   private OverlayState() {}
 
@@ -54,12 +55,65 @@ final class OverlayState {
       switch (child) {
         case Node.Directory below -> {
           out.writeInt(below.database);
-          out.writeBoolean(below.listed);
+          write(below.removed, out);
+          write(below.parked, out);
           writeChildren(below, out);
         }
         case Node.File file -> writeFile(file.content.state(), out);
       }
     }
+  }
+
+  private static void write(LongSet set, DataOutputStream out) throws IOException {
+    out.writeInt(set.size());
+    for (long key : set.values()) {
+      out.writeLong(key);
+    }
+  }
+
+  private static void read(LongSet set, DataInputStream in) throws IOException {
+    for (int left = in.readInt(); left > 0; left--) {
+      set.add(in.readLong());
+    }
+  }
+
+  private static Path parkedState(MountTree tree, Node.Directory directory, String name) {
+    return tree.path(directory).resolve(name + ".state");
+  }
+
+  /**
+   * Writes a file's state beside its local content: i64 time, what the tree's file has of it, u32
+   * CRC32C of everything before.
+   */
+  static void park(MountTree tree, Node.File file) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (DataOutputStream out = new DataOutputStream(bytes)) {
+      out.writeLong(file.modifiedNanos);
+      writeFile(file.content.state(), out);
+      CRC32C crc = new CRC32C();
+      crc.update(bytes.toByteArray());
+      out.writeInt((int) crc.getValue());
+    }
+    Path state = parkedState(tree, file.parent, file.name);
+    Files.createDirectories(state.resolveSibling(""));
+    Files.write(state, bytes.toByteArray());
+  }
+
+  /**
+   * The node of a file that was parked.
+   *
+   * @throws IOException when its state is damaged, or its local content is not as it was left
+   */
+  static Node.File unpark(MountTree tree, Node.Directory directory, String name)
+      throws IOException {
+    Path state = parkedState(tree, directory, name);
+    DataInputStream in = checked(state);
+    long time = in.readLong();
+    LocalFile content = readFile(tree, tree.path(directory).resolve(name), in);
+    Node.File made = tree.addFile(directory, name, MountTree.FILE_MODE, content);
+    made.modifiedNanos = time;
+    Files.delete(state);
+    return made;
   }
 
   private static void writeFile(LocalFile.State state, DataOutputStream out) throws IOException {
@@ -88,6 +142,14 @@ final class OverlayState {
    * @throws IOException when the file is damaged, or a local file is not as it was left
    */
   static void load(MountTree tree, Path file) throws IOException {
+    DataInputStream in = checked(file);
+    if (in.readLong() != MAGIC || in.readInt() != tree.tablespace()) {
+      throw new IOException(file + " is not the overlay state of tablespace " + tree.tablespace());
+    }
+    readChildren(tree, tree.root(), in);
+  }
+
+  private static DataInputStream checked(Path file) throws IOException {
     byte[] bytes = Files.readAllBytes(file);
     if (bytes.length < 20) {
       throw new IOException(file + " is damaged: " + bytes.length + " bytes");
@@ -97,11 +159,7 @@ final class OverlayState {
     if ((int) crc.getValue() != ByteBuffer.wrap(bytes).getInt(bytes.length - 4)) {
       throw new IOException(file + " is damaged: its checksum does not match");
     }
-    DataInputStream in = new DataInputStream(new ByteArrayInputStream(bytes));
-    if (in.readLong() != MAGIC || in.readInt() != tree.tablespace()) {
-      throw new IOException(file + " is not the overlay state of tablespace " + tree.tablespace());
-    }
-    readChildren(tree, tree.root(), in);
+    return new DataInputStream(new ByteArrayInputStream(bytes));
   }
 
   private static void readChildren(MountTree tree, Node.Directory directory, DataInputStream in)
@@ -115,7 +173,8 @@ final class OverlayState {
       if (kind == 1) {
         Node.Directory below = tree.addDirectory(directory, name, mode, in.readInt());
         below.modifiedNanos = time;
-        below.listed = in.readBoolean();
+        read(below.removed, in);
+        read(below.parked, in);
         readChildren(tree, below, in);
       } else {
         LocalFile content = readFile(tree, tree.path(directory).resolve(name), in);

@@ -5,6 +5,7 @@ import dev.varve.compute.fuse.FuseMount;
 import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.fuse.FuseSession;
 import dev.varve.compute.page.PageSource;
+import dev.varve.compute.page.Waiter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,13 +22,26 @@ public final class PageMount {
   /** Lists that are asked for at a time. */
   private static final int LISTERS = 4;
 
+  /** Databases whose lists are asked for before they are needed; a cluster may have thousands. */
+  private static final int LISTED_AHEAD = 32;
+
   private final MountTree tree;
   private final Path stateFile;
   private final FuseSession session;
   private final Path directory;
+  private final DirectoryListing listing;
+  private final NodeEviction eviction;
 
-  private PageMount(MountTree tree, Path stateFile, FuseSession session, Path directory) {
+  private PageMount(
+      MountTree tree,
+      DirectoryListing listing,
+      NodeEviction eviction,
+      Path stateFile,
+      FuseSession session,
+      Path directory) {
     this.tree = tree;
+    this.listing = listing;
+    this.eviction = eviction;
     this.stateFile = stateFile;
     this.session = session;
     this.directory = directory;
@@ -42,6 +56,7 @@ public final class PageMount {
    * @param stateFile where a clean unmount leaves the tree, and the next open takes it
    * @param databases what the image has in this tablespace
    * @param user owner of everything in the mount
+   * @param mostNodes files that take memory at a time; 0: as many as its part of the heap holds
    */
   public record Plan(
       int tablespace,
@@ -51,7 +66,8 @@ public final class PageMount {
       List<DatabaseDirectory> databases,
       int user,
       int group,
-      FuseOptions options) {}
+      FuseOptions options,
+      int mostNodes) {}
 
   /**
    * Begins to ask for the lists of the databases; nothing is mounted yet, and the plan's
@@ -60,9 +76,10 @@ public final class PageMount {
    * @param resume take the tree that the last clean unmount left, instead of the image's
    */
   public static Prepared prepare(
-      Plan plan, PageSource source, MountCounters counters, boolean resume) throws IOException {
+      Plan plan, PageSource source, MountCounters counters, SourceLog log, boolean resume)
+      throws IOException {
     MountTree tree =
-        new MountTree(plan.tablespace(), plan.overlay(), new PageFetcher(source, counters));
+        new MountTree(plan.tablespace(), plan.overlay(), new PageFetcher(source, counters, log));
     if (resume) {
       OverlayState.load(tree, plan.stateFile());
     } else {
@@ -89,8 +106,8 @@ public final class PageMount {
       this.plan = plan;
       this.resume = resume;
       this.tree = tree;
-      this.listing = new DirectoryListing(tree);
-      this.databases = FirstReads.inOrder(tree.unlisted());
+      this.listing = new DirectoryListing(tree, ListingCache.SHARED);
+      this.databases = FirstReads.inOrder(tree.databases());
     }
 
     /** Mounts; the image's files are where they belong by now. Called once. */
@@ -99,18 +116,20 @@ public final class PageMount {
       if (!resume) {
         listing.adopt();
       }
+      NodeEviction eviction = new NodeEviction(tree, plan.mostNodes());
       FuseMount mount = FuseMount.open(plan.directory(), "varve");
       try {
         FuseSession session =
             FuseSession.start(
                 mount,
-                new TablespaceFileSystem(tree, listing, plan.user(), plan.group()),
+                new TablespaceFileSystem(tree, listing, eviction, plan.user(), plan.group()),
                 plan.options(),
                 Integer.toUnsignedString(plan.tablespace()));
         // From here on a death of this process must be seen as one.
         Files.deleteIfExists(plan.stateFile());
+        eviction.begin(session);
         fetchAhead();
-        return new PageMount(tree, plan.stateFile(), session, plan.directory());
+        return new PageMount(tree, listing, eviction, plan.stateFile(), session, plan.directory());
       } catch (IOException e) {
         FuseMount.abandon(mount);
         throw e;
@@ -123,15 +142,14 @@ public final class PageMount {
      */
     private void listAhead() {
       AtomicInteger next = new AtomicInteger();
-      for (int lister = 0; lister < Math.min(LISTERS, databases.size()); lister++) {
+      int end = Math.min(LISTED_AHEAD, databases.size());
+      for (int lister = 0; lister < Math.min(LISTERS, end); lister++) {
         Thread.ofVirtual()
             .name("list-ahead")
             .start(() -> {
               try {
-                for (int i = next.getAndIncrement();
-                    i < databases.size();
-                    i = next.getAndIncrement()) {
-                  listing.await(databases.get(i));
+                for (int i = next.getAndIncrement(); i < end; i = next.getAndIncrement()) {
+                  var _ = listing.held(databases.get(i), Waiter.PATIENT);
                 }
               } catch (FuseException e) {
                 return; // logged; whoever needs the directory asks again
@@ -147,8 +165,7 @@ public final class PageMount {
           .start(() -> {
             try {
               for (Node.Directory database : FirstReads.chosen(databases)) {
-                listing.await(database);
-                FirstReads.fetch(tree, database);
+                FirstReads.fetch(listing, database);
               }
             } catch (FuseException e) {
               return; // likewise
@@ -175,6 +192,11 @@ public final class PageMount {
     return directory;
   }
 
+  /** Files and directories that take memory. */
+  int nodes() {
+    return tree.size();
+  }
+
   /**
    * A thread of the mount ended though it was not unmounted: requests may hang, so PostgreSQL must
    * be stopped.
@@ -183,12 +205,19 @@ public final class PageMount {
     return session.troubled();
   }
 
+  /** From now on no request waits for the source for more than seconds: the end is near. */
+  public void end() {
+    tree.fetcher().end();
+  }
+
   /**
    * Unmounts after the kernel wrote everything back, and saves the state for a later {@link
    * #prepare} with {@code resume}.
    */
   public void unmount() throws IOException {
     session.unmount();
+    eviction.end();
+    listing.close();
     OverlayState.save(tree, stateFile);
   }
 
@@ -197,6 +226,8 @@ public final class PageMount {
    * thread waits for pages.
    */
   public void discard() throws IOException {
+    eviction.end();
+    listing.close();
     session.discard();
   }
 }

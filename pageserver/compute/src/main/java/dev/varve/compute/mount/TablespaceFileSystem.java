@@ -2,7 +2,8 @@ package dev.varve.compute.mount;
 
 import dev.varve.compute.fuse.Errno;
 import dev.varve.compute.fuse.FuseAttributes;
-import dev.varve.compute.fuse.FuseDirectoryEntry;
+import dev.varve.compute.fuse.FuseCaller;
+import dev.varve.compute.fuse.FuseDirectoryStream;
 import dev.varve.compute.fuse.FuseException;
 import dev.varve.compute.fuse.FuseFileSystem;
 import dev.varve.compute.fuse.FuseSpace;
@@ -11,8 +12,6 @@ import java.nio.ByteBuffer;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
@@ -32,6 +31,7 @@ final class TablespaceFileSystem implements FuseFileSystem {
 
   private final MountTree tree;
   private final DirectoryListing listing;
+  private final NodeEviction eviction;
   private final Path overlay;
   private final int user;
   private final int group;
@@ -39,28 +39,39 @@ final class TablespaceFileSystem implements FuseFileSystem {
   private final ConcurrentHashMap<Long, ReadAhead> handles = new ConcurrentHashMap<>();
   private final AtomicLong nextHandle = new AtomicLong(1);
 
-  TablespaceFileSystem(MountTree tree, DirectoryListing listing, int user, int group) {
+  TablespaceFileSystem(
+      MountTree tree, DirectoryListing listing, NodeEviction eviction, int user, int group) {
     this.tree = tree;
     this.listing = listing;
+    this.eviction = eviction;
     this.overlay = tree.overlay();
     this.namespace = tree.lock();
     this.user = user;
     this.group = group;
   }
 
+  /**
+   * The node of a name, of which the kernel holds nothing yet when this was asked for; found again
+   * if it was dropped meanwhile.
+   */
   @Override
-  public FuseAttributes lookup(long parent, String name) throws FuseException {
-    Node.Directory directory = listed(parent);
-    namespace.lock();
-    try {
-      Node child = directory.children.get(name);
+  public FuseAttributes lookup(long parent, String name, FuseCaller caller) throws FuseException {
+    Node.Directory directory = directory(parent);
+    while (true) {
+      Node child = listing.find(directory, name, caller::mustReturn);
       if (child == null) {
         throw new FuseException(Errno.ENOENT);
       }
-      child.lookups++;
-      return attributes(child);
-    } finally {
-      namespace.unlock();
+      namespace.lock();
+      try {
+        if (directory.children.get(name) == child) {
+          child.lookups++;
+          eviction.added();
+          return attributes(child);
+        }
+      } finally {
+        namespace.unlock();
+      }
     }
   }
 
@@ -71,10 +82,17 @@ final class TablespaceFileSystem implements FuseFileSystem {
       Node node = tree.get(id);
       if (node != null) {
         node.lookups -= count;
-        if (node.unlinked && node.lookups <= 0) {
+        if (node.lookups > 0) {
+          return;
+        }
+        if (node.unlinked) {
           tree.remove(node);
+        } else if (node instanceof Node.File file) {
+          eviction.release(file);
         }
       }
+    } catch (FuseException e) {
+      // It stays; the log was told.
     } finally {
       namespace.unlock();
     }
@@ -109,12 +127,12 @@ final class TablespaceFileSystem implements FuseFileSystem {
   }
 
   @Override
-  public FuseAttributes truncate(long id, long size) throws FuseException {
+  public FuseAttributes truncate(long id, long size, FuseCaller caller) throws FuseException {
     Node.File file = file(id);
     if (size < 0) {
       throw new FuseException(Errno.EINVAL);
     }
-    file.content.truncate(size);
+    file.content.truncate(size, caller::mustReturn);
     file.modifiedNanos = MountTree.now();
     return attributes(file);
   }
@@ -127,8 +145,10 @@ final class TablespaceFileSystem implements FuseFileSystem {
   }
 
   @Override
-  public FuseAttributes makeDirectory(long parent, String name, int mode) throws FuseException {
-    Node.Directory directory = listed(parent);
+  public FuseAttributes makeDirectory(long parent, String name, int mode, FuseCaller caller)
+      throws FuseException {
+    Node.Directory directory = directory(parent);
+    absent(directory, name, caller);
     namespace.lock();
     try {
       absent(directory, name);
@@ -144,8 +164,12 @@ final class TablespaceFileSystem implements FuseFileSystem {
   }
 
   @Override
-  public void unlink(long parent, String name) throws FuseException {
-    Node.Directory directory = listed(parent);
+  public void unlink(long parent, String name, FuseCaller caller) throws FuseException {
+    Node.Directory directory = directory(parent);
+    Node there = listing.find(directory, name, caller::mustReturn);
+    if (there == null) {
+      throw new FuseException(Errno.ENOENT);
+    }
     namespace.lock();
     try {
       Node child = directory.children.get(name);
@@ -165,7 +189,7 @@ final class TablespaceFileSystem implements FuseFileSystem {
 
   private void drop(Node.Directory directory, Node.File file) throws IOException {
     file.content.unlink();
-    directory.children.remove(file.name);
+    leave(directory, file.name);
     directory.modifiedNanos = MountTree.now();
     file.unlinked = true;
     if (file.lookups <= 0) {
@@ -173,9 +197,18 @@ final class TablespaceFileSystem implements FuseFileSystem {
     }
   }
 
+  /** A name is here no more, whatever the source has. */
+  private static void leave(Node.Directory directory, String name) {
+    directory.children.remove(name);
+    long key = directory.database == 0 ? 0 : RelationNames.parse(name);
+    if (key != 0) {
+      directory.removed.add(key);
+    }
+  }
+
   @Override
-  public void removeDirectory(long parent, String name) throws FuseException {
-    Node.Directory directory = listed(parent);
+  public void removeDirectory(long parent, String name, FuseCaller caller) throws FuseException {
+    Node.Directory directory = directory(parent);
     Node child;
     namespace.lock();
     try {
@@ -186,10 +219,12 @@ final class TablespaceFileSystem implements FuseFileSystem {
     if (child == null) {
       throw new FuseException(Errno.ENOENT);
     }
-    if (!(child instanceof Node.Directory)) {
+    if (!(child instanceof Node.Directory victim)) {
       throw new FuseException(Errno.ENOTDIR);
     }
-    Node.Directory victim = listed(child.id);
+    if (!listing.isEmpty(victim, caller::mustReturn)) {
+      throw new FuseException(Errno.ENOTEMPTY);
+    }
     namespace.lock();
     try {
       if (!victim.children.isEmpty()) {
@@ -209,10 +244,24 @@ final class TablespaceFileSystem implements FuseFileSystem {
   }
 
   @Override
-  public void rename(long parent, String name, long newParent, String newName, boolean noReplace)
+  public void rename(
+      long parent,
+      String name,
+      long newParent,
+      String newName,
+      boolean noReplace,
+      FuseCaller caller)
       throws FuseException {
-    Node.Directory from = listed(parent);
-    Node.Directory to = listed(newParent);
+    Node.Directory from = directory(parent);
+    Node.Directory to = directory(newParent);
+    Node source = listing.find(from, name, caller::mustReturn);
+    Node replaced = listing.find(to, newName, caller::mustReturn);
+    if (source == null) {
+      throw new FuseException(Errno.ENOENT);
+    }
+    if (replaced != null && noReplace) {
+      throw new FuseException(Errno.EEXIST);
+    }
     namespace.lock();
     try {
       Node child = from.children.get(name);
@@ -238,8 +287,9 @@ final class TablespaceFileSystem implements FuseFileSystem {
       Path target = path(to);
       Files.createDirectories(target);
       file.content.moveTo(target.resolve(newName));
-      from.children.remove(name);
+      leave(from, name);
       file.name = newName;
+      file.parent = to;
       to.children.put(newName, file);
     } catch (IOException e) {
       throw localFailure(e);
@@ -257,8 +307,10 @@ final class TablespaceFileSystem implements FuseFileSystem {
   }
 
   @Override
-  public FuseAttributes create(long parent, String name, int mode) throws FuseException {
-    Node.Directory directory = listed(parent);
+  public FuseAttributes create(long parent, String name, int mode, FuseCaller caller)
+      throws FuseException {
+    Node.Directory directory = directory(parent);
+    absent(directory, name, caller);
     namespace.lock();
     try {
       absent(directory, name);
@@ -268,6 +320,7 @@ final class TablespaceFileSystem implements FuseFileSystem {
       Files.deleteIfExists(backing);
       Node.File made = tree.addLocalFile(directory, name, mode & 07777, backing, 0);
       made.lookups++;
+      eviction.added();
       return attributes(made);
     } catch (IOException e) {
       throw localFailure(e);
@@ -277,14 +330,16 @@ final class TablespaceFileSystem implements FuseFileSystem {
   }
 
   @Override
-  public void read(long id, long handle, long offset, ByteBuffer into) throws FuseException {
-    file(id).content.read(offset, into, handles.get(handle));
+  public void read(long id, long handle, long offset, ByteBuffer into, FuseCaller caller)
+      throws FuseException {
+    file(id).content.read(offset, into, handles.get(handle), caller::mustReturn);
   }
 
   @Override
-  public void write(long id, long handle, long offset, ByteBuffer from) throws FuseException {
+  public void write(long id, long handle, long offset, ByteBuffer from, FuseCaller caller)
+      throws FuseException {
     Node.File file = file(id);
-    file.content.write(offset, from);
+    file.content.write(offset, from, caller::mustReturn);
     file.modifiedNanos = MountTree.now();
   }
 
@@ -308,25 +363,8 @@ final class TablespaceFileSystem implements FuseFileSystem {
   }
 
   @Override
-  public List<FuseDirectoryEntry> list(long id) throws FuseException {
-    Node.Directory directory = listed(id);
-    namespace.lock();
-    try {
-      List<FuseDirectoryEntry> entries = new ArrayList<>(directory.children.size() + 2);
-      entries.add(new FuseDirectoryEntry(id, ".", FuseAttributes.TYPE_DIRECTORY));
-      long up = directory.parent == null ? id : directory.parent.id;
-      entries.add(new FuseDirectoryEntry(up, "..", FuseAttributes.TYPE_DIRECTORY));
-      for (Node child : directory.children.values()) {
-        int type =
-            child instanceof Node.Directory
-                ? FuseAttributes.TYPE_DIRECTORY
-                : FuseAttributes.TYPE_FILE;
-        entries.add(new FuseDirectoryEntry(child.id, child.name, type));
-      }
-      return entries;
-    } finally {
-      namespace.unlock();
-    }
+  public FuseDirectoryStream list(long id) throws FuseException {
+    return new ListingStream(tree, listing, directory(id));
   }
 
   @Override
@@ -355,19 +393,23 @@ final class TablespaceFileSystem implements FuseFileSystem {
     throw new FuseException(Errno.EISDIR);
   }
 
-  /** The directory, with its relations known; EIO when the source cannot tell them. */
-  private Node.Directory listed(long id) throws FuseException {
-    if (!(node(id) instanceof Node.Directory directory)) {
-      throw new FuseException(Errno.ENOTDIR);
+  private Node.Directory directory(long id) throws FuseException {
+    if (node(id) instanceof Node.Directory directory) {
+      return directory;
     }
-    if (!directory.listed) {
-      listing.await(directory);
-    }
-    return directory;
+    throw new FuseException(Errno.ENOTDIR);
   }
 
   private Path path(Node.Directory directory) {
     return tree.path(directory);
+  }
+
+  /** EIO when the source cannot tell. */
+  private void absent(Node.Directory directory, String name, FuseCaller caller)
+      throws FuseException {
+    if (listing.find(directory, name, caller::mustReturn) != null) {
+      throw new FuseException(Errno.EEXIST);
+    }
   }
 
   private static void absent(Node.Directory directory, String name) throws FuseException {

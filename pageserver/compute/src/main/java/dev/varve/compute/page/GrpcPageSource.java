@@ -1,21 +1,22 @@
 package dev.varve.compute.page;
 
+import com.google.common.util.concurrent.ListenableFuture;
 import com.google.protobuf.ByteString;
 import dev.varve.api.v1.GetPagesRequest;
 import dev.varve.api.v1.ListRelationsRequest;
 import dev.varve.api.v1.ListRelationsResponse;
 import dev.varve.api.v1.PageServiceGrpc;
-import dev.varve.api.v1.RelationEntry;
 import io.grpc.Channel;
 import io.grpc.Context;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -34,11 +35,14 @@ public final class GrpcPageSource implements PageSource {
   private static final long FIRST_PAUSE_MILLIS = 10;
   private static final long LONGEST_PAUSE_MILLIS = 250;
 
+  /** How often a waiter is asked whether it still waits. */
+  private static final long WAITER_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
+
   /** An attempt without an answer; each one may take twice as long, should the server be slow. */
   private static final Duration FIRST_ATTEMPT = Duration.ofSeconds(5);
 
   private final PageserverConnection connection;
-  private final PageServiceGrpc.PageServiceBlockingStub blocking;
+  private final PageServiceGrpc.PageServiceFutureStub lists;
   private final String timeline;
   private final long lsn;
   private final Duration limit;
@@ -64,7 +68,7 @@ public final class GrpcPageSource implements PageSource {
     this.timeline = timeline;
     this.lsn = lsn;
     this.limit = limit;
-    this.blocking = PageServiceGrpc.newBlockingStub(channel);
+    this.lists = PageServiceGrpc.newFutureStub(channel);
     PageServiceGrpc.PageServiceStub stub = PageServiceGrpc.newStub(channel);
     for (int i = 0; i < FOREGROUND_STREAMS; i++) {
       foreground.add(new PageStream(connection, stub));
@@ -85,8 +89,9 @@ public final class GrpcPageSource implements PageSource {
   }
 
   @Override
-  public ByteBuffer readPages(RelationFork fork, long firstBlock, int count, boolean isAhead)
-      throws PageSourceException {
+  public ByteBuffer readPages(
+      RelationFork fork, long firstBlock, int count, boolean isAhead, Waiter waiter)
+      throws IOException {
     GetPagesRequest.Builder request =
         GetPagesRequest.newBuilder()
             .setTimeline(timeline)
@@ -101,7 +106,8 @@ public final class GrpcPageSource implements PageSource {
             .setBlockCount(count);
     ByteString pages =
         retrying(
-            nanos -> send(leastBusy(isAhead ? ahead : foreground), request, nanos),
+            waiter,
+            nanos -> send(leastBusy(isAhead ? ahead : foreground), request, nanos, waiter),
             () -> "reading " + count + " pages from block " + firstBlock + " of " + fork);
     if (pages.size() != count * PAGE_BYTES) {
       throw new PageSourceException(
@@ -110,73 +116,131 @@ public final class GrpcPageSource implements PageSource {
     return pages.asReadOnlyByteBuffer();
   }
 
-  private static ByteString send(PageStream stream, GetPagesRequest.Builder request, long nanos)
+  private static @Nullable ByteString send(
+      PageStream stream, GetPagesRequest.Builder request, long nanos, Waiter waiter)
       throws TimeoutException, InterruptedException {
     PageStream.Sent sent = stream.send(request);
     try {
-      return sent.answer().get(nanos, TimeUnit.NANOSECONDS);
-    } catch (ExecutionException e) {
-      throw Status.fromThrowable(e).asRuntimeException();
+      return answer(sent.answer(), nanos, waiter);
     } catch (TimeoutException e) {
       sent.giveUp().run();
       throw e;
     }
   }
 
-  @Override
-  public List<RelationSize> listRelations(int tablespace, int database) throws PageSourceException {
-    ListRelationsRequest request =
-        ListRelationsRequest.newBuilder()
-            .setTimeline(timeline)
-            .setLsn(lsn)
-            .setTablespaceOid(tablespace)
-            .setDatabaseOid(database)
-            .build();
-    return retrying(
-        nanos -> {
-          Context before = life.attach();
-          long epoch = connection.epoch();
-          try {
-            return list(request, nanos);
-          } catch (StatusRuntimeException e) {
-            connection.renewAfter(e.getStatus().getCode(), epoch);
-            throw e;
-          } finally {
-            life.detach(before);
-          }
-        },
-        () -> "listing the relations of database " + database + " in tablespace " + tablespace);
-  }
-
-  private List<RelationSize> list(ListRelationsRequest request, long nanos) {
-    List<RelationSize> found = new ArrayList<>();
-    Iterator<ListRelationsResponse> answers =
-        blocking.withDeadlineAfter(nanos, TimeUnit.NANOSECONDS).listRelations(request);
-    while (answers.hasNext()) {
-      for (RelationEntry entry : answers.next().getRelationsList()) {
-        RelationFork fork =
-            new RelationFork(
-                request.getTablespaceOid(),
-                request.getDatabaseOid(),
-                entry.getRelationNumber(),
-                entry.getFork());
-        found.add(
-            new RelationSize(
-                fork, Integer.toUnsignedLong(entry.getBlocks()), entry.getSourceFork()));
+  /** The answer; null when the waiter gave up before it came. */
+  private static <T> @Nullable T answer(Future<T> future, long nanos, Waiter waiter)
+      throws TimeoutException, InterruptedException {
+    long end = System.nanoTime() + nanos;
+    while (true) {
+      long left = Math.max(0, end - System.nanoTime());
+      try {
+        return future.get(Math.min(left, WAITER_NANOS), TimeUnit.NANOSECONDS);
+      } catch (ExecutionException e) {
+        throw Status.fromThrowable(e).asRuntimeException();
+      } catch (TimeoutException e) {
+        if (left <= WAITER_NANOS) {
+          throw e;
+        }
+        if (waiter.gaveUp()) {
+          return null;
+        }
       }
     }
-    return found;
+  }
+
+  @Override
+  public RelationList listRelations(int tablespace, int database, int position, Waiter waiter)
+      throws IOException {
+    return list(
+        request(tablespace, database).setPosition(position).build(),
+        () -> "listing the relations of database " + database + " in tablespace " + tablespace,
+        waiter);
+  }
+
+  @Override
+  public RelationList relation(int tablespace, int database, int relation, Waiter waiter)
+      throws IOException {
+    return list(
+        request(tablespace, database).setRelationNumber(relation).build(),
+        () ->
+            "asking for relation "
+                + Integer.toUnsignedString(relation)
+                + " of database "
+                + database
+                + " in tablespace "
+                + tablespace,
+        waiter);
+  }
+
+  private ListRelationsRequest.Builder request(int tablespace, int database) {
+    return ListRelationsRequest.newBuilder()
+        .setTimeline(timeline)
+        .setLsn(lsn)
+        .setTablespaceOid(tablespace)
+        .setDatabaseOid(database);
+  }
+
+  private RelationList list(ListRelationsRequest request, Text what, Waiter waiter)
+      throws IOException {
+    ListRelationsResponse answer =
+        retrying(
+            waiter,
+            nanos -> {
+              Context before = life.attach();
+              long epoch = connection.epoch();
+              ListenableFuture<ListRelationsResponse> sent;
+              try {
+                sent = lists.withDeadlineAfter(nanos, TimeUnit.NANOSECONDS).listRelations(request);
+              } finally {
+                life.detach(before);
+              }
+              try {
+                return answer(sent, nanos, waiter);
+              } catch (TimeoutException e) {
+                connection.renew(epoch);
+                throw e;
+              } catch (StatusRuntimeException e) {
+                connection.renewAfter(e.getStatus().getCode(), epoch);
+                throw e;
+              } finally {
+                sent.cancel(false);
+              }
+            },
+            what);
+    try {
+      return decoded(answer);
+    } catch (IllegalArgumentException e) {
+      throw new PageSourceException(
+          what.get() + " failed: the answer is damaged: " + e.getMessage(), e);
+    }
+  }
+
+  private static RelationList decoded(ListRelationsResponse answer) {
+    int[] relations = new int[answer.getRelationNumberDeltasCount()];
+    int[] blocks = new int[answer.getBlocksCount()];
+    int relation = 0;
+    for (int i = 0; i < relations.length; i++) {
+      relation += answer.getRelationNumberDeltas(i);
+      relations[i] = relation;
+    }
+    for (int i = 0; i < blocks.length; i++) {
+      blocks[i] = answer.getBlocks(i);
+    }
+    return new RelationList(
+        relations, answer.getForks().toByteArray(), blocks, answer.getNextPosition());
   }
 
   private interface Attempt<T> {
-    T run(long nanosLeft) throws TimeoutException, InterruptedException;
+    /** Null when whoever waits gave up. */
+    @Nullable T run(long nanosLeft) throws TimeoutException, InterruptedException;
   }
 
   private interface Text {
     String get();
   }
 
-  private <T> T retrying(Attempt<T> attempt, Text what) throws PageSourceException {
+  private <T> T retrying(Waiter waiter, Attempt<T> attempt, Text what) throws IOException {
     long deadline = System.nanoTime() + limit.toNanos();
     long pause = FIRST_PAUSE_MILLIS;
     long longest = FIRST_ATTEMPT.toNanos();
@@ -195,7 +259,11 @@ public final class GrpcPageSource implements PageSource {
               last);
         }
         try {
-          return attempt.run(Math.min(left, longest));
+          T answer = attempt.run(Math.min(left, longest));
+          if (answer == null) {
+            throw new AbandonedException(what.get());
+          }
+          return answer;
         } catch (StatusRuntimeException e) {
           if (closed || !retryable(e.getStatus().getCode())) {
             throw new PageSourceException(what.get() + " failed: " + e.getStatus(), e);
@@ -210,6 +278,9 @@ public final class GrpcPageSource implements PageSource {
         } catch (InterruptedException e) {
           interrupted = true;
           continue;
+        }
+        if (waiter.gaveUp()) {
+          throw new AbandonedException(what.get());
         }
         try {
           Thread.sleep(Math.min(pause, Math.max(1, (deadline - System.nanoTime()) / 1_000_000)));

@@ -1,7 +1,7 @@
 package dev.varve.compute.page;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.List;
 
 /**
  * Pages and relation lists of one timeline at one LSN.
@@ -21,12 +21,28 @@ public interface PageSource extends AutoCloseable {
    * @param firstBlock unsigned 32 bits
    * @param count 1 to {@link #MAX_RUN_BLOCKS}
    * @param ahead nobody waits yet; such reads never delay others
+   * @throws AbandonedException when {@code waiter} gave up
+   * @throws PageSourceException when the pages cannot be had
    */
-  ByteBuffer readPages(RelationFork fork, long firstBlock, int count, boolean ahead)
-      throws PageSourceException;
+  ByteBuffer readPages(RelationFork fork, long firstBlock, int count, boolean ahead, Waiter waiter)
+      throws IOException;
 
-  /** Every fork of one database in one tablespace. */
-  List<RelationSize> listRelations(int tablespace, int database) throws PageSourceException;
+  /**
+   * The forks of one database in one tablespace, a page at a time.
+   *
+   * @param position 0, or where the page before says that the list goes on
+   * @throws IOException as {@link #readPages}
+   */
+  RelationList listRelations(int tablespace, int database, int position, Waiter waiter)
+      throws IOException;
+
+  /**
+   * The forks of one relation; none when it does not exist.
+   *
+   * @throws IOException as {@link #readPages}
+   */
+  RelationList relation(int tablespace, int database, int relation, Waiter waiter)
+      throws IOException;
 
   @Override
   void close();

@@ -1,5 +1,6 @@
 package dev.varve.compute.page;
 
+import io.grpc.Status;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
@@ -10,11 +11,19 @@ import org.jspecify.annotations.Nullable;
 public final class PageSourceException extends IOException {
   private static final long serialVersionUID = 1L;
 
+  private final String kind;
+
   public PageSourceException(String message) {
-    super(message);
+    this(message, null);
   }
 
   public PageSourceException(String message, @Nullable Throwable cause) {
     super(message, cause);
+    this.kind = cause == null ? "" : Status.fromThrowable(cause).getCode().toString();
+  }
+
+  /** The same for failures that have the same remedy. */
+  public String kind() {
+    return kind;
   }
 }

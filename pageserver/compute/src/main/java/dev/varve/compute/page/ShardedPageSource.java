@@ -1,6 +1,7 @@
 package dev.varve.compute.page;
 
 import dev.varve.api.v1.ThinImageHeader;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,26 +49,36 @@ public final class ShardedPageSource implements PageSource {
   }
 
   @Override
-  public ByteBuffer readPages(RelationFork fork, long firstBlock, int count, boolean ahead)
-      throws PageSourceException {
+  public ByteBuffer readPages(
+      RelationFork fork, long firstBlock, int count, boolean ahead, Waiter waiter)
+      throws IOException {
     int first = layout.inStripe(firstBlock, count);
     if (first == count) {
-      return shards.get(layout.shardOf(fork, firstBlock)).readPages(fork, firstBlock, count, ahead);
+      return shards
+          .get(layout.shardOf(fork, firstBlock))
+          .readPages(fork, firstBlock, count, ahead, waiter);
     }
     ByteBuffer pages = ByteBuffer.allocate(count * PAGE_BYTES);
     int done = 0;
     while (done < count) {
       long block = firstBlock + done;
       int run = layout.inStripe(block, count - done);
-      pages.put(shards.get(layout.shardOf(fork, block)).readPages(fork, block, run, ahead));
+      pages.put(shards.get(layout.shardOf(fork, block)).readPages(fork, block, run, ahead, waiter));
       done += run;
     }
     return pages.flip();
   }
 
   @Override
-  public List<RelationSize> listRelations(int tablespace, int database) throws PageSourceException {
-    return shards.getFirst().listRelations(tablespace, database);
+  public RelationList listRelations(int tablespace, int database, int position, Waiter waiter)
+      throws IOException {
+    return shards.getFirst().listRelations(tablespace, database, position, waiter);
+  }
+
+  @Override
+  public RelationList relation(int tablespace, int database, int relation, Waiter waiter)
+      throws IOException {
+    return shards.getFirst().relation(tablespace, database, relation, waiter);
   }
 
   @Override

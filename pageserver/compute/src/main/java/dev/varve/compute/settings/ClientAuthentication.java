@@ -17,16 +17,16 @@ final class ClientAuthentication {
   static String lines(String first, boolean userNamespace) {
     String method = userNamespace ? "scram-sha-256" : "md5";
     return """
-        # Written by the Varve agent at the first start; yours to change.
-        %slocal all all trust
-        local replication all trust
-        host all all 127.0.0.1/32 trust
-        host all all ::1/128 trust
-        host replication all 127.0.0.1/32 trust
-        host replication all ::1/128 trust
-        host all all all %s
-        host replication all all %s
-        """
+    # Written by the Varve agent at the first start; yours to change.
+    %slocal all all trust
+    local replication all trust
+    host all all 127.0.0.1/32 trust
+    host all all ::1/128 trust
+    host replication all 127.0.0.1/32 trust
+    host replication all ::1/128 trust
+    host all all all %s
+    host replication all all %s
+    """
         .formatted(first.isBlank() ? "" : first.strip() + "\n", method, method);
   }
 }

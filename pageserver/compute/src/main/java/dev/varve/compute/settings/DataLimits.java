@@ -49,8 +49,7 @@ final class DataLimits {
   private final Map<String, String> settings;
   private final Consumer<String> notes;
 
-  private DataLimits(
-      Path data, int major, Map<String, String> settings, Consumer<String> notes)
+  private DataLimits(Path data, int major, Map<String, String> settings, Consumer<String> notes)
       throws IOException {
     this.data = data;
     this.major = major;
@@ -65,8 +64,7 @@ final class DataLimits {
    * @param settings by name in lower case, those that the user asks for among them
    * @param notes takes a sentence for each that was raised
    */
-  static void apply(
-      Path data, int major, Map<String, String> settings, Consumer<String> notes)
+  static void apply(Path data, int major, Map<String, String> settings, Consumer<String> notes)
       throws IOException {
     DataLimits limits = new DataLimits(data, major, settings, notes);
     limits.connections();

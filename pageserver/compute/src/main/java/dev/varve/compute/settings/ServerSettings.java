@@ -80,8 +80,7 @@ public final class ServerSettings {
     writeIfAbsent(layout, data.resolve("pg_ident.conf"), "");
   }
 
-  private static void writeIfAbsent(ImageLayout layout, Path file, String text)
-      throws IOException {
+  private static void writeIfAbsent(ImageLayout layout, Path file, String text) throws IOException {
     if (!Files.exists(file)) {
       layout.file(file, text);
     }

@@ -10,10 +10,10 @@ import java.util.List;
 /**
  * One row of {@code pg_subscription} as it is on a page, and the same row for a copy: disabled,
  * without a slot, its connection leading nowhere. A subscription like that is dropped without a
- * connection (PostgreSQL 17 {@code DropSubscription} in
- * src/backend/commands/subscriptioncmds.c: where tables are not in sync it connects to drop their
- * slots, and goes on when it cannot and the subscription has no slot); it cannot be refreshed, since
- * it is disabled, nor enabled, since it has no slot.
+ * connection (PostgreSQL 17 {@code DropSubscription} in src/backend/commands/subscriptioncmds.c:
+ * where tables are not in sync it connects to drop their slots, and goes on when it cannot and the
+ * subscription has no slot); it cannot be refreshed, since it is disabled, nor enabled, since it
+ * has no slot.
  *
  * <p>Layout: {@code FormData_pg_subscription} in src/include/catalog/pg_subscription.h of each
  * major, {@code HeapTupleHeaderData} in src/include/access/htup_details.h, lengths in

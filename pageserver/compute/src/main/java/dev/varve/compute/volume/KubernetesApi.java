@@ -113,7 +113,7 @@ final class KubernetesApi {
               + namespace
               + "': 'kubectl -n "
               + namespace
-              + " get timelines' lists those there are");
+              + " get vtl' lists those there are");
     }
     expect(OK, answer, "reading Timeline " + namespace + "/" + timeline);
     try {

@@ -1,6 +1,7 @@
 package dev.varve.compute.volume;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.varve.compute.agent.FailureText;
 import dev.varve.compute.agent.Volume;
 import dev.varve.compute.agent.VolumeOptions;
 import dev.varve.compute.fuse.FuseMountException;
@@ -26,7 +27,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class LiveVolume {
   private static final Duration IMAGE_LIMIT = Duration.ofSeconds(60);
-  private static final Duration PAGE_LIMIT = Duration.ofMinutes(3);
   private static final int PORT = 5432;
 
   /** Where the official image keeps its Unix socket. */
@@ -48,6 +48,7 @@ final class LiveVolume {
    * @param local directory for everything that PostgreSQL does not see; absent
    * @param address the pageserver's, or a pattern of its shards'
    * @param timeline as the pageserver knows it, tenant included
+   * @param readTimeout of one read, with all its retries
    */
   static LiveVolume open(
       VolumeRequest request,
@@ -55,7 +56,8 @@ final class LiveVolume {
       String timeline,
       PageserverChannels channels,
       String address,
-      FuseOptions fuse)
+      FuseOptions fuse,
+      Duration readTimeout)
       throws IOException {
     PageserverChannels.Leases leases = channels.leases(address);
     try {
@@ -86,7 +88,7 @@ final class LiveVolume {
                               request.token(),
                               name,
                               header.getLsn(),
-                              PAGE_LIMIT)));
+                              readTimeout)));
       LiveVolume live = new LiveVolume(request.target(), volume, leases);
       try {
         Map<String, String> settings = new LinkedHashMap<>();
@@ -126,7 +128,7 @@ final class LiveVolume {
     if (failure instanceof InvalidProtocolBufferException) {
       return new VolumeException(Status.Code.INTERNAL, "a damaged image came", failure);
     }
-    return failure;
+    return new IOException(FailureText.of(failure), failure);
   }
 
   private static VolumeException refused(

@@ -1,5 +1,7 @@
 package dev.varve.compute.volume;
 
+import dev.varve.compute.agent.FailureText;
+import dev.varve.compute.agent.UncaughtFailures;
 import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.fuse.UncaughtHandler;
 import java.io.IOException;
@@ -36,6 +38,7 @@ public final class NodeAgent {
     // Services move between nodes: ask for names again after seconds.
     Security.setProperty("networkaddress.cache.ttl", "5");
     Security.setProperty("networkaddress.cache.negative.ttl", "1");
+    UncaughtFailures.install();
     NodeAgentOptions options;
     try {
       options = NodeAgentOptions.parse(arguments);
@@ -48,7 +51,7 @@ public final class NodeAgent {
     try {
       run(options);
     } catch (IOException e) {
-      LOG.log(Level.SEVERE, "the start failed", e);
+      LOG.severe("the start failed: " + FailureText.of(e));
       code = 1;
     } catch (InterruptedException e) {
       code = 1;
@@ -98,6 +101,7 @@ public final class NodeAgent {
               options.pods(),
               options.pageserver(),
               fuse,
+              options.readTimeout(),
               kubernetes);
       volumes.recover();
       serve(options, volumes, stop);
@@ -120,8 +124,10 @@ public final class NodeAgent {
       do {
         try {
           volumes.sweep();
-        } catch (IOException | RuntimeException e) {
-          LOG.log(Level.WARNING, "looking after the volumes", e);
+        } catch (IOException e) {
+          LOG.warning("cannot look after the volumes: " + FailureText.of(e));
+        } catch (RuntimeException e) {
+          LOG.log(Level.SEVERE, "looking after the volumes failed", e);
         }
       } while (!stop.await(SWEEP_SECONDS, TimeUnit.SECONDS));
       LOG.info("stopping, " + volumes.size() + " volumes end with this agent");

@@ -3,6 +3,7 @@ package dev.varve.compute.volume;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
@@ -16,10 +17,16 @@ import org.jspecify.annotations.Nullable;
  * @param pageserver {@code host:port}, with {timeline} and {namespace} to be replaced, and what
  *     {@link dev.varve.compute.page.PageserverChannel#address} replaces
  * @param workers threads of one volume's mount
+ * @param readTimeout of one read, with all its retries
  * @param kubernetes null: as a pod is told
  */
 record NodeAgentOptions(
-    String node, Path kubelet, String pageserver, int workers, @Nullable URI kubernetes) {
+    String node,
+    Path kubelet,
+    String pageserver,
+    int workers,
+    Duration readTimeout,
+    @Nullable URI kubernetes) {
   static final String USAGE =
       """
       Serves database volumes to the pods of this node, as the CSI driver varve.dev.
@@ -28,11 +35,19 @@ record NodeAgentOptions(
         --kubelet-directory DIR   default /var/lib/kubelet
         --pageserver HOST:PORT    default varve-{timeline}.{namespace}.svc:{6400+shard}
         --workers N               threads of each volume's mount, 1 to 256; default 8
+        --read-timeout N          seconds that a read waits for a pageserver that does not answer, before PostgreSQL is
+                                  told of an input/output error; 1 to 86400, default 180
         --kubernetes URL          an API server that asks for no token; default: the one of this pod
       """;
 
   private static final Set<String> OPTIONS =
-      Set.of("--node", "--kubelet-directory", "--pageserver", "--workers", "--kubernetes");
+      Set.of(
+          "--node",
+          "--kubelet-directory",
+          "--pageserver",
+          "--workers",
+          "--read-timeout",
+          "--kubernetes");
 
   /**
    * @throws IOException naming the option that is wrong or missing
@@ -59,20 +74,22 @@ record NodeAgentOptions(
             .toAbsolutePath()
             .normalize(),
         given.getOrDefault("--pageserver", "varve-{timeline}.{namespace}.svc:{6400+shard}"),
-        workers(given.getOrDefault("--workers", "8")),
+        number("--workers", given.getOrDefault("--workers", "8"), 256),
+        Duration.ofSeconds(
+            number("--read-timeout", given.getOrDefault("--read-timeout", "180"), 86_400)),
         kubernetes == null ? null : URI.create(kubernetes));
   }
 
-  private static int workers(String text) throws IOException {
+  private static int number(String option, String text, int most) throws IOException {
     try {
       int value = Integer.parseInt(text);
-      if (value >= 1 && value <= 256) {
+      if (value >= 1 && value <= most) {
         return value;
       }
     } catch (NumberFormatException e) {
       // told below
     }
-    throw new IOException("--workers wants a number from 1 to 256, not " + text);
+    throw new IOException(option + " wants a number from 1 to " + most + ", not " + text);
   }
 
   /** The driver's own directory. */

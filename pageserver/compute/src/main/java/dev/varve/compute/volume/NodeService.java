@@ -14,6 +14,7 @@ import dev.varve.api.csi.v1.NodeUnpublishVolumeRequest;
 import dev.varve.api.csi.v1.NodeUnpublishVolumeResponse;
 import dev.varve.api.csi.v1.VolumeCondition;
 import dev.varve.api.csi.v1.VolumeUsage;
+import dev.varve.compute.agent.FailureText;
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
@@ -48,16 +49,22 @@ final class NodeService extends NodeGrpc.NodeImplBase {
     } catch (VolumeException e) {
       LOG.info(what + " refused: " + e.getMessage());
       observer.onError(e.status().asRuntimeException());
-    } catch (IOException | RuntimeException e) {
-      LOG.log(Level.WARNING, what + " failed", e);
+    } catch (IOException e) {
+      LOG.warning(what + " failed: " + FailureText.of(e));
+      observer.onError(
+          Status.INTERNAL
+              .withDescription(what + " failed on the node: " + FailureText.of(e))
+              .asRuntimeException());
+    } catch (RuntimeException | Error e) {
+      LOG.log(Level.SEVERE, what + " failed", e);
       observer.onError(
           Status.INTERNAL
               .withDescription(
-                  e.getMessage()
-                      + " ("
-                      + e.getClass().getSimpleName()
-                      + "; the agent's log has more)")
+                  what + " failed: " + FailureText.of(e) + "; the agent's log has more")
               .asRuntimeException());
+      if (e instanceof Error error) {
+        throw error;
+      }
     }
   }
 

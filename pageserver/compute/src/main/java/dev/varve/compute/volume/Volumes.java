@@ -1,5 +1,6 @@
 package dev.varve.compute.volume;
 
+import dev.varve.compute.agent.FailureText;
 import dev.varve.compute.fuse.FuseMount;
 import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.volume.VolumeRecord.State;
@@ -9,6 +10,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -40,10 +42,15 @@ final class Volumes {
   private final Path pods;
   private final String address;
   private final FuseOptions fuse;
+  private final Duration readTimeout;
   private final KubernetesApi kubernetes;
   private final String boot;
   private final PageserverChannels channels = new PageserverChannels();
   private final Map<String, LiveVolume> live = new ConcurrentHashMap<>();
+
+  /** By volume, what the log was told last of why it cannot be looked after. */
+  private final Map<String, String> warned = new ConcurrentHashMap<>();
+
   private final Set<String> claimed = ConcurrentHashMap.newKeySet();
 
   /**
@@ -51,12 +58,19 @@ final class Volumes {
    * @param pods the kubelet's directory of pods
    * @param address {@code host:port} of pageservers, with {timeline} and {namespace} to be replaced
    */
-  Volumes(Path directory, Path pods, String address, FuseOptions fuse, KubernetesApi kubernetes)
+  Volumes(
+      Path directory,
+      Path pods,
+      String address,
+      FuseOptions fuse,
+      Duration readTimeout,
+      KubernetesApi kubernetes)
       throws IOException {
     this.directory = directory;
     this.pods = pods;
     this.address = address;
     this.fuse = fuse;
+    this.readTimeout = readTimeout;
     this.kubernetes = kubernetes;
     this.boot = Files.readString(BOOT).strip();
   }
@@ -154,7 +168,8 @@ final class Volumes {
         namespace + "." + tenant + "/" + request.timeline(),
         channels,
         address.replace("{timeline}", request.timeline()).replace("{namespace}", namespace),
-        fuse);
+        fuse,
+        readTimeout);
   }
 
   private static void undo(@Nullable LiveVolume opened, Path home, Path target, Exception failure) {
@@ -185,7 +200,7 @@ final class Volumes {
     try {
       record = record(claim.home());
     } catch (IOException e) {
-      LOG.log(Level.WARNING, "removing volume " + claim.id + " without its record", e);
+      LOG.warning("removing volume " + claim.id + " without its record: " + FailureText.of(e));
     }
     if (record != null && !record.target().equals(target)) {
       takeAway(record.target());
@@ -254,7 +269,7 @@ final class Volumes {
       try {
         recover(home);
       } catch (IOException e) {
-        LOG.log(Level.SEVERE, "cannot take stock of " + home + ", which stays as it is", e);
+        LOG.severe("cannot take stock of " + home + ", which stays as it is: " + FailureText.of(e));
       }
     }
   }
@@ -286,11 +301,20 @@ final class Volumes {
         }
       } catch (VolumeException e) {
         if (e.status().getCode() != Status.Code.ABORTED) {
-          LOG.log(Level.WARNING, "volume " + id + ": " + e.getMessage());
+          warnOnce(id, e.getMessage());
         }
-      } catch (IOException | RuntimeException e) {
-        LOG.log(Level.WARNING, "looking after volume " + id, e);
+      } catch (IOException e) {
+        warnOnce(id, FailureText.of(e));
+      } catch (RuntimeException e) {
+        LOG.log(Level.SEVERE, "looking after volume " + id + " failed", e);
       }
+    }
+  }
+
+  /** Once for each reason in turn: it is tried every few seconds. */
+  private void warnOnce(String id, String why) {
+    if (!why.equals(warned.put(id, why))) {
+      LOG.warning("cannot look after volume " + id + ", and try again: " + why);
     }
   }
 

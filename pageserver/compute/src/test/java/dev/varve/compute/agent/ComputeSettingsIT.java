@@ -66,7 +66,10 @@ final class ComputeSettingsIT {
             + " perform pg_replication_origin_advance('o' || i, '0/1234'); end loop; end $$");
     for (int i = 0; i < PREPARED; i++) {
       server.execute(
-          "postgres", "begin", "insert into t values (" + -i + ")", "prepare transaction 'x" + i + "'");
+          "postgres",
+          "begin",
+          "insert into t values (" + -i + ")",
+          "prepare transaction 'x" + i + "'");
     }
     server.execute(
         "postgres",
@@ -90,7 +93,8 @@ final class ComputeSettingsIT {
       try (AgentProcess agent = agent(server, home.resolve("plain"), original)) {
         agent.awaitReady();
         assertEquals("" + (PREPARED + 1), agent.query("select count(*) from pg_prepared_xacts"));
-        assertEquals("" + ORIGINS, agent.query("select count(*) from pg_replication_origin_status"));
+        assertEquals(
+            "" + ORIGINS, agent.query("select count(*) from pg_replication_origin_status"));
         agent.execute("commit prepared 'x1'", "rollback prepared 'serializable'", "checkpoint");
         agent.stop();
       }
@@ -119,7 +123,8 @@ final class ComputeSettingsIT {
         agent.awaitReady();
         assertEquals("128MB", agent.query("show min_wal_size"));
         assertEquals("" + (PREPARED + 1), agent.query("show max_prepared_transactions"));
-        assertEquals("" + ORIGINS, agent.query("select count(*) from pg_replication_origin_status"));
+        assertEquals(
+            "" + ORIGINS, agent.query("select count(*) from pg_replication_origin_status"));
         String output = agent.stop();
         assertTrue(output.contains("stopped code=0"), output);
       }
@@ -177,8 +182,16 @@ final class ComputeSettingsIT {
       }
       server.settings.remove("session_preload_libraries");
       try (AgentProcess agent =
-          agent(server, home.resolve("b"), original, "--allow", "preloaded-libraries, archiving",
-              "--setting", "archive_mode=on", "--setting", "archive_command=/bin/true")) {
+          agent(
+              server,
+              home.resolve("b"),
+              original,
+              "--allow",
+              "preloaded-libraries, archiving",
+              "--setting",
+              "archive_mode=on",
+              "--setting",
+              "archive_command=/bin/true")) {
         agent.awaitReady();
         assertEquals("pg_stat_statements", agent.query("show shared_preload_libraries"));
         assertEquals("on", agent.query("show archive_mode"));
@@ -203,7 +216,8 @@ final class ComputeSettingsIT {
     properties.setProperty("sslmode", "disable");
     properties.setProperty("localSocketAddress", "127.0.0.2");
     try (Connection connection =
-            DriverManager.getConnection("jdbc:postgresql://127.0.0.1:" + port + "/postgres", properties);
+            DriverManager.getConnection(
+                "jdbc:postgresql://127.0.0.1:" + port + "/postgres", properties);
         Statement statement = connection.createStatement();
         var rows = statement.executeQuery("select current_user")) {
       rows.next();

@@ -14,7 +14,9 @@ import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A copy of a subscriber, beside the real publisher: it takes and drops nothing that is not its. */
+/**
+ * A copy of a subscriber, beside the real publisher: it takes and drops nothing that is not its.
+ */
 final class CopyIsolationIT {
   private static final String WORKERS =
       "select count(*) from pg_stat_activity where backend_type like 'logical replication%'";
@@ -63,7 +65,9 @@ final class CopyIsolationIT {
     }
     subscriber.execute(
         "postgres",
-        major == 15 ? "alter role ordinary superuser" : "grant create on database postgres to ordinary",
+        major == 15
+            ? "alter role ordinary superuser"
+            : "grant create on database postgres to ordinary",
         "alter subscription o owner to ordinary");
     if (major == 15) {
       subscriber.execute("postgres", "alter role ordinary nosuperuser");
@@ -76,8 +80,10 @@ final class CopyIsolationIT {
         "create subscription never connection '" + connection() + "' publication r");
     await(publisher, "select count(*) = 4 from pg_replication_slots");
     subscriber.execute("other", "alter subscription never disable");
-    await(subscriber, "select count(*) = 0 from pg_stat_subscription where subname = 'never'"
-        + " and pid is not null");
+    await(
+        subscriber,
+        "select count(*) = 0 from pg_stat_subscription where subname = 'never'"
+            + " and pid is not null");
     subscriber.execute("postgres", "vacuum full pg_subscription");
     subscriber.stop();
     await(publisher, "select count(*) = 0 from pg_stat_replication");
@@ -123,10 +129,13 @@ final class CopyIsolationIT {
           assertEquals("0", agent.query("select count(*) from pg_subscription where subenabled"));
           assertEquals(
               "0",
-              agent.query("select count(*) from pg_subscription where subconninfo like '%secret%'"));
+              agent.query(
+                  "select count(*) from pg_subscription where subconninfo like '%secret%'"));
           assertEquals(
-              "{p} off", agent.query("select subpublications::text || ' ' || subsynccommit from"
-                  + " pg_subscription where subname = 's'"));
+              "{p} off",
+              agent.query(
+                  "select subpublications::text || ' ' || subsynccommit from"
+                      + " pg_subscription where subname = 's'"));
           assertEquals("0", agent.query(WORKERS));
           assertEquals("0", agent.query("show max_logical_replication_workers"));
           assertThrows(SQLException.class, () -> agent.execute("alter subscription s enable"));
@@ -149,8 +158,7 @@ final class CopyIsolationIT {
 
       // On purpose a copy is a subscriber, and has what its original then lacks.
       publisher.execute("postgres", "insert into t select generate_series(201, 300)");
-      try (DataDirectoryServer server =
-              new DataDirectoryServer(subscriber.dataDirectory(), major);
+      try (DataDirectoryServer server = new DataDirectoryServer(subscriber.dataDirectory(), major);
           AgentProcess agent =
               agent(server, home.resolve("second"), "--eager", "--allow", "logical-replication")) {
         agent.awaitReady();

@@ -11,9 +11,8 @@ import dev.varve.api.v1.GetThinImageResponse;
 import dev.varve.api.v1.ListRelationsRequest;
 import dev.varve.api.v1.ListRelationsResponse;
 import dev.varve.api.v1.PageServiceGrpc;
-import dev.varve.api.v1.RelationEntry;
-import dev.varve.api.v1.Setting;
 import dev.varve.api.v1.RelationFork;
+import dev.varve.api.v1.Setting;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
 import io.grpc.Metadata;
@@ -203,12 +202,13 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
   @Override
   public void listRelations(
       ListRelationsRequest request, StreamObserver<ListRelationsResponse> out) {
-    Map<String, RelationEntry.Builder> found = new TreeMap<>();
+    Map<String, int[]> found = new TreeMap<>();
     try (Stream<Path> files =
         Files.list(directory(request.getTablespaceOid(), request.getDatabaseOid()))) {
       for (Path file : files.toList()) {
         Matcher name = RELATION.matcher(file.getFileName().toString());
         if (name.matches()) {
+          int relation = Integer.parseUnsignedInt(name.group(1));
           int fork =
               name.group(2) == null
                   ? 0
@@ -217,15 +217,10 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
                     case "_vm" -> 2;
                     default -> 3;
                   };
-          RelationEntry.Builder entry =
-              found.computeIfAbsent(
-                  name.group(1) + "/" + fork,
-                  key ->
-                      RelationEntry.newBuilder()
-                          .setRelationNumber(Integer.parseUnsignedInt(name.group(1)))
-                          .setFork(fork)
-                          .setSourceFork(fork));
-          entry.setBlocks(entry.getBlocks() + (int) (Files.size(file) / PAGE));
+          if (request.getRelationNumber() == 0 || request.getRelationNumber() == relation) {
+            found.computeIfAbsent(relation + "/" + fork, key -> new int[] {relation, fork, 0})[2] +=
+                (int) (Files.size(file) / PAGE);
+          }
         }
       }
     } catch (IOException e) {
@@ -233,8 +228,14 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
       return;
     }
     ListRelationsResponse.Builder answer = ListRelationsResponse.newBuilder();
-    found.values().forEach(answer::addRelations);
-    out.onNext(answer.build());
+    ByteArrayOutputStream forks = new ByteArrayOutputStream();
+    int before = 0;
+    for (int[] one : found.values()) {
+      answer.addRelationNumberDeltas(one[0] - before).addBlocks(one[2]);
+      forks.write(one[1] | one[1] << 4);
+      before = one[0];
+    }
+    out.onNext(answer.setForks(ByteString.copyFrom(forks.toByteArray())).build());
     out.onCompleted();
   }
 
@@ -262,8 +263,8 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
               .setPostgresMajor(major)
               .setDataChecksums(controlInt(DATA_CHECKSUM_VERSION) != 0)
               .setWalSegmentBytes(controlInt(WAL_SEGMENT_BYTES));
-      settings.forEach((name, value) ->
-          header.addSettings(Setting.newBuilder().setName(name).setValue(value)));
+      settings.forEach(
+          (name, value) -> header.addSettings(Setting.newBuilder().setName(name).setValue(value)));
       addDirectories(header, 1663, data.resolve("base"));
       try (Stream<Path> spaces = Files.list(data.resolve("pg_tblspc"))) {
         for (Path space : spaces.toList()) {

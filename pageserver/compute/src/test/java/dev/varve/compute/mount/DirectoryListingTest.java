@@ -2,12 +2,19 @@ package dev.varve.compute.mount;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.compute.fuse.FuseDirectoryEntry;
 import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.page.PageSource;
 import dev.varve.compute.page.RelationFork;
+import dev.varve.compute.page.Waiter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -37,9 +44,11 @@ class DirectoryListingTest {
             List.of(new DatabaseDirectory("1", 1), new DatabaseDirectory("5", 5)),
             0,
             0,
-            FuseOptions.DEFAULT),
+            FuseOptions.DEFAULT,
+            0),
         source,
         counters,
+        new SourceLog("the model"),
         false);
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
     while (counters.listings.sum() < 2 && System.nanoTime() < deadline) {
@@ -53,21 +62,101 @@ class DirectoryListingTest {
   void theImagesFilesCountWhateverTheListSays() throws Exception {
     source.add(CLASSES, 14);
     source.add(LAID, 30);
-    MountTree tree = new MountTree(1663, directory, new PageFetcher(source, counters));
+    MountTree tree =
+        new MountTree(
+            1663, directory, new PageFetcher(source, counters, new SourceLog("the model")));
     Node.Directory database = tree.addDirectory(tree.root(), "5", MountTree.DIRECTORY_MODE, 5);
-    DirectoryListing listing = new DirectoryListing(tree);
-    listing.await(database);
+    DirectoryListing listing = new DirectoryListing(tree, new ListingCache(1 << 20));
+    assertNotNull(listing.held(database, Waiter.PATIENT));
+    assertNotNull(listing.content(database, "16400"));
     Files.createDirectory(directory.resolve("5"));
     Files.writeString(directory.resolve("5/PG_VERSION"), "17\n");
     Files.writeString(directory.resolve("5/16400"), "laid by the image");
     listing.adopt();
-    assertEquals(3, size(tree, database, "PG_VERSION"));
-    assertEquals(17, size(tree, database, "16400"));
-    assertEquals(14L * PageSource.PAGE_BYTES, size(tree, database, "1259"));
+    assertEquals(3, size(listing, database, "PG_VERSION"));
+    assertEquals(17, size(listing, database, "16400"));
+    assertEquals(14L * PageSource.PAGE_BYTES, size(listing, database, "1259"));
     assertEquals(3, database.children.size());
   }
 
-  private static long size(MountTree tree, Node.Directory database, String name) {
-    return Objects.requireNonNull(tree.content(database, name)).size();
+  private static long size(DirectoryListing listing, Node.Directory database, String name)
+      throws Exception {
+    return Objects.requireNonNull(listing.content(database, name)).size();
+  }
+
+  private static List<String> names(ListingStream stream) throws Exception {
+    List<String> found = new ArrayList<>();
+    for (long i = ListingStream.DOTS; ; i++) {
+      FuseDirectoryEntry entry = stream.entry(i, Waiter.PATIENT);
+      if (entry == null) {
+        return found;
+      }
+      found.add(entry.name());
+    }
+  }
+
+  @Test
+  void aLargeDatabaseIsReadByPagesAndAskedForByRelation() throws Exception {
+    int relations = 100_000;
+    for (int i = 0; i < relations; i++) {
+      source.add(new RelationFork(1663, 5, 20_000 + i, 0), i % 3);
+    }
+    source.add(new RelationFork(1663, 5, 20_000, 2), 1);
+    source.add(new RelationFork(1663, 5, (int) 3_000_000_000L, 0), 200_000);
+    MountTree tree =
+        new MountTree(1663, directory, new PageFetcher(source, counters, new SourceLog("x")));
+    ListingCache cache = new ListingCache(1 << 20);
+    Node.Directory database = tree.addDirectory(tree.root(), "5", MountTree.DIRECTORY_MODE, 5);
+    DirectoryListing listing = new DirectoryListing(tree, cache);
+    assertNull(listing.held(database, Waiter.PATIENT));
+    assertEquals(0, cache.bytes());
+
+    assertEquals(2L * PageSource.PAGE_BYTES, size(listing, database, "20005"));
+    assertEquals(PageSource.PAGE_BYTES, size(listing, database, "20000_vm"));
+    assertNull(listing.content(database, "20000_fsm"));
+    assertNull(listing.content(database, "20000.1"));
+    assertNull(listing.content(database, "t3_20000"));
+    assertNull(listing.content(database, "020000"));
+    assertEquals(
+        (200_000L - 131_072) * PageSource.PAGE_BYTES, size(listing, database, "3000000000.1"));
+    assertEquals(3, source.relations.get());
+    assertEquals(5, tree.size()); // the root, the directory, and three files
+
+    List<String> names = names(new ListingStream(tree, listing, database));
+    assertEquals(relations + 3, names.size());
+    assertEquals(names.size(), new HashSet<>(names).size());
+    assertEquals(5, tree.size());
+    database.removed.add(RelationNames.parse("20001"));
+    ListingStream again = new ListingStream(tree, listing, database);
+    assertEquals(relations + 2, names(again).size());
+    assertEquals(names(again), names(again));
+  }
+
+  @Test
+  void listsMakeRoomForEachOther() throws Exception {
+    for (int oid = 5; oid < 105; oid++) {
+      for (int relation = 1; relation <= 100; relation++) {
+        source.add(new RelationFork(1663, oid, relation, 0), 1);
+      }
+    }
+    MountTree tree =
+        new MountTree(1663, directory, new PageFetcher(source, counters, new SourceLog("x")));
+    ListingCache cache = new ListingCache(20_000);
+    DirectoryListing listing = new DirectoryListing(tree, cache);
+    List<Node.Directory> databases = new ArrayList<>();
+    for (int oid = 5; oid < 105; oid++) {
+      databases.add(tree.addDirectory(tree.root(), "" + oid, MountTree.DIRECTORY_MODE, oid));
+    }
+    for (int round = 0; round < 2; round++) {
+      for (Node.Directory database : databases) {
+        assertNotNull(listing.held(database, Waiter.PATIENT));
+        assertTrue(cache.bytes() <= 20_000, cache.bytes() + " bytes");
+      }
+    }
+    assertEquals(200, source.lists.get());
+    assertNotNull(listing.held(databases.getLast(), Waiter.PATIENT));
+    assertEquals(200, source.lists.get());
+    listing.close();
+    assertEquals(0, cache.bytes());
   }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.compute.page.PageSource;
 import dev.varve.compute.page.RelationFork;
+import dev.varve.compute.page.Waiter;
 import dev.varve.testkit.ExpectedLog;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -29,6 +30,7 @@ class FirstReadsTest {
   private final ModelPageSource source = new ModelPageSource();
   private final MountCounters counters = new MountCounters();
   private MountTree tree;
+  private DirectoryListing listing;
   private Node.Directory database;
 
   @BeforeEach
@@ -36,19 +38,19 @@ class FirstReadsTest {
     source.add(CLASSES, 14);
     source.add(ATTRIBUTES, 200);
     source.add(new RelationFork(1663, 5, 16400, 0), 30);
-    tree = new MountTree(1663, overlay, new PageFetcher(source, counters));
+    tree =
+        new MountTree(1663, overlay, new PageFetcher(source, counters, new SourceLog("the model")));
+    listing = new DirectoryListing(tree, new ListingCache(1 << 20));
     database = directory(5);
   }
 
   private Node.Directory directory(int oid) throws Exception {
     Files.createDirectory(overlay.resolve("" + oid));
-    Node.Directory made = tree.addDirectory(tree.root(), "" + oid, MountTree.DIRECTORY_MODE, oid);
-    new DirectoryListing(tree).await(made);
-    return made;
+    return tree.addDirectory(tree.root(), "" + oid, MountTree.DIRECTORY_MODE, oid);
   }
 
-  private LocalFile file(String name) {
-    return Objects.requireNonNull(tree.content(database, name));
+  private LocalFile file(String name) throws Exception {
+    return Objects.requireNonNull(listing.content(database, name));
   }
 
   private void awaitPages(long pages) throws InterruptedException {
@@ -69,17 +71,17 @@ class FirstReadsTest {
 
   private static byte[] read(LocalFile file, int bytes) throws Exception {
     ByteBuffer into = ByteBuffer.allocate(bytes);
-    file.read(0, into, null);
+    file.read(0, into, null, Waiter.PATIENT);
     return into.array();
   }
 
   @Test
   void catalogsAreReadWithoutAskingAgain() throws Exception {
-    FirstReads.fetch(tree, database);
+    FirstReads.fetch(listing, database);
     awaitPages(14 + 64);
     assertArrayEquals(expected(CLASSES, 14), read(file("1259"), 14 * PAGE));
     assertArrayEquals(expected(ATTRIBUTES, 64), read(file("1249"), 64 * PAGE));
-    FirstReads.fetch(tree, database);
+    FirstReads.fetch(listing, database);
     assertEquals(14 + 64, source.pages.get());
   }
 
@@ -87,9 +89,9 @@ class FirstReadsTest {
   void whatWasWrittenStays() throws Exception {
     byte[] own = new byte[PAGE];
     own[17] = 1;
-    file("1259").write(0, ByteBuffer.wrap(own));
-    file("1249").truncate(3L * PAGE);
-    FirstReads.fetch(tree, database);
+    file("1259").write(0, ByteBuffer.wrap(own), Waiter.PATIENT);
+    file("1249").truncate(3L * PAGE, Waiter.PATIENT);
+    FirstReads.fetch(listing, database);
     awaitPages(13 + 3);
     assertArrayEquals(own, read(file("1259"), PAGE));
     assertArrayEquals(expected(ATTRIBUTES, 3), read(file("1249"), 3 * PAGE));
@@ -111,8 +113,9 @@ class FirstReadsTest {
   @Test
   void aSourceThatFailsIsAskedAgainByWhoReads() throws Exception {
     ExpectedLog.containing("refused RelationFork[");
+    assertTrue(file("1249").size() > 0); // the list is there
     source.failing = true;
-    FirstReads.fetch(tree, database);
+    FirstReads.fetch(listing, database);
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
     while (source.requests.get() < 2 && System.nanoTime() < deadline) {
       TimeUnit.MILLISECONDS.sleep(1);

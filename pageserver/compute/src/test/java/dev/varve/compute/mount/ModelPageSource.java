@@ -3,7 +3,8 @@ package dev.varve.compute.mount;
 import dev.varve.compute.page.PageSource;
 import dev.varve.compute.page.PageSourceException;
 import dev.varve.compute.page.RelationFork;
-import dev.varve.compute.page.RelationSize;
+import dev.varve.compute.page.RelationList;
+import dev.varve.compute.page.Waiter;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,7 +18,17 @@ import java.util.concurrent.atomic.AtomicLong;
  * be read. Can be told to fail.
  */
 final class ModelPageSource implements PageSource {
+  /** Forks of a page of a list. */
+  static final int PAGE_FORKS = 8192;
+
   private final Map<RelationFork, Long> blocks = new ConcurrentHashMap<>();
+
+  /** Pages of lists that were asked for. */
+  final AtomicInteger lists = new AtomicInteger();
+
+  /** Single relations that were asked for. */
+  final AtomicInteger relations = new AtomicInteger();
+
   final AtomicInteger requests = new AtomicInteger();
   final AtomicLong pages = new AtomicLong();
   volatile boolean failing;
@@ -35,7 +46,8 @@ final class ModelPageSource implements PageSource {
   }
 
   @Override
-  public ByteBuffer readPages(RelationFork fork, long firstBlock, int count, boolean ahead)
+  public ByteBuffer readPages(
+      RelationFork fork, long firstBlock, int count, boolean ahead, Waiter waiter)
       throws PageSourceException {
     requests.incrementAndGet();
     pages.addAndGet(count);
@@ -51,17 +63,50 @@ final class ModelPageSource implements PageSource {
   }
 
   @Override
-  public List<RelationSize> listRelations(int tablespace, int database) throws PageSourceException {
+  public RelationList listRelations(int tablespace, int database, int position, Waiter waiter)
+      throws PageSourceException {
     if (failing) {
       throw new PageSourceException("refused the list of " + database);
     }
-    List<RelationSize> found = new ArrayList<>();
-    blocks.forEach((fork, count) -> {
+    lists.incrementAndGet();
+    List<RelationFork> found = new ArrayList<>();
+    for (RelationFork fork : blocks.keySet()) {
       if (fork.tablespace() == tablespace && fork.database() == database) {
-        found.add(new RelationSize(fork, count, fork.fork()));
+        found.add(fork);
       }
-    });
-    return found;
+    }
+    int end = Math.min(found.size(), position + PAGE_FORKS);
+    return list(found.subList(position, end), end == found.size() ? 0 : end);
+  }
+
+  @Override
+  public RelationList relation(int tablespace, int database, int relation, Waiter waiter)
+      throws PageSourceException {
+    if (failing) {
+      throw new PageSourceException("refused relation " + relation);
+    }
+    relations.incrementAndGet();
+    List<RelationFork> found = new ArrayList<>();
+    for (int fork = 0; fork < 4; fork++) {
+      RelationFork one = new RelationFork(tablespace, database, relation, fork);
+      if (blocks.containsKey(one)) {
+        found.add(one);
+      }
+    }
+    return list(found, 0);
+  }
+
+  private RelationList list(List<RelationFork> found, int nextPosition) {
+    int[] numbers = new int[found.size()];
+    byte[] forks = new byte[found.size()];
+    int[] sizes = new int[found.size()];
+    for (int i = 0; i < numbers.length; i++) {
+      RelationFork fork = found.get(i);
+      numbers[i] = fork.relation();
+      forks[i] = (byte) (fork.fork() | fork.fork() << 4);
+      sizes[i] = blocks.get(fork).intValue();
+    }
+    return new RelationList(numbers, forks, sizes, nextPosition);
   }
 
   @Override

@@ -15,13 +15,13 @@ import java.util.concurrent.atomic.AtomicInteger;
  * made, and stay there. Those that there are can break, or fall silent as when a machine loses its
  * power: nothing comes any more, not even their end.
  */
-final class Network implements AutoCloseable {
+public final class Network implements AutoCloseable {
   private final ServerSocket listener;
   private final Set<Link> links = ConcurrentHashMap.newKeySet();
   private final AtomicInteger made = new AtomicInteger();
   private volatile int target;
 
-  Network(int target) throws IOException {
+  public Network(int target) throws IOException {
     this.target = target;
     listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
     Thread.ofVirtual().start(this::accept);
@@ -63,12 +63,12 @@ final class Network implements AutoCloseable {
     }
   }
 
-  String address() {
+  public String address() {
     return "127.0.0.1:" + listener.getLocalPort();
   }
 
   /** New connections go to this port. */
-  void leadTo(int port) {
+  public void leadTo(int port) {
     target = port;
   }
 
@@ -77,11 +77,11 @@ final class Network implements AutoCloseable {
     return made.get();
   }
 
-  void silence() {
+  public void silence() {
     links.forEach(link -> link.silent = true);
   }
 
-  void cut() {
+  public void cut() {
     links.forEach(Link::close);
   }
 

@@ -9,7 +9,6 @@ import dev.varve.api.v1.GetPagesResponse;
 import dev.varve.api.v1.ListRelationsRequest;
 import dev.varve.api.v1.ListRelationsResponse;
 import dev.varve.api.v1.PageServiceGrpc;
-import dev.varve.api.v1.RelationEntry;
 import io.grpc.Server;
 import io.grpc.Status;
 import io.grpc.netty.NettyServerBuilder;
@@ -114,7 +113,9 @@ final class ReconnectTest {
       }
       answers.onNext(
           ListRelationsResponse.newBuilder()
-              .addRelations(RelationEntry.newBuilder().setRelationNumber(fill))
+              .addRelationNumberDeltas(fill)
+              .addBlocks(1)
+              .setForks(ByteString.copyFrom(new byte[1]))
               .build());
       answers.onCompleted();
     }
@@ -150,20 +151,20 @@ final class ReconnectTest {
     return new GrpcPageSource(connection, null, timeline, 1, LIMIT);
   }
 
-  private static char read(PageSource pages) throws PageSourceException {
-    return (char) pages.readPages(FORK, 0, 1, false).get(0);
+  private static char read(PageSource pages) throws IOException {
+    return (char) pages.readPages(FORK, 0, 1, false, Waiter.PATIENT).get(0);
   }
 
-  private static char list(PageSource pages) throws PageSourceException {
-    return (char) pages.listRelations(1663, 5).getFirst().fork().relation();
+  private static char list(PageSource pages) throws IOException {
+    return (char) pages.listRelations(1663, 5, 0, Waiter.PATIENT).relation(0);
   }
 
   private interface Reading {
-    char read() throws PageSourceException;
+    char read() throws IOException;
   }
 
   /** Asserts that {@code reading} comes from B, and how soon. */
-  private static void assertFromB(Reading reading, long withinMillis) throws PageSourceException {
+  private static void assertFromB(Reading reading, long withinMillis) throws IOException {
     long start = System.nanoTime();
     assertEquals('b', reading.read());
     long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);

@@ -15,7 +15,8 @@ final class ShardedPageSourceTest {
   /** Answers each page with its own shard and block in the first bytes. */
   private record Shard(int index, List<Long> asked) implements PageSource {
     @Override
-    public ByteBuffer readPages(RelationFork fork, long firstBlock, int count, boolean ahead) {
+    public ByteBuffer readPages(
+        RelationFork fork, long firstBlock, int count, boolean ahead, Waiter waiter) {
       ByteBuffer pages = ByteBuffer.allocate(count * PAGE_BYTES);
       for (int i = 0; i < count; i++) {
         asked.add(firstBlock + i);
@@ -25,8 +26,13 @@ final class ShardedPageSourceTest {
     }
 
     @Override
-    public List<RelationSize> listRelations(int tablespace, int database) {
-      return List.of(new RelationSize(FORK, index, 0));
+    public RelationList listRelations(int tablespace, int database, int position, Waiter waiter) {
+      return new RelationList(new int[] {index + 1}, new byte[1], new int[1], position);
+    }
+
+    @Override
+    public RelationList relation(int tablespace, int database, int relation, Waiter waiter) {
+      return new RelationList(new int[] {index + 1}, new byte[1], new int[1], relation);
     }
 
     @Override
@@ -47,14 +53,17 @@ final class ShardedPageSourceTest {
               assertEquals("t/l/" + index + "-of-3-by-10", timeline);
               return new Shard(index, asked.get(index));
             })) {
-      ByteBuffer pages = source.readPages(FORK, 7, 512, false);
+      ByteBuffer pages = source.readPages(FORK, 7, 512, false, Waiter.PATIENT);
       assertEquals(512 * PageSource.PAGE_BYTES, pages.remaining());
       for (int i = 0; i < 512; i++) {
         assertEquals(layout.shardOf(FORK, 7 + i), pages.getInt(i * PageSource.PAGE_BYTES));
         assertEquals(7 + i, pages.getLong(i * PageSource.PAGE_BYTES + 4));
       }
       assertTrue(asked.stream().allMatch(blocks -> blocks.size() > 100));
-      assertEquals(0, source.listRelations(1663, 5).getFirst().blocks());
+      RelationList list = source.listRelations(1663, 5, 17, Waiter.PATIENT);
+      assertEquals(1, list.relation(0));
+      assertEquals(17, list.nextPosition());
+      assertEquals(1, source.relation(1663, 5, 18, Waiter.PATIENT).relation(0));
     }
   }
 
@@ -69,7 +78,8 @@ final class ShardedPageSourceTest {
               assertEquals("t/l", timeline);
               return new Shard(index, new ArrayList<>());
             })) {
-      assertEquals(PageSource.PAGE_BYTES, source.readPages(FORK, 7, 1, false).remaining());
+      assertEquals(
+          PageSource.PAGE_BYTES, source.readPages(FORK, 7, 1, false, Waiter.PATIENT).remaining());
     }
   }
 }

@@ -25,8 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class ServerSettingsTest {
   @TempDir Path data;
 
-  private final ThinImageHeader.Builder header =
-      ThinImageHeader.newBuilder().setPostgresMajor(17);
+  private final ThinImageHeader.Builder header = ThinImageHeader.newBuilder().setPostgresMajor(17);
   private final ByteBuffer control = ByteBuffer.allocate(8192).order(ByteOrder.LITTLE_ENDIAN);
   private Set<Allowance> allowed = Set.of();
   private boolean checked;

@@ -105,13 +105,27 @@ final class SubscriptionTupleTest {
 
   @ParameterizedTest
   @CsvSource({
-    "0, true, 3", "6, true, 3", "40, true, 3", "41, true, 200", "126, true, 130", "127, true, 3",
-    "500, true, 700", "-1, true, 3", "-1, true, 300", "0, false, 3", "6, false, 3",
-    "40, false, 200", "130, false, 201", "-1, false, 400"
+    "0, true, 3",
+    "6, true, 3",
+    "40, true, 3",
+    "41, true, 200",
+    "126, true, 130",
+    "127, true, 3",
+    "500, true, 700",
+    "-1, true, 3",
+    "-1, true, 300",
+    "0, false, 3",
+    "6, false, 3",
+    "40, false, 200",
+    "130, false, 201",
+    "-1, false, 400"
   })
   void isHeldBack(int connection, boolean hasSlot, int rest) {
-    List<byte[]> behind = List.of("off".getBytes(StandardCharsets.US_ASCII), letters(rest),
-        "any".getBytes(StandardCharsets.US_ASCII));
+    List<byte[]> behind =
+        List.of(
+            "off".getBytes(StandardCharsets.US_ASCII),
+            letters(rest),
+            "any".getBytes(StandardCharsets.US_ASCII));
     byte[] before =
         tuple(connection < 0 ? TOASTED : letters(connection), hasSlot ? "slot" : null, behind);
     byte[] held = new SubscriptionTuple(17, before).held();
@@ -127,7 +141,8 @@ final class SubscriptionTupleTest {
     List<byte[]> columns = columns(held);
     assertEquals(4, columns.size());
     String nowhere = new String(columns.getFirst(), StandardCharsets.US_ASCII);
-    assertTrue(nowhere.isEmpty() ? connection < 6 && !hasSlot : nowhere.startsWith("host=/"), nowhere);
+    assertTrue(
+        nowhere.isEmpty() ? connection < 6 && !hasSlot : nowhere.startsWith("host=/"), nowhere);
     for (int i = 0; i < 3; i++) {
       assertEquals(
           new String(behind.get(i), StandardCharsets.US_ASCII),

@@ -12,10 +12,13 @@ import dev.varve.api.csi.v1.NodeGetVolumeStatsResponse;
 import dev.varve.api.csi.v1.NodePublishVolumeRequest;
 import dev.varve.compute.agent.DataDirectoryServer;
 import dev.varve.compute.fuse.FuseMount;
+import dev.varve.compute.page.Network;
 import dev.varve.testkit.PostgresServer;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -196,7 +199,7 @@ class VolumeIT {
   void refusalsSayWhatToDoAndLeaveNothing() throws Exception {
     Status unknown = refusal(agent.request("a").putVolumeContext("timeline", "nowhere"));
     assertEquals(Status.Code.NOT_FOUND, unknown.getCode());
-    assertTrue(unknown.getDescription().contains("kubectl -n shop get timelines"), "" + unknown);
+    assertTrue(unknown.getDescription().contains("kubectl -n shop get vtl"), "" + unknown);
     Status notServed = refusal(agent.request("a").putVolumeContext("timeline", "gone"));
     assertEquals(Status.Code.NOT_FOUND, notServed.getCode());
     assertTrue(notServed.getDescription().contains("describe timeline gone"), "" + notServed);
@@ -350,5 +353,34 @@ class VolumeIT {
     long[] after = agent.resources();
     assertTrue(after[0] <= before[0] + 4, "threads: " + before[0] + ", then " + after[0]);
     assertTrue(after[1] <= before[1] + 4, "descriptors: " + before[1] + ", then " + after[1]);
+  }
+
+  @Test
+  void aVolumeIsUnpublishedWhileThePageserverIsSilent() throws Exception {
+    agent.close();
+    try (Network network = new Network(Integer.parseInt(pageserver.address().split(":")[1]));
+        ServerSocket nowhere = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+      agent = new NodeAgentProcess(kubelet, network.address(), kubernetes.uri());
+      publish("silent");
+      PostgresServer server = postgres("silent");
+      assertEquals("1", server.query("postgres", "select 1"));
+      network.silence();
+      network.leadTo(nowhere.getLocalPort());
+      Path cold = agent.target("silent").resolve("base/4/2619"); // template0, which nobody reads
+      Process reader = new ProcessBuilder("cat", cold.toString()).start();
+      await(() -> kernelWaits(reader.pid()));
+      reader.destroyForcibly();
+      assertTrue(reader.waitFor(60, TimeUnit.SECONDS), "a killed reader goes on waiting");
+      server.stop();
+      agent.unpublish("silent");
+      assertFalse(Files.exists(agent.target("silent")));
+      assertTrue(MountTable.below(kubelet).isEmpty());
+    }
+  }
+
+  /** Whether a process waits, for anything but a processor. */
+  private static boolean kernelWaits(long process) throws IOException {
+    String stat = Files.readString(Path.of("/proc/" + process + "/stat"));
+    return stat.charAt(stat.lastIndexOf(')') + 2) != 'R';
   }
 }

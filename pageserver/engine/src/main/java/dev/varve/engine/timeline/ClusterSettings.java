@@ -41,8 +41,8 @@ public record ClusterSettings(long lsn, SortedMap<String, String> values) {
     LittleEndian.putI64(start, 0, lsn);
     out.writeBytes(start);
     for (Map.Entry<String, String> setting : values.entrySet()) {
-      out.writeBytes((setting.getKey() + '\0' + setting.getValue() + '\0').getBytes(
-          StandardCharsets.UTF_8));
+      out.writeBytes(
+          (setting.getKey() + '\0' + setting.getValue() + '\0').getBytes(StandardCharsets.UTF_8));
     }
     return out.toByteArray();
   }

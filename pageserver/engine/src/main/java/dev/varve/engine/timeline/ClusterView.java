@@ -3,6 +3,7 @@ package dev.varve.engine.timeline;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.LittleEndian;
 import dev.varve.engine.layer.Chain;
+import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
@@ -21,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  * thread; cheap to make.
  */
 public final class ClusterView {
+  /** Forks that a page of a listing looks at: tens of milliseconds, and 72 kB. */
+  public static final int PAGE_FORKS = 8192;
+
   private final PageReader reader;
   private final RelationDictionary dictionary;
   private final long lsn;
@@ -49,22 +53,67 @@ public final class ClusterView {
   }
 
   /**
-   * Every fork in one database's directory in one tablespace, by the order in which they first
-   * appeared.
+   * The forks in one database's directory in one tablespace, by the order in which they first
+   * appeared, a page at a time. An unlogged relation is shown as it is after a reset: only its init
+   * fork and a main fork that is the same.
+   *
+   * @param position 0, or {@link RelationPage#nextPosition} of the page before
+   * @param limit of the forks that are looked at, those that exist no more among them
+   */
+  public RelationPage relations(int tablespaceOid, int databaseOid, int position, int limit) {
+    int[] ids = dictionary.idsIn(tablespaceOid, databaseOid, position, limit);
+    RelationPage page = new RelationPage(ids.length < limit ? 0 : ids[limit - 1] + 1, ids.length);
+    for (int id : ids) {
+      int blocks = relationSize(id);
+      if (blocks != -1) {
+        show(tablespaceOid, databaseOid, dictionary.locator(id).relationNumber(), id, blocks, page);
+      }
+    }
+    return page;
+  }
+
+  /**
+   * All of {@link #relations(int, int, int, int)}, an object each: for a directory that is known to
+   * be small.
    */
   public List<RelationEntry> relations(int tablespaceOid, int databaseOid) {
     List<RelationEntry> found = new ArrayList<>();
-    int end = dictionary.end();
-    for (int id = KeySpace.FIRST_RELATION; id < end; id++) {
-      if (dictionary.isIn(id, tablespaceOid, databaseOid)) {
-        int blocks = relationSize(id);
-        if (blocks != -1) {
-          int fork = dictionary.fork(id);
-          found.add(new RelationEntry(dictionary.locator(id).relationNumber(), fork, blocks, fork));
-        }
+    int position = 0;
+    do {
+      RelationPage page = relations(tablespaceOid, databaseOid, position, PAGE_FORKS);
+      for (int i = 0; i < page.size(); i++) {
+        found.add(page.entry(i));
+      }
+      position = page.nextPosition();
+    } while (position != 0);
+    return found;
+  }
+
+  /** The forks of one relation in one database's directory, as {@link #relations} shows them. */
+  public RelationPage relation(int tablespaceOid, int databaseOid, int relationNumber) {
+    RelationPage page = new RelationPage(0, ForkNumber.COUNT);
+    for (int fork = 0; fork < ForkNumber.COUNT; fork++) {
+      int id = dictionary.find(tablespaceOid, databaseOid, relationNumber, fork);
+      int blocks = id < 0 ? -1 : relationSize(id);
+      if (blocks != -1) {
+        show(tablespaceOid, databaseOid, relationNumber, id, blocks, page);
       }
     }
-    return RelationEntry.withUnlogged(found);
+    return page;
+  }
+
+  private void show(
+      int tablespaceOid, int databaseOid, int number, int id, int blocks, RelationPage page) {
+    int fork = dictionary.fork(id);
+    if (fork == ForkNumber.INIT) {
+      page.add(number, fork, blocks, fork);
+      page.add(number, ForkNumber.MAIN, blocks, ForkNumber.INIT);
+      return;
+    }
+    int init = dictionary.find(tablespaceOid, databaseOid, number, ForkNumber.INIT);
+    if (init < 0 || relationSize(init) == -1) {
+      page.add(number, fork, blocks, fork);
+    }
   }
 
   /** The OIDs or ids that exist in one of the key spaces that have a directory. */

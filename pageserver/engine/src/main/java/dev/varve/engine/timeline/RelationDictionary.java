@@ -5,6 +5,8 @@ import dev.varve.engine.postgres.RelFileLocator;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Interns relation forks to dense ids, from {@link KeySpace#FIRST_RELATION} up. Ids are never given
@@ -79,6 +81,36 @@ final class RelationDictionary {
     }
   }
 
+  /**
+   * The ids of one database directory, ascending. Grown by replacement; the writer publishes the
+   * count last.
+   */
+  private static final class Directory {
+    private volatile int[] ids = new int[16];
+    private volatile int count;
+
+    void add(int id) {
+      int present = count;
+      int[] current = ids;
+      if (present == current.length) {
+        current = Arrays.copyOf(current, present + (present >> 1) + 1);
+      }
+      current[present] = id;
+      ids = current;
+      count = present + 1;
+    }
+
+    /** Up to {@code limit} ids that are not below {@code from}. */
+    int[] from(int from, int limit) {
+      int present = count;
+      int[] current = ids;
+      int found = Arrays.binarySearch(current, 0, present, from);
+      int start = found < 0 ? -found - 1 : found;
+      return Arrays.copyOfRange(current, start, Math.min(present, start + limit));
+    }
+  }
+
+  private final ConcurrentHashMap<Long, Directory> directories = new ConcurrentHashMap<>();
   private volatile Table table = new Table(1024);
   private volatile int count;
 
@@ -107,8 +139,24 @@ final class RelationDictionary {
     } else {
       current.insert(id, tablespaceOid, databaseOid, relationNumber, fork);
     }
+    directories
+        .computeIfAbsent(directoryKey(tablespaceOid, databaseOid), key -> new Directory())
+        .add(id);
     count = present + 1;
     return id;
+  }
+
+  private static long directoryKey(int tablespaceOid, int databaseOid) {
+    return (long) tablespaceOid << 32 | Integer.toUnsignedLong(databaseOid);
+  }
+
+  /**
+   * Up to {@code limit} ids of forks that were ever seen in a database directory, ascending, from
+   * {@code from} on; fewer when these are the last.
+   */
+  int[] idsIn(int tablespaceOid, int databaseOid, int from, int limit) {
+    @Nullable Directory directory = directories.get(directoryKey(tablespaceOid, databaseOid));
+    return directory == null ? new int[0] : directory.from(from, limit);
   }
 
   /** One more than the highest id. */

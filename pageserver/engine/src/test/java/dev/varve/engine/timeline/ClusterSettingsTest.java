@@ -21,8 +21,7 @@ final class ClusterSettingsTest {
   @Test
   void theirBytes() {
     assertArrayEquals(
-        "\5\4\3\2\1\0\0\0TimeZone\0Europe/Berlin\0search_path\0\0"
-            .getBytes(StandardCharsets.UTF_8),
+        "\5\4\3\2\1\0\0\0TimeZone\0Europe/Berlin\0search_path\0\0".getBytes(StandardCharsets.UTF_8),
         new ClusterSettings(
                 0x1_0203_0405L,
                 new TreeMap<>(Map.of("TimeZone", "Europe/Berlin", "search_path", "")))
@@ -54,6 +53,7 @@ final class ClusterSettingsTest {
         IllegalArgumentException.class,
         () -> new ClusterSettings(0, new TreeMap<>(Map.of("a", "b\0c"))));
     assertThrows(
-        IllegalArgumentException.class, () -> new ClusterSettings(0, new TreeMap<>(Map.of("", ""))));
+        IllegalArgumentException.class,
+        () -> new ClusterSettings(0, new TreeMap<>(Map.of("", ""))));
   }
 }

@@ -154,8 +154,10 @@ final class ImageShapesIT {
   private static void awaitSummary(PostgresServer compute, long lsn) throws Exception {
     String from = "'" + Lsn.format(lsn) + "'";
     String beyond =
-        "select exists (select from pg_available_wal_summaries() where end_lsn > %s::pg_lsn + 100)";
-    while (compute.query("postgres", beyond.formatted(from)).equals("f")) {
+        "select exists (select from pg_available_wal_summaries() where end_lsn > "
+            + from
+            + "::pg_lsn + 100)";
+    while (compute.query("postgres", beyond).equals("f")) {
       assertTrue(compute.isRunning());
       assertTrue(compute.log().lines().noneMatch(line -> line.contains("ERROR:")), compute::log);
       Thread.onSpinWait();

@@ -184,7 +184,7 @@ final class StandbyOracleIT {
           new Tenants(store, directory.resolve("other"), options, System::nanoTime)) {
         Timeline timeline = tenants.attach(id, 0);
         comparePhases(primary, phases.subList(2, phases.size()), copy, timeline);
-        compareCommitTimes(primary, timeline, phases.getLast().lsn(), directory);
+        compareCommitTimes(primary, timeline, phases.getLast().lsn());
       }
     } finally {
       PostgresServer.deleteTree(copy);
@@ -248,8 +248,8 @@ final class StandbyOracleIT {
   }
 
   /** By SQL, on a compute: times of commits are there, and those that are gone are not. */
-  private static void compareCommitTimes(
-      PostgresServer primary, Timeline timeline, long lsn, Path directory) throws Exception {
+  private static void compareCommitTimes(PostgresServer primary, Timeline timeline, long lsn)
+      throws Exception {
     String times =
         "select md5(string_agg(xmin::text || ' ' || coalesce(pg_xact_commit_timestamp(xmin)::text,"
             + " 'none'), ',' order by id)) || count(distinct pg_xact_commit_timestamp(xmin)) from t";

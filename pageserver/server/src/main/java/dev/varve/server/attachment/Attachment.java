@@ -228,8 +228,7 @@ public final class Attachment implements AutoCloseable {
     while (!ended && !isClosed() && !target.isTakenOver()) {
       WalSink sink = new TimelineWalSink(target);
       String name = record.id().toString();
-      try (WalReceiver feed =
-              new WalReceiver(name, primary, expected(target, record.tli()), sink);
+      try (WalReceiver feed = new WalReceiver(name, primary, expected(target, record.tli()), sink);
           SettingsWatch watch = new SettingsWatch(name, primary, sink)) {
         receiver = feed;
         if (target.shard().index() == 0) { // which images are made by

@@ -4,12 +4,11 @@ import dev.varve.engine.image.ThinImage;
 import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.timeline.ClusterView;
-import dev.varve.engine.timeline.RelationEntry;
+import dev.varve.engine.timeline.RelationPage;
 import dev.varve.engine.timeline.Timeline;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.Collection;
-import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -121,8 +120,14 @@ final class StartRehearsal implements AutoCloseable {
     image.writeTo(OutputStream.nullOutputStream());
     int databases = timeline.shard().count() == 1 ? DATABASES : 0;
     for (ClusterView.Directory directory : image.directories()) {
-      List<RelationEntry> relations =
-          timeline.listRelations(directory.tablespaceOid(), directory.databaseOid(), image.lsn());
+      if (!goesOn()) {
+        return;
+      }
+      RelationPage relations =
+          timeline
+              .view(image.lsn())
+              .relations(
+                  directory.tablespaceOid(), directory.databaseOid(), 0, ClusterView.PAGE_FORKS);
       if (databases > 0 && !TEMPLATES.contains(directory.databaseOid())) {
         databases--;
         readCatalogs(timeline, directory, relations, image.lsn());
@@ -131,20 +136,20 @@ final class StartRehearsal implements AutoCloseable {
   }
 
   private void readCatalogs(
-      Timeline timeline, ClusterView.Directory directory, List<RelationEntry> relations, long lsn) {
-    for (RelationEntry relation : relations) {
+      Timeline timeline, ClusterView.Directory directory, RelationPage relations, long lsn) {
+    for (int i = 0; i < relations.size(); i++) {
       if (!goesOn()) {
         return;
       }
-      int number = relation.relationNumber();
+      int number = relations.relationNumber(i);
       if (Integer.compareUnsigned(number, FIRST_NORMAL_OBJECT_ID) < 0
-          && relation.fork() == ForkNumber.MAIN
-          && relation.blocks() > 0) {
+          && relations.fork(i) == ForkNumber.MAIN
+          && relations.blocks(i) > 0) {
         timeline.sharedPages(
             new RelFileLocator(directory.tablespaceOid(), directory.databaseOid(), number),
             ForkNumber.MAIN,
             0,
-            Math.min(relation.blocks(), BLOCKS),
+            Math.min(relations.blocks(i), BLOCKS),
             lsn);
       }
     }

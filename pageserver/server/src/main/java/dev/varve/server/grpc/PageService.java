@@ -1,5 +1,6 @@
 package dev.varve.server.grpc;
 
+import com.google.protobuf.UnsafeByteOperations;
 import dev.varve.api.v1.DatabaseDirectory;
 import dev.varve.api.v1.GetPagesRequest;
 import dev.varve.api.v1.GetPagesResponse;
@@ -10,12 +11,13 @@ import dev.varve.api.v1.GetThinImageResponse;
 import dev.varve.api.v1.ListRelationsRequest;
 import dev.varve.api.v1.ListRelationsResponse;
 import dev.varve.api.v1.PageServiceGrpc;
-import dev.varve.api.v1.RelationEntry;
 import dev.varve.api.v1.Setting;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.image.ThinImage;
+import dev.varve.engine.timeline.ClusterView;
+import dev.varve.engine.timeline.RelationPage;
 import dev.varve.engine.timeline.Shard;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.attachment.Attachment;
@@ -26,7 +28,6 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,8 +35,6 @@ import org.jspecify.annotations.Nullable;
  * hits are answered at once, everything else moves to a virtual thread.
  */
 final class PageService extends PageServiceGrpc.PageServiceImplBase {
-  private static final int ENTRIES_PER_MESSAGE = 1000;
-
   private final Attachments attachments;
   private final PageReads reads;
   private final PageMeters meters;
@@ -102,27 +101,33 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
             answers,
             () -> {
               Timeline timeline = readable(request.getTimeline(), request.getLsn(), token);
-              List<dev.varve.engine.timeline.RelationEntry> entries =
-                  timeline.listRelations(
-                      request.getTablespaceOid(), request.getDatabaseOid(), request.getLsn());
-              for (int from = 0; from < entries.size(); from += ENTRIES_PER_MESSAGE) {
-                int to = Math.min(entries.size(), from + ENTRIES_PER_MESSAGE);
-                answers.onNext(message(entries.subList(from, to)));
-              }
+              ClusterView view = timeline.view(request.getLsn());
+              answers.onNext(
+                  message(
+                      request.getRelationNumber() != 0
+                          ? view.relation(
+                              request.getTablespaceOid(),
+                              request.getDatabaseOid(),
+                              request.getRelationNumber())
+                          : view.relations(
+                              request.getTablespaceOid(),
+                              request.getDatabaseOid(),
+                              request.getPosition(),
+                              ClusterView.PAGE_FORKS)));
               answers.onCompleted();
             }));
   }
 
-  private static ListRelationsResponse message(
-      List<dev.varve.engine.timeline.RelationEntry> entries) {
-    ListRelationsResponse.Builder message = ListRelationsResponse.newBuilder();
-    for (dev.varve.engine.timeline.RelationEntry entry : entries) {
-      message.addRelations(
-          RelationEntry.newBuilder()
-              .setRelationNumber(entry.relationNumber())
-              .setFork(entry.fork())
-              .setBlocks(entry.blocks())
-              .setSourceFork(entry.sourceFork()));
+  private static ListRelationsResponse message(RelationPage page) {
+    ListRelationsResponse.Builder message =
+        ListRelationsResponse.newBuilder()
+            .setForks(UnsafeByteOperations.unsafeWrap(page.forks()))
+            .setNextPosition(page.nextPosition());
+    int before = 0;
+    for (int i = 0; i < page.size(); i++) {
+      message.addRelationNumberDeltas(page.relationNumber(i) - before);
+      message.addBlocks(page.blocks(i));
+      before = page.relationNumber(i);
     }
     return message.build();
   }
@@ -146,9 +151,7 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
               attachment.refreshSettings(lsn);
               ThinImage image = ThinImage.at(timeline, lsn);
               answers.onNext(
-                  GetThinImageResponse.newBuilder()
-                      .setHeader(header(image, timeline))
-                      .build());
+                  GetThinImageResponse.newBuilder().setHeader(header(image, timeline)).build());
               try {
                 image.writeTo(stream);
                 stream.finish();

@@ -62,11 +62,43 @@ public final class PrimarySource {
     try (PostgresConnection connection = connect()) {
       Slot slot = readSlot(connection);
       if (slot == null) {
-        query(connection, "CREATE_REPLICATION_SLOT " + quoted() + " PHYSICAL RESERVE_WAL");
+        createSlot(connection);
       } else {
         requireUsable(slot);
       }
     }
+  }
+
+  private void createSlot(PostgresConnection connection) throws SourceException {
+    try {
+      connection.query("CREATE_REPLICATION_SLOT " + quoted() + " PHYSICAL RESERVE_WAL");
+    } catch (ServerError e) {
+      if (e.sqlState().equals("53400")) {
+        throw full(Kind.UNFIT, e);
+      }
+      throw trouble(e);
+    } catch (IOException e) {
+      throw trouble(e);
+    }
+  }
+
+  /** No slot or WAL sender is left. The operator reads the two settings out of the message. */
+  private SourceException full(Kind kind, ServerError error) {
+    String slots = asSession("SHOW max_replication_slots");
+    String senders = asSession("SHOW max_wal_senders");
+    String has =
+        slots == null || senders == null
+            ? ""
+            : " with max_replication_slots = " + slots + " and max_wal_senders = " + senders;
+    return new SourceException(
+        kind,
+        at()
+            + " has no room for another timeline"
+            + has
+            + " ("
+            + error.getMessage()
+            + "); drop slots that nobody uses, or raise both and restart it",
+        error);
   }
 
   /** Drops the slot if there is one. */
@@ -327,8 +359,7 @@ public final class PrimarySource {
               + message
               + "); set max_wal_senders to 2 or more, and restart it");
     }
-    return new SourceException(
-        Kind.UNREACHABLE, at() + ": " + message + "; raise max_wal_senders", error);
+    return full(Kind.UNREACHABLE, error);
   }
 
   /** Why the slot keeps nothing, as far as an ordinary session is told; starts with a space. */

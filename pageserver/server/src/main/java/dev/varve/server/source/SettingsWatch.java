@@ -2,7 +2,6 @@ package dev.varve.server.source;
 
 import dev.varve.engine.PageserverException;
 import java.time.Duration;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;

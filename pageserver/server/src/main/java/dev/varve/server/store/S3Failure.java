@@ -122,7 +122,7 @@ final class S3Failure {
   private static String root(Throwable e) {
     Throwable deepest = e;
     Throwable named = e;
-    while (deepest.getCause() != null && deepest.getCause() != deepest) {
+    while (deepest.getCause() != null) {
       if (deepest instanceof java.io.InterruptedIOException && deepest.getMessage() != null) {
         return deepest.getMessage(); // of the watch
       }
