@@ -283,8 +283,10 @@ final class Keeper {
     visit.compare(
         Comparison.CONTROL,
         () -> {
+          boolean wentOn = !primary.currentLsn().equals(original.lsn());
           primary.stop();
-          return StandbyComparison.control(visit.major(), primary.dataDirectory(), image());
+          return StandbyComparison.control(
+              visit.major(), primary.dataDirectory(), image(), wentOn);
         });
     visit.compare(
         Comparison.SLRU,

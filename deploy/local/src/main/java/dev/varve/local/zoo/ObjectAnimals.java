@@ -106,7 +106,7 @@ final class ObjectAnimals {
                 "alter table secret enable row level security",
                 "alter table secret force row level security",
                 "create policy own on secret using (owner = current_user)",
-                "create publication some for table secret where (t is not null)",
+                "create publication part for table secret where (t is not null)",
                 "create statistics st (ndistinct, dependencies, mcv) on owner, t from secret",
                 "insert into secret select 'o' || i % 5, 't' || i % 7 from generate_series(1, 1000) i",
                 "analyze secret",

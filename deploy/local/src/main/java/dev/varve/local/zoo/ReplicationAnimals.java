@@ -2,6 +2,8 @@ package dev.varve.local.zoo;
 
 import dev.varve.testkit.FreePort;
 import dev.varve.testkit.PostgresServer;
+import java.nio.file.Files;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -23,6 +25,15 @@ final class ReplicationAnimals {
             .on(major -> major >= 16)
             .computed(ReplicationAnimals::leavesThePublisherAlone),
         Animal.named("origins", "30 replication origins, with positions")
+            .setting("max_replication_slots", "60")
+            .configured(habitat -> {
+              if (habitat.major() >= 18) {
+                Files.writeString(
+                    habitat.primary().dataDirectory().resolve("postgresql.conf"),
+                    "max_active_replication_origins = 60\n",
+                    StandardOpenOption.APPEND);
+              }
+            })
             .built(habitat -> {
               List<String> statements = new ArrayList<>();
               for (int i = 0; i < 30; i++) {
@@ -33,8 +44,6 @@ final class ReplicationAnimals {
                 }
               }
               habitat.execute(statements.toArray(String[]::new));
-              habitat.primary().setting("max_replication_slots", "40");
-              habitat.primary().restart();
             })
             .attached(
                 "select pg_replication_origin_session_setup('o3'), pg_replication_origin_xact_setup('0/ABCD', now()); insert into zoo_common(t) values ('origin')",
