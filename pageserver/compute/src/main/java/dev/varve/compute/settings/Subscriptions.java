@@ -70,7 +70,7 @@ public final class Subscriptions {
       } catch (IndexOutOfBoundsException e) {
         throw new IOException("a row of pg_subscription cannot be read", e);
       }
-      page.put(offset, held);
+      page.put(offset, Arrays.copyOf(held, length)); // nothing is left of a password
       page.putInt(at, offset | NORMAL << 15 | held.length << 17);
       changed = true;
     }

@@ -238,10 +238,6 @@ final class ClusterState {
     value(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_FILE), controlFile);
   }
 
-  void putSettings(ClusterSettings settings) {
-    value(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_SETTINGS), settings.encode());
-  }
-
   long nextXid() {
     return nextXid;
   }

@@ -254,9 +254,12 @@ public final class ClusterView {
         required(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_NEXT_XID), "next xid"), 0);
   }
 
-  /** The primary's settings that were stored last; none when it was not asked yet. */
+  /**
+   * The primary's settings when it was asked last; none when it was not. They may be stamped with
+   * the byte behind this LSN.
+   */
   ClusterSettings settings() {
-    byte[] value = reader.value(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_SETTINGS), lsn);
+    byte[] value = reader.value(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_SETTINGS), lsn + 1);
     return value == null ? ClusterSettings.NONE : ClusterSettings.decode(value);
   }
 

@@ -63,7 +63,10 @@ public final class KeySpace {
    */
   public static final int CONTROL_CHECKPOINT = 3;
 
-  /** {@link ClusterSettings}. */
+  /**
+   * {@link ClusterSettings}, stamped with what had been received when the primary was asked, or
+   * with the byte behind that where a layer starts there.
+   */
   public static final int CONTROL_SETTINGS = 4;
 
   /** The first relation id of a relation. */

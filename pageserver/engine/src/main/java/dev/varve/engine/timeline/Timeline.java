@@ -191,7 +191,7 @@ public final class Timeline implements AutoCloseable {
 
   /**
    * Takes over what the primary answered when it was asked for its settings just now. When they
-   * differ from the last ones they hold from where it was asked before. They are stored with the
+   * differ from the last ones they hold from where it was asked before. They are published with the
    * next record; until then only this attachment has them. Any thread.
    */
   public void setSettings(SortedMap<String, String> values) {
@@ -372,7 +372,7 @@ public final class Timeline implements AutoCloseable {
   /** The primary's settings as of {@code lsn}, as far as it was asked; else none. */
   public ClusterSettings settings(long lsn) {
     ClusterSettings newest = running().writer.settings();
-    // The entry's own LSN is that of a later record.
+    // The entry is stamped with the LSN at which the primary was asked.
     return Long.compareUnsigned(newest.lsn(), lsn) <= 0 ? newest : view(lsn).settings();
   }
 

@@ -47,9 +47,6 @@ final class TimelineWriter implements DatabaseCopy.Host {
   /** What had been received when the primary was asked for its settings last. */
   private volatile long settingsAskedLsn;
 
-  /** Whether the settings wait for a record that they can be stored with. */
-  private boolean settingsPending;
-
   private volatile long consistentLsn;
   private volatile @Nullable PageserverException failure;
   private volatile boolean closed;
@@ -122,7 +119,7 @@ final class TimelineWriter implements DatabaseCopy.Host {
     return ingest.newestCommitMicros();
   }
 
-  /** The newest settings, stored or waiting for the next record. */
+  /** The newest settings. */
   ClusterSettings settings() {
     return settings;
   }
@@ -141,7 +138,8 @@ final class TimelineWriter implements DatabaseCopy.Host {
         // Where WAL has moved on, the last answer was true at the place where it was given.
         long lsn = settingsAskedLsn == before ? before : before + 1;
         settings = new ClusterSettings(lsn, values);
-        settingsPending = true;
+        // A layer does not hold its start; no record ends at the byte behind it.
+        ingest.putSettings(settings, open.isEmpty() ? settingsAskedLsn + 1 : settingsAskedLsn);
       }
     } finally {
       lock.unlock();
@@ -165,10 +163,6 @@ final class TimelineWriter implements DatabaseCopy.Host {
     try {
       while (decoder.next(record)) {
         ingest.ingest(record, this);
-        if (settingsPending) {
-          ingest.state().putSettings(settings);
-          settingsPending = false;
-        }
         open.endRecord(record.startLsn, decoder.nextLsn());
         longRecord.close();
         if (ingest.endedBackupStartLsn() == backupStartLsn && consistentLsn == 0) {

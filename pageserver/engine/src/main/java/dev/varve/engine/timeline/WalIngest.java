@@ -100,6 +100,18 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
     return context;
   }
 
+  /** Adds settings to the layer; {@code stamp} is in the layer's range. */
+  void putSettings(ClusterSettings settings, long stamp) {
+    byte[] value = settings.encode();
+    layer.put(
+        KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_SETTINGS),
+        stamp,
+        ValueKind.VALUE,
+        value,
+        0,
+        value.length);
+  }
+
   /** From the next record on, entries go to this layer. */
   void continueIn(OpenLayer next) {
     layer = next;
