@@ -279,7 +279,8 @@ public final class Fleet implements AutoCloseable {
       }
     } catch (RejectedExecutionException e) {
       LOG.debug("closed", e);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
+      // A schedule whose run throws is never run again.
       LOG.error("the pageservers cannot be asked", e);
     }
   }

@@ -41,7 +41,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** A pageserver on S3 servers, and lines to them, that misbehave. */
 final class StoreTroubleIT {
   private static final String BUCKET = "varve-test";
-  private static final Duration TIMEOUT = Duration.ofMillis(700);
+  private static final Duration TIMEOUT = Duration.ofSeconds(2);
   private static final AtomicInteger COUNT = new AtomicInteger();
 
   @TempDir static Path serverDirectory;

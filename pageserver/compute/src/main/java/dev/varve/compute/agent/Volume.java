@@ -19,9 +19,11 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
@@ -185,21 +187,32 @@ public final class Volume {
   }
 
   private void mountAll(Step layOut) throws IOException {
+    ComputeDirectory directory = directory();
     Map<Integer, List<dev.varve.compute.mount.DatabaseDirectory>> databases = new LinkedHashMap<>();
     databases.put(ComputeDirectory.DEFAULT_TABLESPACE, new ArrayList<>());
+    Map<Integer, Integer> mountOf = new HashMap<>();
+    mountOf.put(ComputeDirectory.DEFAULT_TABLESPACE, ComputeDirectory.DEFAULT_TABLESPACE);
     for (Tablespace tablespace : header.getTablespacesList()) {
-      databases.put(tablespace.getOid(), new ArrayList<>());
+      int mount =
+          directory.isInPlace(tablespace) ? ComputeDirectory.IN_PLACE : tablespace.getOid();
+      mountOf.put(tablespace.getOid(), mount);
+      databases.putIfAbsent(mount, new ArrayList<>());
     }
     for (DatabaseDirectory entry : header.getDirectoriesList()) {
-      List<dev.varve.compute.mount.DatabaseDirectory> list =
-          databases.get(entry.getTablespaceOid());
-      if (list == null) {
+      Integer mount = mountOf.get(entry.getTablespaceOid());
+      if (mount == null) {
         throw new IOException(
-            "the image names a directory in the unknown tablespace " + entry.getTablespaceOid());
+            "the image names a directory in the unknown tablespace "
+                + Integer.toUnsignedString(entry.getTablespaceOid()));
       }
-      list.add(
-          new dev.varve.compute.mount.DatabaseDirectory(
-              inTablespace(header, entry), entry.getDatabaseOid()));
+      String path = inTablespace(header, entry);
+      Objects.requireNonNull(databases.get(mount))
+          .add(
+              new dev.varve.compute.mount.DatabaseDirectory(
+                  mount == ComputeDirectory.IN_PLACE
+                      ? Integer.toUnsignedString(entry.getTablespaceOid()) + "/" + path
+                      : path,
+                  entry.getDatabaseOid()));
     }
     List<PageMount.Prepared> prepared = new ArrayList<>();
     for (var one : databases.entrySet()) {
@@ -226,7 +239,9 @@ public final class Volume {
     return PageMount.prepare(
         new PageMount.Plan(
             oid,
-            directory.tablespace(header, oid),
+            oid == ComputeDirectory.IN_PLACE
+                ? directory.links()
+                : directory.tablespace(header, oid),
             directory.overlay(oid),
             directory.tree(oid),
             databases,

@@ -14,6 +14,8 @@ final class FuseAbi {
   static final int FORGET = 2;
   static final int GETATTR = 3;
   static final int SETATTR = 4;
+  static final int READLINK = 5;
+  static final int SYMLINK = 6;
   static final int MKDIR = 9;
   static final int UNLINK = 10;
   static final int RMDIR = 11;

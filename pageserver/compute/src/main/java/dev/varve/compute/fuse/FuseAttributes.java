@@ -13,5 +13,6 @@ public record FuseAttributes(
     long node, long size, int mode, int links, int uid, int gid, long modifiedNanos) {
   public static final int TYPE_DIRECTORY = 0x4000;
   public static final int TYPE_FILE = 0x8000;
+  public static final int TYPE_LINK = 0xA000;
   public static final int TYPE_MASK = 0xF000;
 }

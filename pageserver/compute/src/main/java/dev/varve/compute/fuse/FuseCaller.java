@@ -45,6 +45,11 @@ public final class FuseCaller {
     return 1L << signal - 1;
   }
 
+  /** The kernel writes back what processes wrote before, or the process cannot be seen here. */
+  public boolean isKernel() {
+    return process == 0;
+  }
+
   /** How long the request has been waiting. */
   public long waitedNanos() {
     return System.nanoTime() - startNanos;

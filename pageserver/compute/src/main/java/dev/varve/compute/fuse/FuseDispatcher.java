@@ -101,6 +101,12 @@ final class FuseDispatcher {
                   node, name(in, FuseAbi.MKDIR_NAME), in.getInt(FuseAbi.MKDIR_MODE), caller),
               out,
               0);
+      case FuseAbi.SYMLINK -> link(node, in, out, caller);
+      case FuseAbi.READLINK -> {
+        byte[] target = fileSystem.link(node).getBytes(StandardCharsets.UTF_8);
+        out.put(FuseAbi.OUT_HEADER_BYTES, target);
+        yield target.length;
+      }
       case FuseAbi.UNLINK -> {
         fileSystem.unlink(node, name(in, 0), caller);
         yield 0;
@@ -181,6 +187,14 @@ final class FuseDispatcher {
     String to = name(in, namesAt + from.getBytes(StandardCharsets.UTF_8).length + 1);
     fileSystem.rename(node, from, in.getLong(FuseAbi.RENAME_NEW_PARENT), to, flags != 0, caller);
     return 0;
+  }
+
+  /** The name comes first, then the target. */
+  private int link(long node, ByteBuffer in, ByteBuffer out, FuseCaller caller)
+      throws FuseException {
+    String name = name(in, 0);
+    String target = name(in, name.getBytes(StandardCharsets.UTF_8).length + 1);
+    return entry(fileSystem.makeLink(node, name, target, caller), out, 0);
   }
 
   private int create(long node, ByteBuffer in, ByteBuffer out, FuseCaller caller)

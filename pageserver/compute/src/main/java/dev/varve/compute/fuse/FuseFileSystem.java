@@ -28,6 +28,13 @@ public interface FuseFileSystem {
   FuseAttributes makeDirectory(long parent, String name, int mode, FuseCaller caller)
       throws FuseException;
 
+  /** Makes a symbolic link, to wherever it may be. */
+  FuseAttributes makeLink(long parent, String name, String target, FuseCaller caller)
+      throws FuseException;
+
+  /** Where a symbolic link leads. */
+  String link(long node) throws FuseException;
+
   void unlink(long parent, String name, FuseCaller caller) throws FuseException;
 
   void removeDirectory(long parent, String name, FuseCaller caller) throws FuseException;

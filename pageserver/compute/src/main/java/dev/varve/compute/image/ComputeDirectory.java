@@ -10,8 +10,9 @@ import java.nio.file.Path;
  * <pre>
  * data/            PostgreSQL's data directory; data/base is a mount point (or plain, in eager mode)
  * tablespace/OID   mount point of a further tablespace; data/pg_tblspc/OID is a link to it. One that
- *                  its cluster has in place is mounted on data/pg_tblspc/OID itself
- * overlay/OID/     local content of a tablespace's mount, 1663 is base
+ *                  its cluster has in place is below data/pg_tblspc, which is then a mount point:
+ *                  PostgreSQL can remove a directory in a mount, and no mount point
+ * overlay/OID/     local content of a tablespace's mount; 1663 is base, 0 is pg_tblspc
  * state/OID.tree   the tree of a mount after a clean stop
  * image            header of the image that all this was laid out from; written last
  * stopped          present after a clean stop only
@@ -19,11 +20,14 @@ import java.nio.file.Path;
  * </pre>
  *
  * @param data the data directory, which may lie elsewhere
- * @param inPlace PostgreSQL sees nothing but the data directory: tablespaces are mounted on {@code
- *     data/pg_tblspc/OID} itself, which PostgreSQL takes for a tablespace made in place
+ * @param inPlace PostgreSQL sees nothing but the data directory: all tablespaces are below {@code
+ *     data/pg_tblspc}, which PostgreSQL takes for tablespaces made in place
  */
 public record ComputeDirectory(Path root, Path data, boolean inPlace) {
   public static final int DEFAULT_TABLESPACE = 1663;
+
+  /** In place of a tablespace's OID: the mount of {@code pg_tblspc}. */
+  public static final int IN_PLACE = 0;
 
   public ComputeDirectory {
     if (!root.isAbsolute() || !data.isAbsolute()) {
@@ -56,15 +60,20 @@ public record ComputeDirectory(Path root, Path data, boolean inPlace) {
     for (Tablespace tablespace : header.getTablespacesList()) {
       if (tablespace.getOid() == oid) {
         return isInPlace(tablespace)
-            ? data.resolve("pg_tblspc").resolve(Integer.toUnsignedString(oid))
+            ? links().resolve(Integer.toUnsignedString(oid))
             : root.resolve("tablespace").resolve(Integer.toUnsignedString(oid));
       }
     }
     throw new IllegalArgumentException("no tablespace " + Integer.toUnsignedString(oid));
   }
 
-  /** Whether a tablespace is a directory in {@code data/pg_tblspc}, not a link there. */
-  boolean isInPlace(Tablespace tablespace) {
+  /** {@code data/pg_tblspc}. */
+  public Path links() {
+    return data.resolve("pg_tblspc");
+  }
+
+  /** Whether a tablespace is a directory in {@link #links}, not a link there. */
+  public boolean isInPlace(Tablespace tablespace) {
     return inPlace || tablespace.getLocation().isEmpty();
   }
 

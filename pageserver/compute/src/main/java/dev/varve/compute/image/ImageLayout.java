@@ -67,8 +67,12 @@ public final class ImageLayout {
     make(directory.root().resolve("state"));
     make(directory.overlay(ComputeDirectory.DEFAULT_TABLESPACE));
     for (Tablespace tablespace : header.getTablespacesList()) {
-      make(directory.tablespace(header, tablespace.getOid()));
-      make(directory.overlay(tablespace.getOid()));
+      if (eager || !directory.isInPlace(tablespace)) {
+        make(directory.tablespace(header, tablespace.getOid()));
+      }
+      if (!eager) {
+        make(place(header, tablespace.getOid(), ""));
+      }
     }
     TarReader tar = new TarReader(image.tar());
     for (TarReader.Entry entry = tar.next(); entry != null; entry = tar.next()) {
@@ -80,14 +84,14 @@ public final class ImageLayout {
         write(tar, target);
       }
     }
-    make(directory.data().resolve("pg_tblspc"));
+    make(directory.links());
+    boolean mounted = !eager && header.getTablespacesList().stream().anyMatch(directory::isInPlace);
+    Path links = mounted ? directory.overlay(ComputeDirectory.IN_PLACE) : directory.links();
+    make(links);
     for (Tablespace tablespace : header.getTablespacesList()) {
       if (!directory.isInPlace(tablespace)) {
         Files.createSymbolicLink(
-            directory
-                .data()
-                .resolve("pg_tblspc")
-                .resolve(Integer.toUnsignedString(tablespace.getOid())),
+            links.resolve(Integer.toUnsignedString(tablespace.getOid())),
             directory.tablespace(header, tablespace.getOid()));
       }
     }
@@ -133,9 +137,17 @@ public final class ImageLayout {
   private Path place(ThinImageHeader header, int tablespace, String rest) throws IOException {
     Path root;
     try {
-      root = eager ? directory.tablespace(header, tablespace) : directory.overlay(tablespace);
+      root = directory.tablespace(header, tablespace);
     } catch (IllegalArgumentException e) {
       throw new IOException("the image holds files of a tablespace that its header has not", e);
+    }
+    if (!eager) {
+      root =
+          root.startsWith(directory.links())
+              ? directory
+                  .overlay(ComputeDirectory.IN_PLACE)
+                  .resolve(Integer.toUnsignedString(tablespace))
+              : directory.overlay(tablespace);
     }
     return rest.isEmpty() ? root : root.resolve(rest);
   }

@@ -1,5 +1,6 @@
 package dev.varve.compute.mount;
 
+import dev.varve.compute.fuse.Errno;
 import dev.varve.compute.fuse.FuseException;
 import dev.varve.compute.page.AbandonedException;
 import dev.varve.compute.page.RelationFork;
@@ -103,17 +104,24 @@ final class DirectoryListing {
     } catch (IOException e) {
       fetch.failure = e;
     } finally {
-      tree.lock().lock();
-      directory.listing = null;
-      tree.lock().unlock();
+      forget(directory);
       fetch.done.countDown();
+    }
+  }
+
+  private void forget(Node.Directory directory) {
+    tree.lock().lock();
+    try {
+      directory.listing = null;
+    } finally {
+      tree.lock().unlock();
     }
   }
 
   /** A page of a database's list. */
   RelationList page(Node.Directory directory, int position, Waiter waiter) throws IOException {
     RelationList page =
-        tree.fetcher().list(tree.tablespace(), directory.database, position, waiter);
+        tree.fetcher().list(tree.tablespace(directory), directory.database, position, waiter);
     tree.fetcher().counters().listings.increment();
     return page;
   }
@@ -184,7 +192,8 @@ final class DirectoryListing {
     }
     RelationList answer;
     try {
-      answer = tree.fetcher().relation(tree.tablespace(), directory.database, relation, waiter);
+      answer = tree.fetcher()
+              .relation(tree.tablespace(directory), directory.database, relation, waiter);
     } catch (IOException e) {
       throw tree.fetcher().failed(e);
     }
@@ -206,7 +215,7 @@ final class DirectoryListing {
     }
     RelationFork source =
         new RelationFork(
-            tree.tablespace(), directory.database, list.relation(index), list.sourceFork(index));
+            tree.tablespace(directory), directory.database, list.relation(index), list.sourceFork(index));
     long left = blocks - (long) segment * BlockSet.SEGMENT_BLOCKS;
     return tree.addSegment(
         directory, source, name, segment, (int) Math.min(left, BlockSet.SEGMENT_BLOCKS));
@@ -250,7 +259,9 @@ final class DirectoryListing {
       for (Path entry : entries) {
         String name = String.valueOf(entry.getFileName());
         Node child = directory.children.get(name);
-        if (Files.isDirectory(entry)) {
+        if (Files.isSymbolicLink(entry)) {
+          tree.addLink(directory, name, Files.readSymbolicLink(entry).toString());
+        } else if (Files.isDirectory(entry)) {
           Node.Directory below =
               child instanceof Node.Directory known
                   ? known

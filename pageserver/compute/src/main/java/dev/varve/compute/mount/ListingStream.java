@@ -59,9 +59,11 @@ final class ListingStream implements FuseDirectoryStream {
       nodes.add(new FuseDirectoryEntry(up, "..", FuseAttributes.TYPE_DIRECTORY));
       for (Node child : directory.children.values()) {
         int type =
-            child instanceof Node.Directory
-                ? FuseAttributes.TYPE_DIRECTORY
-                : FuseAttributes.TYPE_FILE;
+            switch (child) {
+              case Node.Directory _ -> FuseAttributes.TYPE_DIRECTORY;
+              case Node.File _ -> FuseAttributes.TYPE_FILE;
+              case Node.Link _ -> FuseAttributes.TYPE_LINK;
+            };
         nodes.add(new FuseDirectoryEntry(child.id, child.name, type));
         long key = RelationNames.parse(child.name);
         if (key != 0 && directory.database != 0) {

@@ -191,19 +191,11 @@ final class LocalFile {
     if (endOffset > (long) BlockSet.SEGMENT_BLOCKS * PAGE && source != null) {
       throw new FuseException(Errno.EFBIG);
     }
-    try {
-      if (offset % PAGE != 0) {
-        makeLocal((int) (offset / PAGE), (int) (offset / PAGE) + 1, waiter);
-      }
-      if (endOffset % PAGE != 0) {
-        makeLocal((int) (endOffset / PAGE), (int) (endOffset / PAGE) + 1, waiter);
-      }
-    } catch (FuseException e) {
-      // The kernel may have told PostgreSQL long ago that this was written.
-      LOG.severe(
-          "what PostgreSQL wrote to " + backing + " is lost: the rest of its page did not come");
-      fetcher.counters().localWriteErrors.incrementAndGet();
-      throw e;
+    if (offset % PAGE != 0) {
+      makeLocal((int) (offset / PAGE), (int) (offset / PAGE) + 1, waiter);
+    }
+    if (endOffset % PAGE != 0) {
+      makeLocal((int) (endOffset / PAGE), (int) (endOffset / PAGE) + 1, waiter);
     }
     lock.lock();
     try {

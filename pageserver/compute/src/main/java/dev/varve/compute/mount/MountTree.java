@@ -17,6 +17,9 @@ final class MountTree {
   static final int FILE_MODE = 0600;
   static final int DIRECTORY_MODE = 0700;
 
+  /** In place of a tablespace: the tree is {@code pg_tblspc}, with several, each by its OID. */
+  static final int SEVERAL = 0;
+
   private final int tablespace;
   private final Path overlay;
   private final PageFetcher fetcher;
@@ -38,6 +41,18 @@ final class MountTree {
 
   int tablespace() {
     return tablespace;
+  }
+
+  /** The tablespace of a database's directory. */
+  int tablespace(Node.Directory database) {
+    if (tablespace != SEVERAL) {
+      return tablespace;
+    }
+    Node.Directory at = database;
+    while (at.parent != null && at.parent != root) {
+      at = at.parent;
+    }
+    return Integer.parseUnsignedInt(at.name);
   }
 
   Path overlay() {
@@ -97,6 +112,13 @@ final class MountTree {
     if (parent != null) {
       parent.children.put(name, made);
     }
+    return made;
+  }
+
+  Node.Link addLink(Node.Directory parent, String name, String target) {
+    Node.Link made = new Node.Link(nextId.getAndIncrement(), name, now(), target);
+    nodes.put(made.id, made);
+    parent.children.put(name, made);
     return made;
   }
 

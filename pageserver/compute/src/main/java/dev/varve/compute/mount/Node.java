@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** A file or directory of the tree. Mutable fields are guarded by the tree's lock. */
+/** A file, directory or symbolic link of the tree. Mutable fields are guarded by the tree's lock. */
 abstract sealed class Node {
   final long id;
   String name;
@@ -82,6 +82,18 @@ abstract sealed class Node {
       super(id, name, mode, modifiedNanos);
       this.parent = parent;
       this.content = content;
+    }
+  }
+
+  /** A symbolic link: a tablespace that was made elsewhere. */
+  static final class Link extends Node {
+    static final int MODE = 0777;
+
+    final String target;
+
+    Link(long id, String name, long modifiedNanos, String target) {
+      super(id, name, MODE, modifiedNanos);
+      this.target = target;
     }
   }
 }

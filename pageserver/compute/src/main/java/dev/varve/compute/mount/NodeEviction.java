@@ -32,6 +32,9 @@ final class NodeEviction {
   private final AtomicBoolean running = new AtomicBoolean();
   private volatile @Nullable FuseSession session;
 
+  /** Nodes that the last eviction left: those of open files stay. */
+  private volatile int left;
+
   /**
    * @param most nodes before any are evicted; 0: this mount's part of the heap
    */
@@ -59,7 +62,8 @@ final class NodeEviction {
 
   /** Called when there is one node more. */
   void added() {
-    if (tree.size() > most() && running.compareAndSet(false, true)) {
+    int bound = most();
+    if (tree.size() > Math.max(bound, left + bound / 8) && running.compareAndSet(false, true)) {
       Thread.ofPlatform() // the kernel keeps it while it writes back
           .daemon()
           .name("evict-nodes")
@@ -69,6 +73,7 @@ final class NodeEviction {
             } catch (FuseException e) {
               LOG.severe("nodes of " + tree.overlay() + " cannot be evicted: " + e.getMessage());
             } finally {
+              left = tree.size();
               running.set(false);
             }
           });

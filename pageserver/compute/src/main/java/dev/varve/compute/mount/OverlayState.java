@@ -16,16 +16,20 @@ import org.jspecify.annotations.Nullable;
 /**
  * The tree of a mount in a file, written after a clean unmount and taken back at the next start.
  *
- * <p>File, big-endian: magic {@code "VARVOVL2"}, i32 tablespace, the root's entries, u32 CRC32C of
- * everything before it. Entries: i32 count, then per entry a byte kind (1 directory, 2 file), UTF
+ * <p>File, big-endian: magic {@code "VARVOVL3"}, i32 tablespace (0: several, each by its OID), the root's entries, u32 CRC32C of
+ * everything before it. Entries: i32 count, then per entry a byte kind (1 directory, 2 file, 3 symbolic link), UTF
  * name, i32 mode, i64 time; a directory goes on with i32 database, i32 count of the segments that
  * the source has and that were removed, i64 for each as {@link RelationNames} writes it, the same
- * for files that are parked, and its entries; a file with byte hasSource, (i32 tablespace,
- * database, relation, fork, i64 first block), i32 remote blocks, i64 size, i64 bytes of the local
- * file or -1, i32 words, i64 per word of the bitmap of local blocks.
+ * for files that are parked, and its entries; a link with UTF target; a file with byte hasSource,
+ * (i32 tablespace, database, relation, fork, i64 first block), i32 remote blocks, i64 size, i64
+ * bytes of the local file or -1, i32 words, i64 per word of the bitmap of local blocks.
  */
 final class OverlayState {
-  private static final long MAGIC = 0x564152564F564C32L;
+  private static final long MAGIC = 0x564152564F564C33L;
+
+  private static final int DIRECTORY = 1;
+  private static final int FILE = 2;
+  private static final int LINK = 3;
 
   private OverlayState() {}
 
@@ -48,7 +52,12 @@ final class OverlayState {
       throws IOException {
     out.writeInt(directory.children.size());
     for (Node child : directory.children.values()) {
-      out.writeByte(child instanceof Node.Directory ? 1 : 2);
+      out.writeByte(
+          switch (child) {
+            case Node.Directory _ -> DIRECTORY;
+            case Node.File _ -> FILE;
+            case Node.Link _ -> LINK;
+          });
       out.writeUTF(child.name);
       out.writeInt(child.mode);
       out.writeLong(child.modifiedNanos);
@@ -60,6 +69,7 @@ final class OverlayState {
           writeChildren(below, out);
         }
         case Node.File file -> writeFile(file.content.state(), out);
+        case Node.Link link -> out.writeUTF(link.target);
       }
     }
   }
@@ -170,7 +180,9 @@ final class OverlayState {
       String name = in.readUTF();
       int mode = in.readInt();
       long time = in.readLong();
-      if (kind == 1) {
+      if (kind == LINK) {
+        tree.addLink(directory, name, in.readUTF()).modifiedNanos = time;
+      } else if (kind == DIRECTORY) {
         Node.Directory below = tree.addDirectory(directory, name, mode, in.readInt());
         below.modifiedNanos = time;
         read(below.removed, in);

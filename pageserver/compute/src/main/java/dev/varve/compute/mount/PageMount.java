@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * One tablespace, mounted. {@link #prepare} asks for what can be asked for before the image's files
+ * One tablespace, or {@code pg_tblspc} with all that are in place there, mounted. {@link #prepare} asks for what can be asked for before the image's files
  * are there, {@link Prepared#mount} mounts, {@link #unmount} unmounts and saves the overlay's
  * state; without the latter the overlay is lost. Whoever mounts must not unmount below a running
  * PostgreSQL: the kernel refuses, and the mount stays.
@@ -50,11 +50,11 @@ public final class PageMount {
   /**
    * What to mount.
    *
-   * @param tablespace oid, 1663 for {@code base}
+   * @param tablespace oid, 1663 for {@code base}, 0 for {@code pg_tblspc}
    * @param directory existing directory to mount on, absolute
    * @param overlay directory of local content, on a disk with room for all changes
    * @param stateFile where a clean unmount leaves the tree, and the next open takes it
-   * @param databases what the image has in this tablespace
+   * @param databases what the image has in it
    * @param user owner of everything in the mount
    * @param mostNodes files that take memory at a time; 0: as many as its part of the heap holds
    */

@@ -9,6 +9,7 @@ import dev.varve.compute.fuse.FuseFileSystem;
 import dev.varve.compute.fuse.FuseSpace;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,7 +21,7 @@ import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The tree of one tablespace: database directories whose relation files appear when the directory
+ * The tree of one tablespace, or of {@code pg_tblspc}: database directories whose relation files appear when the directory
  * is first used, and everything that PostgreSQL makes itself.
  *
  * <p>{@code namespace} guards the tree; it is never held over a read from the source. Paths below
@@ -123,6 +124,15 @@ final class TablespaceFileSystem implements FuseFileSystem {
               user,
               group,
               file.modifiedNanos);
+      case Node.Link link ->
+          new FuseAttributes(
+              node.id,
+              link.target.getBytes(StandardCharsets.UTF_8).length,
+              FuseAttributes.TYPE_LINK | node.mode,
+              1,
+              user,
+              group,
+              link.modifiedNanos);
     };
   }
 
@@ -164,6 +174,30 @@ final class TablespaceFileSystem implements FuseFileSystem {
   }
 
   @Override
+  public FuseAttributes makeLink(long parent, String name, String target, FuseCaller caller)
+      throws FuseException {
+    Node.Directory directory = directory(parent);
+    absent(directory, name, caller);
+    namespace.lock();
+    try {
+      absent(directory, name);
+      Node.Link made = tree.addLink(directory, name, target);
+      made.lookups++;
+      return attributes(made);
+    } finally {
+      namespace.unlock();
+    }
+  }
+
+  @Override
+  public String link(long id) throws FuseException {
+    if (node(id) instanceof Node.Link link) {
+      return link.target;
+    }
+    throw new FuseException(Errno.EINVAL);
+  }
+
+  @Override
   public void unlink(long parent, String name, FuseCaller caller) throws FuseException {
     Node.Directory directory = directory(parent);
     Node there = listing.find(directory, name, caller::mustReturn);
@@ -176,10 +210,11 @@ final class TablespaceFileSystem implements FuseFileSystem {
       if (child == null) {
         throw new FuseException(Errno.ENOENT);
       }
-      if (!(child instanceof Node.File file)) {
-        throw new FuseException(Errno.EISDIR);
+      switch (child) {
+        case Node.File file -> drop(directory, file);
+        case Node.Link link -> drop(directory, link);
+        case Node.Directory _ -> throw new FuseException(Errno.EISDIR);
       }
-      drop(directory, file);
     } catch (IOException e) {
       throw localFailure(e);
     } finally {
@@ -194,6 +229,15 @@ final class TablespaceFileSystem implements FuseFileSystem {
     file.unlinked = true;
     if (file.lookups <= 0) {
       tree.remove(file);
+    }
+  }
+
+  private void drop(Node.Directory directory, Node.Link link) {
+    directory.children.remove(link.name);
+    directory.modifiedNanos = MountTree.now();
+    link.unlinked = true;
+    if (link.lookups <= 0) {
+      tree.remove(link);
     }
   }
 
@@ -339,7 +383,15 @@ final class TablespaceFileSystem implements FuseFileSystem {
   public void write(long id, long handle, long offset, ByteBuffer from, FuseCaller caller)
       throws FuseException {
     Node.File file = file(id);
-    file.content.write(offset, from, caller::mustReturn);
+    try {
+      file.content.write(offset, from, caller::mustReturn);
+    } catch (FuseException e) {
+      if (caller.isKernel()) { // which has told PostgreSQL long ago that it was written
+        LOG.severe("what PostgreSQL wrote to " + file.name + " below " + overlay + " is lost");
+        tree.fetcher().counters().localWriteErrors.incrementAndGet();
+      }
+      throw e;
+    }
     file.modifiedNanos = MountTree.now();
   }
 

@@ -2,12 +2,15 @@ package dev.varve.compute.page;
 
 import java.io.IOException;
 
-/** Whoever waited for an answer of the source {@linkplain Waiter gave up}. Carries no trace. */
+/**
+ * Whoever waited for an answer of the source {@linkplain Waiter gave up}, or closed the source.
+ * Nothing that a log is told. Carries no trace.
+ */
 public final class AbandonedException extends IOException {
   private static final long serialVersionUID = 1L;
 
   public AbandonedException(String what) {
-    super(what + ": whoever waited for it gave up");
+    super(what + " was given up");
   }
 
   @Override

@@ -265,7 +265,10 @@ public final class GrpcPageSource implements PageSource {
           }
           return answer;
         } catch (StatusRuntimeException e) {
-          if (closed || !retryable(e.getStatus().getCode())) {
+          if (closed) {
+            throw new AbandonedException(what.get());
+          }
+          if (!retryable(e.getStatus().getCode())) {
             throw new PageSourceException(what.get() + " failed: " + e.getStatus(), e);
           }
           last = e;

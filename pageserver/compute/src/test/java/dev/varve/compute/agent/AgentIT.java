@@ -34,7 +34,8 @@ class AgentIT {
 
   @BeforeAll
   static void makeOriginal() throws IOException, SQLException {
-    original = PostgresServer.builder(MAJOR).start();
+    original =
+        PostgresServer.builder(MAJOR).setting("allow_in_place_tablespaces", "on").start();
     space = PostgresServer.temporaryDirectory();
     original.execute(
         "postgres",
@@ -44,6 +45,10 @@ class AgentIT {
         "create table t_far (id int) tablespace far",
         "insert into t_far select generate_series(1, 1000)",
         "create unlogged table u (id int)",
+        "create tablespace place location ''",
+        "create table t_place tablespace place as select generate_series(1, 1000) as id",
+        "create database placed tablespace place",
+        "create tablespace unused location ''",
         "vacuum analyze");
     expected = original.query("postgres", SUM);
     original.stop();
@@ -130,6 +135,74 @@ class AgentIT {
       assertEquals("100", agent.query("select count(*) from t"));
       assertEquals("1000", agent.query("select count(*) from t_far"));
     }
+  }
+
+  @Test
+  void tablespacesGoAndComeInTheMount() throws Exception {
+    needMount();
+    Path made = PostgresServer.temporaryDirectory();
+    try (AgentProcess agent = agent()) {
+      agent.awaitReady();
+      tablespacesGoAndCome(agent, made);
+      assertTrue(agent.stop().contains("stopped code=0"));
+    }
+    try (AgentProcess agent = agent()) {
+      assertTrue(agent.awaitReady().contains("resumed"));
+      assertEquals("1000", agent.query("select count(*) from t_far"));
+      assertEquals("1000", agent.query("select count(*) from t_place"));
+      assertEquals("5", agent.query("select count(*) from t_made"));
+      assertEquals("made=" + made, agent.query(LOCATIONS));
+      agent.execute("drop table t_made", "drop tablespace made");
+      agent.stop();
+    } finally {
+      PostgresServer.deleteTree(made);
+    }
+  }
+
+  @Test
+  void tablespacesGoAndComeInAPlainDirectory() throws Exception {
+    Path made = PostgresServer.temporaryDirectory();
+    try (AgentProcess agent = agent("--eager")) {
+      agent.awaitReady();
+      tablespacesGoAndCome(agent, made);
+      agent.execute("drop table t_made", "drop tablespace made");
+      agent.stop();
+    } finally {
+      PostgresServer.deleteTree(made);
+    }
+  }
+
+  private static final String LOCATIONS =
+      "select string_agg(spcname || '=' || pg_tablespace_location(oid), ' ' order by spcname)"
+          + " from pg_tablespace where spcname not like 'pg\\_%'";
+
+  private static void tablespacesGoAndCome(AgentProcess agent, Path made) throws SQLException {
+    String locations = agent.query(LOCATIONS);
+    assertTrue(locations.matches("far=/.* place=pg_tblspc/\\d+ unused=pg_tblspc/\\d+"), locations);
+    agent.execute(
+        "drop tablespace unused",
+        "create table t_more tablespace far as select 1 as id",
+        "drop table t_more",
+        "alter table t_far set tablespace pg_default",
+        "drop tablespace far");
+    SQLException used =
+        assertThrows(SQLException.class, () -> agent.execute("drop tablespace place"));
+    assertTrue(used.getMessage().contains("is not empty"), used.getMessage());
+    agent.execute(
+        "create tablespace made location '" + made + "'",
+        "drop tablespace made",
+        "create tablespace made location '" + made + "'",
+        "create table t_made tablespace made as select generate_series(1, 5) as id",
+        "create database fresh tablespace place",
+        "alter database fresh set tablespace made",
+        "alter database placed set tablespace pg_default",
+        "alter table t_place set tablespace pg_default",
+        "drop database fresh",
+        "drop tablespace place",
+        "checkpoint");
+    assertEquals("made=" + made, agent.query(LOCATIONS));
+    assertEquals("1000", agent.query("select count(*) from t_far"));
+    assertEquals("1000", agent.query("select count(*) from t_place"));
   }
 
   @Test

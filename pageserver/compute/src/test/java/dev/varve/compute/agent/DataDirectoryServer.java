@@ -270,7 +270,11 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
         for (Path space : spaces.toList()) {
           int oid = Integer.parseUnsignedInt(space.getFileName().toString());
           header.addTablespaces(
-              Tablespace.newBuilder().setOid(oid).setVersionDirectory(versionDirectory(oid)));
+              Tablespace.newBuilder()
+                  .setOid(oid)
+                  .setLocation(
+                      Files.isSymbolicLink(space) ? Files.readSymbolicLink(space).toString() : "")
+                  .setVersionDirectory(versionDirectory(oid)));
           addDirectories(header, oid, space.resolve(versionDirectory(oid)));
         }
       }

@@ -18,9 +18,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Old manifests are removed, but never the one that an owner claimed the timeline with: it has
  * the number that the owner before would write next, however long that one slept. It is emptied
- * when the next owner comes, and its name stays taken for as long as the timeline lives. A claim
- * itself may have slept, and found a number free that was taken once; that its manifest is no
- * longer among the newest tells.
+ * some time after the next owner came, and its name stays taken for as long as the timeline lives.
+ * A claim itself may have slept, and found a number free that was taken once; that its manifest is
+ * no longer among the newest tells.
  *
  * <p>A store whose listing and objects disagree is asked again a few times, with pauses, and is
  * then in trouble like one that does not answer ({@link IOException}); nobody is taken for fenced

@@ -5,8 +5,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -21,14 +23,16 @@ import org.slf4j.LoggerFactory;
 public final class ProbedObjectStore implements ObjectStore {
   private static final Logger log = LoggerFactory.getLogger(ProbedObjectStore.class);
   private static final Duration AGAIN_AFTER = Duration.ofSeconds(30);
-  private static final long LONGEST_WAIT_NANOS = TimeUnit.MINUTES.toNanos(5);
 
   private final ObjectStore inner;
   private final Supplier<StoreProbe> probes;
-  private final ReentrantLock probing = new ReentrantLock();
   private volatile boolean fit;
-  private volatile @Nullable String unmet;
+
+  /** What it lacked; guarded by this, as are the others. */
+  private volatile String unmet = "";
+
   private long probedNanos;
+  private @Nullable FutureTask<String> underWay;
 
   /**
    * @param probes makes one for each attempt
@@ -53,52 +57,65 @@ public final class ProbedObjectStore implements ObjectStore {
     return text.toString();
   }
 
+  /** Waits for the probe that is under way, or begins one, until the caller's deadline. */
   private void requireFit() throws IOException {
     if (fit) {
       return;
     }
-    // Whoever comes meanwhile needs the outcome as well.
-    boolean mine;
+    FutureTask<String> probe;
+    synchronized (this) {
+      if (underWay == null) {
+        if (!unmet.isEmpty() && System.nanoTime() - probedNanos < AGAIN_AFTER.toNanos()) {
+          throw unfit(unmet);
+        }
+        underWay = new FutureTask<>(this::probe);
+        // Of no caller: others wait for it as well, and what it wrote is to be removed.
+        Thread.ofVirtual().name("varve-probe").start(underWay);
+      }
+      probe = underWay;
+    }
+    String lacks;
     try {
-      mine =
-          probing.tryLock(
-              Math.min(LONGEST_WAIT_NANOS, StoreDeadline.current().nanosLeft()),
-              TimeUnit.NANOSECONDS);
+      lacks = probe.get(StoreDeadline.current().nanosLeft(), TimeUnit.NANOSECONDS);
+    } catch (ExecutionException e) {
+      throw new IOException("the object store cannot be probed: " + e.getCause().getMessage(), e);
+    } catch (TimeoutException e) {
+      throw new IOException("the object store is still being probed", e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted", e);
     }
-    if (!mine) {
-      throw new IOException("the object store is still being probed");
-    }
-    try {
-      if (!fit) {
-        probe();
-      }
-    } finally {
-      probing.unlock();
+    if (!lacks.isEmpty()) {
+      throw unfit(lacks);
     }
   }
 
-  private void probe() throws IOException {
-    String lacks = unmet;
-    if (lacks == null || System.nanoTime() - probedNanos > AGAIN_AFTER.toNanos()) {
-      lacks = lacking(probes.get().run());
-      probedNanos = System.nanoTime();
-      if (!lacks.isEmpty() && !lacks.equals(unmet)) {
+  private String probe() throws IOException {
+    try {
+      String lacks = lacking(probes.get().run());
+      if (lacks.isEmpty()) {
+        log.info("the object store does what is needed of it");
+        fit = true;
+      } else if (!lacks.equals(unmet)) {
         log.error("the object store cannot be used: {}", lacks);
       }
-      unmet = lacks;
+      synchronized (this) {
+        unmet = lacks;
+        probedNanos = System.nanoTime();
+      }
+      return lacks;
+    } finally {
+      synchronized (this) {
+        underWay = null;
+      }
     }
-    if (!lacks.isEmpty()) {
-      throw new StoreRefusedException(
-          "the object store cannot be used, nothing was claimed: "
-              + lacks
-              + "; docs/operations/install.md names servers that can");
-    }
-    unmet = null;
-    fit = true;
-    log.info("the object store does what is needed of it");
+  }
+
+  private static StoreRefusedException unfit(String lacks) {
+    return new StoreRefusedException(
+        "the object store cannot be used, nothing was claimed: "
+            + lacks
+            + "; docs/operations/object-store.md names servers that can");
   }
 
   @Override

@@ -81,6 +81,9 @@ public final class RetryingObjectStore implements ObjectStore {
 
   private <T> T retry(StoreOperation operation, String name, Call<T> call) throws IOException {
     StoreDeadline deadline = StoreDeadline.current();
+    if (deadline.isOver()) {
+      throw new IOException(operation + " " + name + ": the caller waits no longer");
+    }
     for (int attempt = 1; ; attempt++) {
       Instant began = Instant.now();
       try {

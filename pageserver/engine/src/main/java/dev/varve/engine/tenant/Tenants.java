@@ -75,6 +75,7 @@ public final class Tenants implements AutoCloseable {
               id + " was detached, or its caller gave up, while it was being attached", null);
         }
         timelines.put(id, timeline);
+        claims.remove(id);
       }
       return timeline;
     } finally {
@@ -98,10 +99,7 @@ public final class Tenants implements AutoCloseable {
             options,
             nanos);
     try {
-      Timeline timeline =
-          new Timeline(id.toString(), id.shard(), layers, options, resources.pageCache(), nanos);
-      claims.remove(id);
-      return timeline;
+      return new Timeline(id.toString(), id.shard(), layers, options, resources.pageCache(), nanos);
     } catch (RuntimeException e) {
       layers.close(); // what it holds of files and memory
       throw e;

@@ -109,12 +109,7 @@ record SlruBounds(long firstPage, long endPage) {
         : page >= firstPage || page < endPage;
   }
 
-  /**
-   * The same without the pages before {@code page}, which becomes the oldest. Nothing changes when
-   * there is no such page: {@code SimpleLruTruncate} finds nothing to remove then, or takes it for
-   * a wraparound.
-   */
   SlruBounds startingAt(long page) {
-    return contains(page) || page == endPage ? new SlruBounds(page, endPage) : this;
+    return new SlruBounds(page, endPage);
   }
 }

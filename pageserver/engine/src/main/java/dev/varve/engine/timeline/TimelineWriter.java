@@ -160,10 +160,13 @@ final class TimelineWriter implements DatabaseCopy.Host {
 
   /** All records of what was fed, or the timeline stops: the open layer may have half of one. */
   private void takeIn() {
+    boolean decoded = false;
     try {
       while (decoder.next(record)) {
+        decoded = true;
         ingest.ingest(record, this);
         open.endRecord(record.startLsn, decoder.nextLsn());
+        decoded = false;
         longRecord.close();
         if (ingest.endedBackupStartLsn() == backupStartLsn && consistentLsn == 0) {
           consistentLsn = record.endLsn;
@@ -179,9 +182,9 @@ final class TimelineWriter implements DatabaseCopy.Host {
     } catch (PageserverException e) {
       throw stopped(e);
     } catch (RedoException e) {
-      throw stopped(new PageserverException.Corrupt(describeRecord() + e.getMessage(), e));
+      throw stopped(new PageserverException.Corrupt(describe(decoded) + e.getMessage(), e));
     } catch (RuntimeException | Error e) {
-      throw stopped(new PageserverException.Corrupt(describeRecord() + e, e));
+      throw stopped(new PageserverException.Corrupt(describe(decoded) + e, e));
     }
   }
 
@@ -193,7 +196,11 @@ final class TimelineWriter implements DatabaseCopy.Host {
     return reason;
   }
 
-  private String describeRecord() {
+  /** For messages: the record that is being taken in, or where the next one is looked for. */
+  private String describe(boolean decoded) {
+    if (!decoded) {
+      return "WAL at " + Lsn.format(decoder.nextLsn()) + ": ";
+    }
     return "record at %s (%s, info 0x%x, %d bytes): "
         .formatted(
             Lsn.format(record.startLsn),

@@ -170,7 +170,7 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
       if (record.blockPresent[id]
           && Integer.compareUnsigned(record.blockNumber[id], SPARSE_BLOCKS) > 0) {
         int relationId =
-            dictionary.find(
+            knownRelationId(
                 record.blockTablespace[id],
                 record.blockDatabase[id],
                 record.blockRelation[id],
@@ -236,18 +236,38 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   }
 
   private int relationId(int tablespace, int database, int relation, int fork) {
-    if (relation == lastRelation
-        && fork == lastFork
-        && database == lastDatabase
-        && tablespace == lastTablespace) {
+    if (!isLast(tablespace, database, relation, fork)) {
+      remember(
+          tablespace, database, relation, fork, state.intern(tablespace, database, relation, fork));
+    }
+    return lastId;
+  }
+
+  /** The same, but negative for a fork that was never there. */
+  private int knownRelationId(int tablespace, int database, int relation, int fork) {
+    if (isLast(tablespace, database, relation, fork)) {
       return lastId;
     }
-    lastId = state.intern(tablespace, database, relation, fork);
+    int id = dictionary.find(tablespace, database, relation, fork);
+    if (id >= 0) {
+      remember(tablespace, database, relation, fork, id);
+    }
+    return id;
+  }
+
+  private boolean isLast(int tablespace, int database, int relation, int fork) {
+    return relation == lastRelation
+        && fork == lastFork
+        && database == lastDatabase
+        && tablespace == lastTablespace;
+  }
+
+  private void remember(int tablespace, int database, int relation, int fork, int id) {
+    lastId = id;
     lastTablespace = tablespace;
     lastDatabase = database;
     lastRelation = relation;
     lastFork = fork;
-    return lastId;
   }
 
   /**

@@ -117,7 +117,6 @@ public final class BlockRecord {
     }
     record.mainOffset = in.skip(mainLength);
     record.mainLength = mainLength;
-    record.kept = mainLength;
     record.blockDataLength[target] = in.remaining();
     record.blockDataOffset[target] = in.position();
     if ((in.remaining() != 0) != ((record.blockFlags[target] & WalRecord.HAS_DATA) != 0)) {

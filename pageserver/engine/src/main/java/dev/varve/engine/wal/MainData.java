@@ -79,9 +79,14 @@ public final class MainData {
   /** A {@code u32} that counts elements of this size, which lie in the rest. */
   public int countOf(int elementBytes) {
     int count = i32();
-    if (count < 0 || count > remaining() / elementBytes) {
+    int limit = remaining() / elementBytes;
+    if (count < 0 || count > limit) {
       throw corrupt(
-          Integer.toUnsignedString(count) + " elements where " + remaining() + " bytes are left");
+          "a count of "
+              + Integer.toUnsignedString(count)
+              + " where at most "
+              + limit
+              + " is possible");
     }
     return count;
   }

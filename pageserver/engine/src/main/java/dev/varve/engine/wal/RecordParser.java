@@ -129,7 +129,6 @@ final class RecordParser {
       }
     }
     record.mainOffset = at;
-    record.kept = record.mainLength;
   }
 
   private static int blockHeader(

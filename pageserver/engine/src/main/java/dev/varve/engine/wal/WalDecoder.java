@@ -27,9 +27,10 @@ import org.jspecify.annotations.Nullable;
  * longer than {@link #LONG_RECORD_LENGTH} the buffer has the beginning, which holds all that
  * belongs to its blocks; the rest of the main data is checked and, when it says what a transaction
  * did ({@code RM_XACT_ID}), spooled. All other types of records that can be so long, messages,
- * invalidations, locks and rows for logical decoding, say at their beginning what redo needs. Page
- * headers are checked for magic, address, system identifier, segment and page size, {@code TLI} and
- * the length of the continued record; records for length, checksum and {@code xl_prev}.
+ * invalidations, locks and rows for logical decoding, say at their beginning what redo needs.
+ *
+ * <p>Page headers are checked for magic, address, system identifier, segment and page size, {@code
+ * TLI} and the length of the continued record; records for length, checksum and {@code xl_prev}.
  *
  * <p>WAL that is not what it should be, zeros in place of a record included, is {@link
  * PageserverException.Corrupt} naming the LSN; the decoder stays broken then. Zeros are never end
@@ -489,7 +490,8 @@ public final class WalDecoder {
     long endLsn = Lsn.align(atLsn);
     RecordParser.parse(bytes, offset, recordLength, recordLsn, endLsn, record);
     if (isLong) {
-      record.kept = Math.max(LONG_RECORD_KEPT - record.mainOffset, 0);
+      int kept = Math.clamp(LONG_RECORD_KEPT - record.mainOffset, 0, record.mainLength);
+      record.mainMissing = record.mainLength - kept;
       record.spooled = isSpooled ? Objects.requireNonNull(spool).contents() : null;
       isLong = false;
     }

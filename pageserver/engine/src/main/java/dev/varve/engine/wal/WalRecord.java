@@ -69,8 +69,8 @@ public final class WalRecord {
   /** Of a long record more than is in {@link #bytes}: see {@link #mainKept}. */
   public int mainLength;
 
-  /** Bytes of the main data, from its start on, that are in memory. */
-  int kept;
+  /** Bytes at the end of the main data that are not in memory. */
+  int mainMissing;
 
   /** All of a long record whose main data redo needs, which is not all in memory; else null. */
   @Nullable MemorySegment spooled;
@@ -148,7 +148,7 @@ public final class WalRecord {
     maxBlockId = -1;
     mainOffset = 0;
     mainLength = 0;
-    kept = 0;
+    mainMissing = 0;
     spooled = null;
     origin = 0;
     toplevelXid = 0;
@@ -169,7 +169,7 @@ public final class WalRecord {
    * reads {@link MainData}.
    */
   public int mainKept() {
-    return Math.min(mainLength, kept);
+    return mainLength - mainMissing;
   }
 
   public boolean hasBlock(int id) {

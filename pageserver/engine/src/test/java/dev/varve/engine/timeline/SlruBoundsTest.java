@@ -34,22 +34,23 @@ final class SlruBoundsTest {
     assertEquals(new SlruBounds(131000, 1), wrapped);
     assertTrue(wrapped.contains(0));
     assertFalse(wrapped.contains(1));
-    assertEquals(new SlruBounds(0, 1), wrapped.startingAt(0));
     assertEquals(new SlruBounds(131071, 0), SlruBounds.NONE.withPage(131071, XACT));
   }
 
   @Test
   void truncationRemovesOnlyWhatIsThere() {
-    SlruBounds bounds = new SlruBounds(10, 20);
-    assertEquals(new SlruBounds(15, 20), bounds.startingAt(15));
-    assertEquals(new SlruBounds(20, 20), bounds.startingAt(20));
-    assertEquals(bounds, bounds.startingAt(5));
-    assertEquals(bounds, bounds.startingAt(21));
-    assertEquals(SlruBounds.NONE, SlruBounds.NONE.startingAt(7));
-    // Everything up to the end of the circle is gone: nothing is left, not all of it.
+    int members = ClusterEffects.MULTIXACT_MEMBERS;
+    SlruBounds bounds = new SlruBounds(64, 200);
+    assertEquals(new SlruBounds(128, 200), bounds.truncated(members, 150));
+    assertEquals(bounds, bounds.truncated(members, 5));
+    assertEquals(bounds, bounds.truncated(members, 201));
+    assertEquals(SlruBounds.NONE, SlruBounds.NONE.truncated(ClusterEffects.COMMIT_TS, 7));
+    // Nothing is left up to the end of the circle, and not all of it.
     SlruBounds last = new SlruBounds(131000, 0);
-    assertFalse(last.startingAt(0).contains(131071));
-    assertFalse(last.startingAt(0).contains(0));
+    SlruBounds cut = last.truncated(ClusterEffects.PG_XACT, 0);
+    assertTrue(cut.isEmpty(), cut::toString);
+    SlruBounds wrapped = new SlruBounds(82000 * 32, 3).truncated(members, 1);
+    assertEquals(new SlruBounds(0, 3), wrapped);
   }
 
   @Test

@@ -3,6 +3,7 @@ package dev.varve.engine.wal;
 import static dev.varve.engine.bytes.LittleEndian.putI32;
 import static dev.varve.engine.bytes.LittleEndian.putI64;
 import static dev.varve.engine.bytes.LittleEndian.putU16;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -10,8 +11,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.PageserverException;
+import dev.varve.engine.bytes.ByteWriter;
 import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.wal.WalBuilder.Written;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -263,6 +266,98 @@ class WalDecoderTest {
     decoder.startAt(BASE, 0);
     decoder.feed(BASE, wal, 0, wal.length);
     assertTrue(decoder.next(record));
+  }
+
+  /** Of a long record memory has the beginning; a transaction's end is spooled as well. */
+  @Test
+  void longRecords() {
+    byte[] main = new byte[9_000_000];
+    new Random(9).nextBytes(main);
+    WalBuilder wal = new WalBuilder(PostgresMajor.V17, SEGMENT, BASE);
+    wal.append(WalBuilder.record(21, 0, 0, WalBuilder.main(main)));
+    wal.append(WalBuilder.record(1, 0x80, 7, WalBuilder.main(main)));
+    wal.append(WalBuilder.record(1, 0x60, 8, WalBuilder.main(main)));
+    wal.append(WalBuilder.record(0, 0x20, 0, new byte[0]));
+    byte[] bytes = wal.wal();
+    MemorySpool spool = new MemorySpool();
+    WalRecord record = new WalRecord();
+    WalDecoder decoder = decoder(spool);
+    for (boolean spooled : new boolean[] {false, true, false}) {
+      next(decoder, record, bytes);
+      assertEquals(main.length, record.mainLength);
+      assertEquals(
+          0,
+          Arrays.compare(
+              main,
+              0,
+              record.mainKept(),
+              record.bytes,
+              record.mainOffset,
+              record.mainOffset + record.mainKept()));
+      assertTrue(record.mainKept() < main.length && record.mainKept() > 5_000_000);
+      assertTrue(record.bytes.length < 6_000_000);
+      if (spooled) {
+        byte[] copy = new byte[main.length];
+        new MainData(record).copyTo(copy);
+        assertArrayEquals(main, copy);
+      } else {
+        assertThrows(PageserverException.Corrupt.class, () -> new MainData(record));
+      }
+    }
+    next(decoder, record, bytes);
+    assertEquals(0, record.mainLength);
+    assertEquals(1, spool.begun);
+    // One damaged byte far behind what is kept, of a record that is spooled and one that is not.
+    for (int at : new int[] {8_500_000, 17_500_000}) {
+      byte[] bad = changed(bytes, b -> b[at]++);
+      PageserverException.Corrupt e =
+          assertThrows(
+              PageserverException.Corrupt.class,
+              () -> {
+                WalDecoder other = decoder(new MemorySpool());
+                for (int i = 0; i < 4; i++) {
+                  next(other, record, bad);
+                }
+              });
+      assertTrue(e.getMessage().contains("checksum of the record"), e.getMessage());
+    }
+  }
+
+  private static WalDecoder decoder(RecordSpool spool) {
+    WalDecoder decoder =
+        new WalDecoder(PostgresMajor.V17, SEGMENT, WalBuilder.SYSTEM_IDENTIFIER, spool);
+    decoder.startAt(BASE, 0);
+    return decoder;
+  }
+
+  /** The next record, of WAL that comes in odd pieces. */
+  private static void next(WalDecoder decoder, WalRecord record, byte[] bytes) {
+    while (!decoder.next(record)) {
+      int at = (int) (decoder.fedLsn() - BASE);
+      decoder.feed(decoder.fedLsn(), bytes, at, Math.min(100_003, bytes.length - at));
+    }
+  }
+
+  /** In memory, where a test has enough of it. */
+  private static final class MemorySpool implements RecordSpool {
+    private final ByteWriter contents = new ByteWriter();
+    private int begun;
+
+    @Override
+    public void begin() {
+      begun++;
+      contents.reset();
+    }
+
+    @Override
+    public void append(byte[] bytes, int offset, int length) {
+      contents.bytes(bytes, offset, length);
+    }
+
+    @Override
+    public MemorySegment contents() {
+      return MemorySegment.ofArray(contents.toByteArray());
+    }
   }
 
   private static byte[] changed(byte[] wal, java.util.function.Consumer<byte[]> change) {

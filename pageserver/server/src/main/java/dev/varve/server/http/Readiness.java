@@ -3,11 +3,13 @@ package dev.varve.server.http;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.store.StoreDeadline;
 import dev.varve.server.attachment.Attachment;
+import dev.varve.server.attachment.AttachmentState;
 import dev.varve.server.attachment.Attachments;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
@@ -26,7 +28,7 @@ public class Readiness implements HealthCheck {
   /** Lists nothing: an object store that answers at all answers this. */
   private static final String EMPTY_PREFIX = "readiness/";
 
-  private static final Duration STORE_TIMEOUT = Duration.ofSeconds(1);
+  private static final Duration STORE_TIMEOUT = Duration.ofSeconds(2);
 
   private final ObjectStore store;
   private final Attachments attachments;
@@ -49,6 +51,15 @@ public class Readiness implements HealthCheck {
         HealthCheckResponse.named("pageserver").withData("timelines", attachments.list().size());
     if (!loading.isEmpty()) {
       answer.withData("loading", String.join(" ", loading));
+    }
+    // It says so and stays ready: the other timelines are served.
+    String broken =
+        attachments.list().stream()
+            .filter(a -> a.report().state() == AttachmentState.BROKEN)
+            .map(a -> a.id().toString())
+            .collect(Collectors.joining(" "));
+    if (!broken.isEmpty()) {
+      answer.withData("broken", broken);
     }
     if (attachments.isDraining()) {
       answer.withData("stopping", true);

@@ -47,10 +47,8 @@ final class RequestWatch implements AutoCloseable {
   Request begin(Abort abort) {
     Request request = new Request(abort);
     underWay.add(request);
-    if (underWay.size() == 1) {
-      synchronized (this) {
-        notifyAll();
-      }
+    synchronized (this) {
+      notifyAll();
     }
     return request;
   }

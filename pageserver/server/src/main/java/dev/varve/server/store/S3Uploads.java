@@ -29,7 +29,6 @@ import software.amazon.awssdk.services.s3.model.CompleteMultipartUploadRequest;
 import software.amazon.awssdk.services.s3.model.CompletedMultipartUpload;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
 import software.amazon.awssdk.services.s3.model.CreateMultipartUploadRequest;
-import software.amazon.awssdk.services.s3.model.NoSuchUploadException;
 import software.amazon.awssdk.services.s3.model.S3Exception;
 import software.amazon.awssdk.services.s3.model.UploadPartRequest;
 
@@ -119,10 +118,13 @@ final class S3Uploads implements AutoCloseable {
       sendMissing(key, upload);
       complete(key, upload);
       unfinished.remove(key);
-    } catch (NoSuchUploadException e) {
-      // Aborted by a lifecycle rule, or complete although its answer was lost: from the start.
-      unfinished.remove(key);
-      throw SdkClientException.create("the upload is gone and begins anew: " + e.getMessage(), e);
+    } catch (S3Exception e) {
+      if (S3Failure.isMissingObject(e)) {
+        // Aborted by a lifecycle rule, or complete although its answer was lost: from the start.
+        abort(key, upload);
+        throw SdkClientException.create("the upload is gone and begins anew: " + e.getMessage(), e);
+      }
+      throw e;
     } finally {
       upload.usedNanos = System.nanoTime();
     }

@@ -42,7 +42,10 @@ import org.junit.jupiter.api.io.TempDir;
 final class S3FaultTest {
   private static final String BUCKET = "varve-test";
   private static final int PART_BYTES = 5 << 20;
-  private static final Duration TIMEOUT = Duration.ofMillis(700);
+  private static final Duration TIMEOUT = Duration.ofSeconds(3);
+
+  /** Where nothing else can come of it. */
+  private static final Duration SHORT_TIMEOUT = Duration.ofMillis(300);
 
   @TempDir static Path serverDirectory;
   @TempDir Path directory;
@@ -101,43 +104,60 @@ final class S3FaultTest {
 
   // Lines
 
-  /** At this speed everything takes several times as long as a request may be silent. */
+  /** At this speed either takes twice as long as a request may be silent. */
   @Test
-  void aRequestThatMovesMayTakeItsTime() throws IOException {
+  void aRequestThatMovesMayTakeItsTime() throws Exception {
     byte[] bytes = random(9 << 20);
-    server.add(request -> request.is("PUT", "slow") || request.is("GET", "slow"), slow());
-    store.put("slow", bytes);
-    assertArrayEquals(bytes, store.get("slow"));
-    assertArrayEquals(new byte[] {bytes[7]}, store.getRange("slow", 7, 1));
-    assertEquals(3, server.count(r -> r.path().contains("slow")));
+    store.put("slow-to-get", bytes);
+    server.add(request -> request.path().contains("slow"), FaultyS3Server.slow(3 << 19));
+    AtomicReference<byte[]> got = new AtomicReference<>();
+    Thread reader =
+        Thread.ofVirtual()
+            .start(
+                () -> {
+                  try {
+                    got.set(store.get("slow-to-get"));
+                  } catch (IOException e) {
+                    throw new AssertionError(e);
+                  }
+                });
+    store.put("slow-to-put", bytes);
+    reader.join();
+    assertArrayEquals(bytes, got.get());
+    server.behave();
+    assertArrayEquals(bytes, store.get("slow-to-put"));
+    assertEquals(1, server.count(r -> r.is("PUT", "slow-to-put")));
   }
 
-  private static FaultyS3Server.Fault slow() {
-    return FaultyS3Server.slow(5 << 20);
+  private void assertEndsForNoByteMoves(Calls calls) {
+    try (S3ObjectStore impatient = store(SHORT_TIMEOUT)) {
+      IOException e = assertThrows(IOException.class, () -> calls.run(impatient));
+      assertTrue(message(e).contains(": no byte moved for "), message(e));
+    }
+  }
+
+  private interface Calls {
+    void run(S3ObjectStore store) throws IOException;
   }
 
   @Test
   void anUploadThatDoesNotMoveEnds() {
     server.add(r -> r.is("PUT", "hangs"), FaultyS3Server.hangingAfter(100_000));
-    IOException e = assertThrows(IOException.class, () -> store.put("hangs", random(3 << 20)));
-    assertTrue(message(e).startsWith("put hangs: no byte moved for "), message(e));
+    assertEndsForNoByteMoves(impatient -> impatient.put("hangs", random(3 << 20)));
   }
 
   @Test
   void anAnswerThatDoesNotComeEnds() {
     server.add(r -> r.is("PUT", "silent"), FaultyS3Server.hangingAfter(10));
-    IOException e = assertThrows(IOException.class, () -> store.put("silent", random(10)));
-    assertTrue(message(e).contains("no byte moved for "), message(e));
+    assertEndsForNoByteMoves(impatient -> impatient.put("silent", random(10)));
   }
 
   @Test
   void anAnswerThatStopsEnds() throws IOException {
     store.put("stops", random(300_000));
     server.add(r -> r.is("GET", "stops"), FaultyS3Server.answerHangingAfter(100_000));
-    IOException e = assertThrows(IOException.class, () -> store.get("stops"));
-    assertTrue(message(e).contains("no byte moved for "), message(e));
-    e = assertThrows(IOException.class, () -> store.getRange("stops", 0, 200_000));
-    assertTrue(message(e).contains("no byte moved for "), message(e));
+    assertEndsForNoByteMoves(impatient -> impatient.get("stops"));
+    assertEndsForNoByteMoves(impatient -> impatient.getRange("stops", 0, 200_000));
   }
 
   @Test
@@ -227,6 +247,18 @@ final class S3FaultTest {
         FaultyS3Server.losingAnswers());
     retrying.putFile("lost-end", file);
     assertArrayEquals(Files.readAllBytes(file), store.get("lost-end"));
+  }
+
+  @Test
+  void anUploadThatTheServerRemovedBeginsAnew() throws IOException {
+    Path file = file(3 * PART_BYTES);
+    AtomicInteger left = new AtomicInteger(1);
+    server.add(
+        r -> r.isPart() && left.getAndDecrement() > 0,
+        FaultyS3Server.answering(404, "NoSuchUpload"));
+    retrying.putFile("removed", file);
+    assertArrayEquals(Files.readAllBytes(file), store.get("removed"));
+    assertEquals(2, server.count(r -> r.is("POST", "removed") && r.query().contains("uploads")));
   }
 
   @Test
