@@ -91,14 +91,18 @@ final class DatabaseAnimals {
                   "create table b tablespace later as select generate_series(1, 1000) i");
               habitat.executeIn("inside", "create table t as select generate_series(1, 10) i");
             }),
-        Animal.named("tablespace-names", "odd names of tablespaces, and a long path")
+        Animal.named("tablespace-names", "odd names of tablespaces and of their directories")
             .built(habitat -> {
               Path odd = habitat.directory("with blank \\ \"and\" ümlaut");
-              Path deep = habitat.directory("d".repeat(90) + "/" + "e".repeat(50));
               habitat.execute(
                   "create tablespace \"Mit Blank und \"\"Quote\"\" ü\" location '" + odd + "'",
+                  "create table a tablespace \"Mit Blank und \"\"Quote\"\" ü\" as select generate_series(1, 1000) i");
+            }),
+        Animal.named("tablespace-path", "a tablespace with a path longer than a link in a tar file")
+            .built(habitat -> {
+              Path deep = habitat.directory("d".repeat(90) + "/" + "e".repeat(50));
+              habitat.execute(
                   "create tablespace deep location '" + deep + "'",
-                  "create table a tablespace \"Mit Blank und \"\"Quote\"\" ü\" as select generate_series(1, 1000) i",
                   "create table b tablespace deep as select generate_series(1, 1000) i");
             }),
         Animal.named("database-in-tablespace", "databases whose default is a tablespace")

@@ -58,6 +58,7 @@ final class IdAnimals {
                       Field.NEXT_MULTI, 0x1_0000_0000L - MULTIS_PER_PAGE,
                       Field.OLDEST_MULTI, 0x1_0000_0000L - MULTIS_PER_PAGE),
                   "pg_multixact/offsets/FFFF");
+              freeze(habitat);
               multixacts(habitat, 2000);
             })
             .attached(habitat -> multixacts(habitat, 200)),
@@ -68,8 +69,7 @@ final class IdAnimals {
                   habitat,
                   Map.of(
                       Field.NEXT_MULTI_OFFSET,
-                      0x1_0000_0000L / MEMBERS_PER_PAGE * MEMBERS_PER_PAGE - MEMBERS_PER_PAGE),
-                  "pg_multixact/members/14077");
+                      0x1_0000_0000L / MEMBERS_PER_PAGE * MEMBERS_PER_PAGE - MEMBERS_PER_PAGE));
               multixacts(habitat, 2000);
             })
             .attached(habitat -> multixacts(habitat, 200)),
@@ -123,7 +123,10 @@ final class IdAnimals {
             + " loop perform pg_current_xact_id(); commit; end loop; end $$");
   }
 
-  /** Rows that two transactions lock: each a multixact. */
+  /**
+   * Rows that two transactions lock: each a multixact of its own, since the first one locks each in
+   * another subtransaction.
+   */
   private static void multixacts(Habitat habitat, int count) throws Exception {
     habitat.execute(
         "create table if not exists locked(i int primary key, t text)",
@@ -136,7 +139,11 @@ final class IdAnimals {
         Statement second = two.createStatement()) {
       one.setAutoCommit(false);
       two.setAutoCommit(false);
-      first.execute("select * from locked for key share");
+      first.execute(
+          "do $$ begin for n in 1.."
+              + count
+              + " loop begin perform from locked where i = n for key share;"
+              + " exception when division_by_zero then null; end; end loop; end $$");
       second.execute("select * from locked for share");
       two.commit();
       second.execute("update locked set t = t || 'u' where i % 3 = 0");

@@ -292,7 +292,8 @@ final class Keeper {
         Comparison.SLRU,
         () -> {
           StandbyComparison.replay(standby, primary, original.lsn());
-          return StandbyComparison.slrus(standby.dataDirectory(), image());
+          return StandbyComparison.slrus(
+              visit.major(), standby.dataDirectory(), image());
         });
   }
 
