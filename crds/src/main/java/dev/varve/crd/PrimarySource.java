@@ -13,6 +13,12 @@ import org.jspecify.annotations.Nullable;
 
 /** A running primary. */
 @ValidationRule(
+    value =
+        "!has(self.retainedWalAction) || self.retainedWalAction != 'DropSlot' ||"
+            + " has(self.maxRetainedWal)",
+    message =
+        "retainedWalAction DropSlot needs a bound: say in maxRetainedWal how much WAL is too much")
+@ValidationRule(
     value = "has(self.slot) == has(oldSelf.slot) && (!has(self.slot) || self.slot == oldSelf.slot)",
     message =
         "slot is fixed once set, the old one would keep WAL for ever: delete the Timeline and create"
@@ -74,4 +80,37 @@ public record PrimarySource(
             "The replication slot's name, which must be free or one of this timeline. Left out: one"
                 + " that no other Timeline has, see status.slot. Fixed once set.")
         @Pattern(Syntax.SLOT)
-        @Nullable String slot) {}
+        @Nullable String slot,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "Whether the primary's synchronous_standby_names may count the pageservers: commits that"
+                + " wait for them then wait until they are in the object store. Otherwise no commit"
+                + " waits for them, whatever is written there.")
+        @Default("false")
+        @Nullable Boolean synchronous,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "How much WAL the slot may make the primary keep while it is not taken in, for whatever"
+                + " reason, such as 50Gi; more than the primary's max_wal_size. Left out: as much as"
+                + " the primary's max_slot_wal_keep_size lets it, which is the only bound when the"
+                + " pageservers are away.")
+        @Pattern("^[1-9][0-9]{0,8}(Mi|Gi|Ti)$")
+        @Nullable String maxRetainedWal,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "What happens beyond maxRetainedWal: Retain (the status says so), or DropSlot (the slot is"
+                + " dropped and nothing is received any more, what was received stays readable).")
+        @Default("Retain")
+        @Nullable RetainedWalAction retainedWalAction) {
+  /** One that costs the primary what it lets a standby cost. */
+  public PrimarySource(
+      String host,
+      Integer port,
+      String user,
+      @Nullable SecretKey passwordSecret,
+      String database,
+      SslMode sslMode,
+      @Nullable String slot) {
+    this(host, port, user, passwordSecret, database, sslMode, slot, null, null, null);
+  }
+}

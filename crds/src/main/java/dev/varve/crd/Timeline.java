@@ -48,6 +48,11 @@ import org.jspecify.annotations.Nullable;
     type = AdditionalPrinterColumn.Type.INTEGER,
     priority = 1)
 @AdditionalPrinterColumn(
+    name = "Retained",
+    jsonPath = ".status.retainedWalBytes",
+    type = AdditionalPrinterColumn.Type.INTEGER,
+    priority = 1)
+@AdditionalPrinterColumn(
     name = "Pageserver",
     jsonPath = ".status.shards[*].pod",
     type = AdditionalPrinterColumn.Type.STRING,

@@ -51,6 +51,13 @@ public record TimelineStatus(
             "How long ago everything that the primary had was received, in seconds.")
         @Nullable Long lagSeconds,
     @JsonProperty
+        @JsonPropertyDescription(
+            "How much WAL the slot makes the primary keep, in bytes; with several shards the most.")
+        @Nullable Long retainedWalBytes,
+    @JsonProperty
+        @JsonPropertyDescription("How long ago the slot let go of WAL, or kept none, in seconds.")
+        @Nullable Long retainedWalSeconds,
+    @JsonProperty
         @JsonPropertyDescription("How much of the primary's data has been copied, in bytes.")
         @Nullable Long copiedBytes,
     @JsonProperty @JsonPropertyDescription("Size of the layers in the object store, in bytes.")

@@ -31,6 +31,7 @@ final class CrdFiles {
           "Timelines",
           "Published",
           "Lag",
+          "Retained",
           "Pageserver",
           "Address",
           "Age");

@@ -9,11 +9,13 @@ import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.ManagementServiceGrpc.ManagementServiceBlockingStub;
 import dev.varve.api.v1.PrimarySource;
+import dev.varve.api.v1.RetainedWalAction;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.operator.plan.Report;
 import dev.varve.operator.plan.ShardId;
 import dev.varve.operator.plan.SourceAccess;
+import dev.varve.operator.plan.SourceCost;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.StatusRuntimeException;
@@ -82,7 +84,12 @@ public final class PageserverClient implements AutoCloseable {
         status.getLagBytes(),
         status.getLagSeconds(),
         status.getCopiedBytes(),
-        status.getLayerBytes());
+        status.getLayerBytes(),
+        new SourceCost(
+            status.getRetainedWalBytes(),
+            status.getRetainedWalSeconds(),
+            status.getPrimaryKeepsAtMostBytes(),
+            status.getNamedSynchronous()));
   }
 
   private static Report.State state(TimelineState state) {
@@ -91,7 +98,8 @@ public final class PageserverClient implements AutoCloseable {
       case TIMELINE_STATE_COPYING -> Report.State.Copying;
       case TIMELINE_STATE_CATCHING_UP -> Report.State.CatchingUp;
       case TIMELINE_STATE_ACTIVE -> Report.State.Active;
-      case TIMELINE_STATE_SOURCE_TROUBLE -> Report.State.SourceTrouble;
+      case TIMELINE_STATE_SOURCE_TROUBLE, TIMELINE_STATE_SOURCE_GIVEN_UP ->
+          Report.State.SourceTrouble;
       case TIMELINE_STATE_HANDED_OVER -> Report.State.HandedOver;
       case TIMELINE_STATE_BROKEN -> Report.State.Broken;
     };
@@ -161,6 +169,12 @@ public final class PageserverClient implements AutoCloseable {
         .setDatabase(access.database())
         .setSslMode(access.sslMode().text())
         .setSlot(access.slot())
+        .setSynchronous(access.synchronous())
+        .setMaxRetainedWalBytes(access.maxRetainedWalBytes())
+        .setRetainedWalAction(
+            access.dropsSlot()
+                ? RetainedWalAction.RETAINED_WAL_ACTION_DROP_SLOT
+                : RetainedWalAction.RETAINED_WAL_ACTION_RETAIN)
         .build();
   }
 

@@ -1,17 +1,26 @@
 package dev.varve.operator.plan;
 
 import dev.varve.crd.PrimarySource;
+import dev.varve.crd.RetainedWalAction;
 import dev.varve.crd.Source;
 import dev.varve.crd.SslMode;
 import dev.varve.crd.Timeline;
+import io.fabric8.kubernetes.api.model.Quantity;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.util.HexFormat;
 import java.util.Objects;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
+import org.jspecify.annotations.Nullable;
 
-/** How a pageserver gets to a primary: the spec with its defaults filled in and its password. */
+/**
+ * How a pageserver gets to a primary, and what it may cost it: the spec with its defaults filled in
+ * and its password.
+ *
+ * @param maxRetainedWalBytes 0: as much as the primary lets it
+ * @param dropsSlot whether the slot is dropped beyond
+ */
 public record SourceAccess(
     String host,
     int port,
@@ -19,8 +28,24 @@ public record SourceAccess(
     String password,
     String database,
     SslMode sslMode,
-    String slot) {
+    String slot,
+    boolean synchronous,
+    long maxRetainedWalBytes,
+    boolean dropsSlot) {
   private static final int PORT = 5432;
+
+  /** One that costs the primary what it lets a standby cost. */
+  public SourceAccess(
+      String host,
+      int port,
+      String user,
+      String password,
+      String database,
+      SslMode sslMode,
+      String slot) {
+    this(host, port, user, password, database, sslMode, slot, false, 0, false);
+  }
+
 
   /** Of a Timeline with a source that {@link SpecRules} has nothing against. */
   public static SourceAccess of(Timeline timeline, String password) {
@@ -32,7 +57,17 @@ public record SourceAccess(
         password,
         primary.database() == null ? "postgres" : primary.database(),
         primary.sslMode() == null ? SslMode.PREFER : primary.sslMode(),
-        Objects.requireNonNull(SlotName.of(timeline)));
+        Objects.requireNonNull(SlotName.of(timeline)),
+        Boolean.TRUE.equals(primary.synchronous()),
+        bytes(primary.maxRetainedWal()),
+        primary.retainedWalAction() == RetainedWalAction.DROP_SLOT);
+  }
+
+  /** As {@code 50Gi}; the definition lets nothing else in. */
+  private static long bytes(@Nullable String quantity) {
+    return quantity == null
+        ? 0
+        : Quantity.getAmountInBytes(new Quantity(quantity)).longValueExact();
   }
 
   private static String host(Timeline timeline, PrimarySource primary) {
@@ -68,8 +103,15 @@ public record SourceAccess(
    * the status, and a password can be guessed.
    */
   String digest(String key) {
+    String access =
+        String.join("\0", host, "" + port, user, password, database, sslMode.text(), slot);
+    // What is left out as before leaves the digest as it was, so that nothing is attached anew.
+    boolean costsMore = synchronous || maxRetainedWalBytes != 0;
     return digest(
-        key, String.join("\0", host, "" + port, user, password, database, sslMode.text(), slot));
+        key,
+        costsMore
+            ? String.join("\0", access, "" + synchronous, "" + maxRetainedWalBytes, "" + dropsSlot)
+            : access);
   }
 
   static String digest(String key, String text) {

@@ -222,7 +222,22 @@ public final class TimelinePlanner {
           Kind.SOURCE_REACHABLE, false, Reason.Connecting, "the primary has not answered yet");
       return;
     }
-    conditions.put(Kind.SOURCE_REACHABLE, true, Reason.Receiving, "the primary answers");
+    conditions.put(Kind.SOURCE_REACHABLE, true, Reason.Receiving, "the primary answers" + advice());
+  }
+
+  /** Behind a semicolon, or empty. */
+  private String advice() {
+    boolean synchronous =
+        Boolean.TRUE.equals(
+            Objects.requireNonNull(timeline.getSpec().source()).primary().synchronous());
+    for (ShardPlan shard : shards) {
+      Report said = shard.said();
+      String advice = said == null ? "" : said.cost().advice(synchronous);
+      if (!advice.isEmpty()) {
+        return "; " + advice;
+      }
+    }
+    return "";
   }
 
   /** What a pageserver says of a source; that one is full is said alike for all its timelines. */

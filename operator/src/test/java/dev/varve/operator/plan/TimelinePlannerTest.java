@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.crd.Condition;
 import dev.varve.crd.PrimarySource;
+import dev.varve.crd.RetainedWalAction;
 import dev.varve.crd.Source;
 import dev.varve.crd.SslMode;
 import dev.varve.crd.Tenant;
@@ -255,6 +256,59 @@ final class TimelinePlannerTest {
     report = report(5, Report.State.SourceTrouble, "db:5432 refuses the password of varve");
     timeline.setStatus(plan().status());
     assertEquals(Duration.ofSeconds(5), plan().again());
+  }
+
+  @Test
+  void showsWhatThePrimaryKeepsAndWhatMayHarmIt() {
+    attached();
+    report =
+        new Report(
+            5,
+            Report.State.Active,
+            "",
+            -1,
+            17,
+            0x28,
+            0x28,
+            0x28,
+            0,
+            0.4,
+            4096,
+            1024,
+            new SourceCost(5 << 20, 12.6, -1, true));
+    now = NOW.plus(Duration.ofHours(1));
+    TimelinePlan plan = plan();
+    assertEquals(5 << 20, plan.status().retainedWalBytes());
+    assertEquals(13, plan.status().retainedWalSeconds());
+    Condition source = condition(plan, "SourceReachable");
+    assertEquals("True", source.status());
+    assertTrue(source.message().contains("max_slot_wal_keep_size is -1"), source.message());
+    assertTrue(source.message().contains("no commit waits for"), source.message());
+  }
+
+  @Test
+  void digestTellsWhatTheSourceMayCost() {
+    Timeline other = timeline();
+    other.setSpec(
+        new TimelineSpec(
+            "acme",
+            new Source(
+                new PrimarySource(
+                    "db",
+                    null,
+                    "varve",
+                    null,
+                    null,
+                    SslMode.DISABLE,
+                    null,
+                    null,
+                    "2Gi",
+                    RetainedWalAction.DROP_SLOT)),
+            null));
+    SourceAccess bounded = SourceAccess.of(other, "secret");
+    assertEquals(2L << 30, bounded.maxRetainedWalBytes());
+    assertTrue(bounded.dropsSlot());
+    assertNotEquals(SourceAccess.of(timeline, "secret").digest("key"), bounded.digest("key"));
   }
 
   @Test

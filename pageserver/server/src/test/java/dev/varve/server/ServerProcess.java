@@ -102,6 +102,14 @@ final class ServerProcess implements AutoCloseable {
     return send(HttpRequest.newBuilder(uri(path)).DELETE());
   }
 
+  /** Any request; without a content type when that is empty. */
+  HttpResponse<String> request(String method, String path, String contentType, String body)
+      throws IOException, InterruptedException {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(uri(path)).method(method, HttpRequest.BodyPublishers.ofString(body));
+    return send(contentType.isEmpty() ? request : request.header("Content-Type", contentType));
+  }
+
   private URI uri(String path) {
     return URI.create("http://127.0.0.1:" + httpPort + path);
   }

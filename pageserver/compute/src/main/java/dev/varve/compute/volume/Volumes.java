@@ -301,7 +301,7 @@ final class Volumes {
         }
       } catch (VolumeException e) {
         if (e.status().getCode() != Status.Code.ABORTED) {
-          warnOnce(id, e.getMessage());
+          warnOnce(id, FailureText.of(e));
         }
       } catch (IOException e) {
         warnOnce(id, FailureText.of(e));

@@ -4,6 +4,7 @@ import com.github.luben.zstd.ZstdException;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.ByteReader;
 import dev.varve.engine.bytes.Crc32c;
+import dev.varve.engine.store.FailureText;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -58,7 +59,7 @@ public final class Layer {
       return source.read(offset, length);
     } catch (IOException e) {
       throw new PageserverException.Unavailable(
-          "layer " + descriptor.name() + ": " + what + " cannot be read: " + e.getMessage(), e);
+          "layer " + descriptor.name() + ": " + what + " cannot be read: " + FailureText.of(e), e);
     }
   }
 

@@ -2,6 +2,7 @@ package dev.varve.engine.tenant;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.ManifestStore;
+import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.store.StoreDeadline;
 import dev.varve.engine.timeline.EngineOptions;
@@ -9,6 +10,7 @@ import dev.varve.engine.timeline.SharedResources;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.engine.timeline.TimelineLayers;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -157,7 +159,7 @@ public final class Tenants implements AutoCloseable {
       for (Path file : (Iterable<Path>) files.filter(Files::isRegularFile)::iterator) {
         Files.delete(file);
       }
-    } catch (IOException e) {
+    } catch (IOException | UncheckedIOException e) {
       throw unavailable("remove the local files of " + id, e);
     }
   }
@@ -195,8 +197,8 @@ public final class Tenants implements AutoCloseable {
     }
   }
 
-  private static PageserverException unavailable(String what, IOException e) {
-    return new PageserverException.Unavailable("cannot " + what + ": " + e.getMessage(), e);
+  private static PageserverException unavailable(String what, Exception e) {
+    return new PageserverException.Unavailable("cannot " + what + ": " + FailureText.of(e), e);
   }
 
   public SharedResources resources() {

@@ -294,6 +294,7 @@ public final class BaseBackupImport implements AutoCloseable {
     for (int slru = 0; slru < KeySpace.SLRU_COUNT; slru++) {
       state.setSlru(slru, SlruBounds.ofFiles(slruFiles.get(slru), Slru.pages(slru)));
     }
+    requireEnd(start, control);
     state.setControlFile(control, identity.major());
     prepared.forEach((xid, file) -> state.putPrepared(xid, file, 0, file.length));
     ImageRun rest = new ImageRun(layers, imageLsn, Long.MAX_VALUE);
@@ -306,6 +307,26 @@ public final class BaseBackupImport implements AutoCloseable {
     images.addAll(rest.finish());
     layers.commitImport(identity, start.startLsn(), images);
     onFinished.run();
+  }
+
+  /**
+   * A standby's backup ends at the minimum recovery point of its control file, which was copied
+   * last (PostgreSQL 17 {@code src/backend/access/transam/xlogrecovery.c}, {@code
+   * InitWalRecovery}). It is kept there, and of a primary's backup, which ends with a record, none
+   * is.
+   */
+  private static void requireEnd(BackupLabel start, byte[] control) {
+    if (!start.fromStandby()) {
+      LittleEndian.putI64(control, ControlFile.MIN_RECOVERY_POINT, 0);
+    } else if (Long.compareUnsigned(
+            LittleEndian.i64(control, ControlFile.MIN_RECOVERY_POINT), start.startLsn())
+        <= 0) {
+      throw new PageserverException.Corrupt(
+          "the backup of a standby ends at "
+              + Lsn.format(LittleEndian.i64(control, ControlFile.MIN_RECOVERY_POINT))
+              + ", not after its start at "
+              + Lsn.format(start.startLsn()));
+    }
   }
 
   private void writeRelations(ImageRun rest) throws IOException {

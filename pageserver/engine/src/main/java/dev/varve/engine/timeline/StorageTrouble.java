@@ -1,5 +1,6 @@
 package dev.varve.engine.timeline;
 
+import dev.varve.engine.store.FailureText;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.concurrent.ConcurrentSkipListMap;
@@ -27,7 +28,7 @@ final class StorageTrouble {
         work,
         (_, before) -> {
           news[0] = before == null;
-          return new Failure(before == null ? Instant.now() : before.since, e.toString());
+          return new Failure(before == null ? Instant.now() : before.since, FailureText.of(e));
         });
     return news[0];
   }

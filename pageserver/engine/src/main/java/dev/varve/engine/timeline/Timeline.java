@@ -1,6 +1,7 @@
 package dev.varve.engine.timeline;
 
 import dev.varve.engine.PageserverException;
+import dev.varve.engine.bytes.LittleEndian;
 import dev.varve.engine.layer.Chain;
 import dev.varve.engine.layer.Manifest;
 import dev.varve.engine.layer.RecordBoundary;
@@ -139,6 +140,7 @@ public final class Timeline implements AutoCloseable {
             manifest.lastRecordLsn() == 0 ? WalDecoder.UNKNOWN_PREV : manifest.lastRecordLsn(),
             manifest.readableFromLsn(),
             view.settings());
+    writer.endBackupAt(LittleEndian.i64(controlFile, ControlFile.MIN_RECOVERY_POINT));
     LayerFlusher flusher = new LayerFlusher(name, layers, reader, dictionary, writer, options);
     running = new Running(identity, ingest, checksums, writer, flusher);
     flusher.start();

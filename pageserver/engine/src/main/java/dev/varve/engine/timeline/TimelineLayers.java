@@ -5,6 +5,7 @@ import dev.varve.engine.layer.LayerDescriptor;
 import dev.varve.engine.layer.LayerWriter;
 import dev.varve.engine.layer.Manifest;
 import dev.varve.engine.layer.ManifestStore;
+import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.store.ObjectStore;
 import java.io.IOException;
@@ -154,7 +155,7 @@ public final class TimelineLayers implements AutoCloseable {
       }
     } catch (IOException e) {
       throw new PageserverException.Unavailable(
-          prefix + ": its newest manifest cannot be read: " + e.getMessage(), e);
+          prefix + ": its newest manifest cannot be read: " + FailureText.of(e), e);
     }
   }
 
@@ -500,7 +501,7 @@ public final class TimelineLayers implements AutoCloseable {
           store, prefix, directory, resources, manifests, claimed, options, nanos);
     } catch (IOException | UncheckedIOException e) {
       throw new PageserverException.Unavailable(
-          prefix + ": cannot be attached: " + e.getMessage(), e);
+          prefix + ": cannot be attached: " + FailureText.of(e), e);
     }
   }
 }

@@ -41,6 +41,10 @@ final class TimelineWriter implements DatabaseCopy.Host {
   private boolean inRecord;
 
   private final long backupStartLsn;
+
+  /** 0: {@code XLOG_BACKUP_END} says it. */
+  private long standbyBackupEndLsn;
+
   private volatile long receivedLsn;
   private volatile ClusterSettings settings;
 
@@ -168,7 +172,7 @@ final class TimelineWriter implements DatabaseCopy.Host {
         open.endRecord(record.startLsn, decoder.nextLsn());
         decoded = false;
         longRecord.close();
-        if (ingest.endedBackupStartLsn() == backupStartLsn && consistentLsn == 0) {
+        if (consistentLsn == 0 && isBackupEnd(record.endLsn)) {
           consistentLsn = record.endLsn;
         }
         if (open.bytes() >= options.openLayerBytes()
@@ -186,6 +190,17 @@ final class TimelineWriter implements DatabaseCopy.Host {
     } catch (RuntimeException | Error e) {
       throw stopped(new PageserverException.Corrupt(describe(decoded) + e, e));
     }
+  }
+
+  /** Of a base backup of a standby no record says where it ends. */
+  void endBackupAt(long lsn) {
+    standbyBackupEndLsn = lsn;
+  }
+
+  private boolean isBackupEnd(long recordEndLsn) {
+    return standbyBackupEndLsn == 0
+        ? ingest.endedBackupStartLsn() == backupStartLsn
+        : Long.compareUnsigned(recordEndLsn, standbyBackupEndLsn) >= 0;
   }
 
   /** For a writer that is closed nothing is lost: its WAL will be asked for again. */

@@ -4,6 +4,7 @@ import static dev.varve.engine.bytes.LittleEndian.i32;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.postgres.CheckPoint;
+import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.StoreDeadline;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
@@ -37,10 +38,15 @@ import org.slf4j.LoggerFactory;
  */
 public final class Attachment implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Attachment.class);
-  private static final long RETRY_MILLIS = 2_000;
+  private static final Duration RETRY = Duration.ofSeconds(2);
+
+  /** A base backup that begins costs the primary a checkpoint and reading all its data. */
+  private static final Duration LONGEST_BACKUP_RETRY = Duration.ofMinutes(10);
+
   private static final Duration HAND_OVER_TIMEOUT = Duration.ofSeconds(4);
   private static final long END_TIMEOUT_MILLIS = 10_000;
 
+  private static final SourceCost NO_COST = new SourceCost(0, 0, 0, false);
   /** A compute's start waits no longer for a primary to show its settings. */
   private static final Duration SETTINGS_PATIENCE = Duration.ofMillis(500);
 
@@ -50,12 +56,20 @@ public final class Attachment implements AutoCloseable {
   private final boolean counted;
   private final AtomicLong copiedBytes = new AtomicLong();
   private final CountDownLatch closed = new CountDownLatch(1);
+
+  /** Null: there is no source. */
+  private final @Nullable SourceRetention retention;
+
+  /** Counted down when nothing is to be received any more, by {@link #close} at the latest. */
+  private final CountDownLatch receivingEnds = new CountDownLatch(1);
+
   private final Thread thread;
 
   /** Ends what the thread waits for at the object store. */
   private final StoreDeadline storeCalls = StoreDeadline.detached();
 
   private volatile @Nullable Timeline timeline;
+  private volatile @Nullable BaseBackup backup;
   private volatile @Nullable WalReceiver receiver;
   private volatile @Nullable SettingsWatch settings;
   private volatile @Nullable CompletableFuture<Long> handOverAsked;
@@ -78,6 +92,11 @@ public final class Attachment implements AutoCloseable {
     this.source = source;
     this.timeline = timeline;
     this.counted = counted;
+    retention =
+        source == null
+            ? null
+            : new SourceRetention(
+                record.id().toString(), source, this::requireOwner, this::stopReceiving);
     thread =
         Thread.ofPlatform()
             .name("varve-ingest-" + record.id())
@@ -169,7 +188,7 @@ public final class Attachment implements AutoCloseable {
       if (loaded.isEmpty()) {
         copy(loaded, primary);
       }
-      if (isClosed()) {
+      if (receivingEnds()) {
         return;
       }
       problem = "";
@@ -188,12 +207,12 @@ public final class Attachment implements AutoCloseable {
 
   /** Attaches after a restart, again and again while the object store does not answer. */
   private @Nullable Timeline load() throws InterruptedException {
-    while (timeline == null && !isClosed()) {
+    while (timeline == null && !receivingEnds()) {
       try {
         timeline = tenants.attach(record.id(), 0);
         problem = "";
       } catch (PageserverException.Unavailable e) {
-        pause(e);
+        pause(e, RETRY);
       }
     }
     return timeline;
@@ -201,23 +220,35 @@ public final class Attachment implements AutoCloseable {
 
   /** Takes the base backup; starts over when the source or the object store fail. */
   private void copy(Timeline target, PrimarySource primary) throws InterruptedException {
-    while (!isClosed()) {
-      try {
+    Duration retry = RETRY;
+    while (!receivingEnds()) {
+      try (BaseBackup copy = new BaseBackup(primary, copiedBytes)) {
         phase = AttachmentState.COPYING;
         copiedBytes.set(0);
+        backup = copy;
         PrimaryIdentity identity = primary.identify();
-        primary.createSlot();
+        long keptLsn = primary.createSlot();
         LOG.info("{}: copying {}", record.id(), primary.settings());
-        try (BaseBackupImport into =
-            target.beginImport(clusterIdentity(identity), identity.walEndLsn())) {
-          new BaseBackup(primary, copiedBytes).copy(identity, new ImportSink(into));
+        try (BaseBackupImport into = target.beginImport(clusterIdentity(identity), keptLsn)) {
+          copy.copy(identity, new ImportSink(into));
           into.finish();
         }
         LOG.info("{}: copied {} bytes", record.id(), copiedBytes);
         return;
       } catch (SourceException | PageserverException.Unavailable | IOException e) {
+        if (receivingEnds()) {
+          return;
+        }
         phase = AttachmentState.SOURCE_TROUBLE;
-        pause(e);
+        pause(e, retry);
+        boolean begun =
+            copiedBytes.get() > 0
+                || (e instanceof SourceException s && s.kind() == SourceException.Kind.UNFIT);
+        if (begun && retry.compareTo(LONGEST_BACKUP_RETRY) < 0) {
+          retry = retry.multipliedBy(2);
+        }
+      } finally {
+        backup = null;
       }
     }
   }
@@ -225,7 +256,7 @@ public final class Attachment implements AutoCloseable {
   /** Receives WAL until this is closed, the timeline can take no more, or it is handed over. */
   private void receive(Timeline target, PrimarySource primary) {
     boolean ended = false;
-    while (!ended && !isClosed() && !target.isTakenOver()) {
+    while (!ended && !receivingEnds() && !target.isTakenOver()) {
       WalSink sink = new TimelineWalSink(target);
       String name = record.id().toString();
       try (WalReceiver feed = new WalReceiver(name, primary, expected(target, record.tli()), sink);
@@ -235,7 +266,7 @@ public final class Attachment implements AutoCloseable {
           settings = watch;
           Thread.ofVirtual().name("varve-settings-" + name).start(watch);
         }
-        if (!isClosed() && !isHandOverAsked()) {
+        if (!receivingEnds() && !isHandOverAsked()) {
           feed.run();
           ended = feed.status().state() != ReceiverStatus.State.STOPPED;
         }
@@ -303,12 +334,12 @@ public final class Attachment implements AutoCloseable {
     }
   }
 
-  private void pause(Exception e) throws InterruptedException {
+  private void pause(Exception e, Duration retry) throws InterruptedException {
     if (!text(e).equals(problem)) {
       LOG.warn("{}: {}; trying again", record.id(), text(e));
     }
     problem = text(e);
-    closed.await(RETRY_MILLIS, TimeUnit.MILLISECONDS);
+    receivingEnds.await(retry.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   /**
@@ -357,7 +388,7 @@ public final class Attachment implements AutoCloseable {
         record.id(),
         loaded == null ? 0 : loaded.generation(),
         failure != null ? stopped(takenOver) : state(loaded, status),
-        failure != null ? stoppedBecause(failure) : trouble(loaded, status),
+        takenOver ? reason(loaded, status) : problem(reason(loaded, status)),
         identity == null ? 0 : identity.systemIdentifier(),
         identity == null ? 0 : identity.major().number(),
         imported == null ? 0 : imported.readableFromLsn(),
@@ -370,7 +401,62 @@ public final class Attachment implements AutoCloseable {
         imported == null ? 0 : imported.layerCount(),
         imported == null ? 0 : imported.layerBytes(),
         imported == null ? 0 : imported.unpublishedBytes(),
-        loaded == null ? 0 : loaded.storageErrors());
+        loaded == null ? 0 : loaded.storageErrors(),
+        retention == null ? NO_COST : retention.cost());
+  }
+
+  /** Why WAL is not taken, or what else is wrong; empty while nothing is. */
+  private String reason(@Nullable Timeline loaded, @Nullable ReceiverStatus status) {
+    PageserverException failure = loaded == null ? null : loaded.failure();
+    return failure != null ? stoppedBecause(failure) : trouble(loaded, status);
+  }
+
+  /** What is wrong, and what the primary keeps for it when that is too much. */
+  private String problem(String reason) {
+    String kept = retention == null ? "" : retention.problem(reason);
+    return kept.isEmpty() ? reason : kept;
+  }
+
+  /** One look at what the primary keeps for this timeline; does not block. */
+  void watchRetention() {
+    Timeline loaded = timeline;
+    WalReceiver feed = receiver;
+    ReceiverStatus status = feed == null ? null : feed.status();
+    boolean another =
+        (loaded != null && (loaded.isTakenOver() || isFenced(loaded.failure())))
+            || (status != null && status.state() == ReceiverStatus.State.FENCED);
+    if (retention != null && !another && !isClosed()) {
+      retention.step(status, reason(loaded, status));
+    }
+  }
+
+  private static boolean isFenced(@Nullable PageserverException failure) {
+    return failure instanceof PageserverException.Fenced
+        || failure instanceof PageserverException.NotHere;
+  }
+
+  private void requireOwner() {
+    Timeline loaded = timeline;
+    if (loaded != null) {
+      loaded.requireOwner();
+    }
+  }
+
+  /** Ends whatever talks to the primary, soon. */
+  private void stopReceiving() {
+    receivingEnds.countDown();
+    BaseBackup copy = backup;
+    if (copy != null) {
+      copy.close();
+    }
+    WalReceiver feed = receiver;
+    if (feed != null) {
+      feed.close();
+    }
+  }
+
+  private boolean receivingEnds() {
+    return receivingEnds.getCount() == 0;
   }
 
   private static AttachmentState stopped(boolean takenOver) {
@@ -389,6 +475,9 @@ public final class Attachment implements AutoCloseable {
   }
 
   private AttachmentState state(@Nullable Timeline loaded, @Nullable ReceiverStatus status) {
+    if (retention != null && retention.isGivenUp()) {
+      return AttachmentState.SOURCE_GIVEN_UP;
+    }
     if (status == null || loaded == null) {
       return phase;
     }
@@ -401,8 +490,7 @@ public final class Attachment implements AutoCloseable {
   }
 
   private static String text(Throwable e) {
-    String message = e.getMessage();
-    return message == null ? e.toString() : message;
+    return FailureText.of(e);
   }
 
   private boolean isClosed() {
@@ -417,10 +505,7 @@ public final class Attachment implements AutoCloseable {
   public void close() {
     closed.countDown();
     storeCalls.expire();
-    WalReceiver feed = receiver;
-    if (feed != null) {
-      feed.close();
-    }
+    stopReceiving();
     tenants.detach(record.id());
     try {
       thread.join(END_TIMEOUT_MILLIS);

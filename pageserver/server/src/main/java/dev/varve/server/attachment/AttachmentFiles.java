@@ -3,7 +3,9 @@ package dev.varve.server.attachment;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.varve.engine.PageserverException;
+import dev.varve.engine.store.FailureText;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +16,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The attachments on disk: one JSON file each, {@code attachments/TENANT/TIMELINE.json} or {@code
@@ -22,6 +26,7 @@ import java.util.stream.Stream;
  * loses them: whoever attached attaches again, and finds in the object store what was published.
  */
 final class AttachmentFiles {
+  private static final Logger LOG = LoggerFactory.getLogger(AttachmentFiles.class);
   private static final String SUFFIX = ".json";
 
   private final Path directory;
@@ -31,7 +36,10 @@ final class AttachmentFiles {
     directory = dataDirectory.resolve("attachments");
   }
 
-  /** All of them, in no order; a file that is damaged is an error. */
+  /**
+   * All of them, in no order. A file that is damaged is left where it is and logged: its timeline
+   * is not attached, the others are.
+   */
   List<AttachmentRecord> load() {
     List<AttachmentRecord> records = new ArrayList<>();
     if (!Files.isDirectory(directory)) {
@@ -39,9 +47,13 @@ final class AttachmentFiles {
     }
     try (Stream<Path> files = Files.walk(directory, 2)) {
       for (Path file : files.filter(f -> f.getFileName().toString().endsWith(SUFFIX)).toList()) {
-        records.add(read(file));
+        try {
+          records.add(read(file));
+        } catch (PageserverException.Corrupt e) {
+          LOG.error("{}", e.getMessage());
+        }
       }
-    } catch (IOException e) {
+    } catch (IOException | UncheckedIOException e) {
       throw unavailable("read", e);
     }
     return records;
@@ -55,7 +67,7 @@ final class AttachmentFiles {
           file
               + " is not an attachment ("
               + e.getOriginalMessage()
-              + "); remove it and attach the timeline again",
+              + "); attach the timeline again, which writes it anew",
           e);
     }
   }
@@ -106,8 +118,8 @@ final class AttachmentFiles {
     return directory.resolve(record.id().tenant()).resolve(record.id().timeline() + shard + SUFFIX);
   }
 
-  private PageserverException unavailable(String what, IOException e) {
+  private PageserverException unavailable(String what, Exception e) {
     return new PageserverException.Unavailable(
-        "cannot " + what + " attachments in " + directory + ": " + e, e);
+        "cannot " + what + " attachments in " + directory + ": " + FailureText.of(e), e);
   }
 }

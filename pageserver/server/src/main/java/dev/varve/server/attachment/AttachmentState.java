@@ -6,7 +6,7 @@ package dev.varve.server.attachment;
  * <pre>
  *   LOADING ---> COPYING ---> CATCHING_UP ---> ACTIVE <---> SOURCE_TROUBLE
  *      |                           ^
- *      +---------------------------+           any ---> BROKEN, HANDED_OVER
+ *      +---------------------------+           any ---> BROKEN, HANDED_OVER, SOURCE_GIVEN_UP
  * </pre>
  *
  * A base backup that fails for its source's sake shows as SOURCE_TROUBLE too and starts over.
@@ -25,6 +25,11 @@ public enum AttachmentState {
    * they were.
    */
   SOURCE_TROUBLE,
+  /**
+   * Nothing is received any more, since the primary had to keep more WAL than the user allows for;
+   * reads are served where they were.
+   */
+  SOURCE_GIVEN_UP,
   /** Stopped by an error that a person must look at. */
   BROKEN,
   /**

@@ -37,6 +37,7 @@ public final class Attachments implements AutoCloseable {
   private volatile boolean draining;
   private final Map<TimelineId, Attachment> byId = new ConcurrentHashMap<>();
   private final StartRehearsal rehearsal = new StartRehearsal(byId.values());
+  private final RetentionWatch retention = new RetentionWatch(byId.values());
   private final TimelineTurns turns = new TimelineTurns();
   private volatile boolean closed;
 
@@ -45,6 +46,7 @@ public final class Attachments implements AutoCloseable {
     this.files = new AttachmentFiles(dataDirectory);
     this.tls = tls;
     this.watcher = watcher;
+    retention.start();
   }
 
   /** Starts what was attached when the pageserver last ran. Does not wait for it. */
@@ -409,6 +411,7 @@ public final class Attachments implements AutoCloseable {
       closed = true;
     }
     rehearsal.close();
+    retention.close();
     for (Attachment attachment : list()) {
       byId.remove(attachment.id());
       attachment.close();

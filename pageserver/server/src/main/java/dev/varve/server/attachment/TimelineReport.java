@@ -15,6 +15,7 @@ import dev.varve.engine.tenant.TimelineId;
  * @param copiedBytes of the base backup, so far
  * @param unpublishedBytes of layer files that the object store has not got
  * @param storageErrors how often disk or object store failed
+ * @param cost what it makes its primary bear
  */
 public record TimelineReport(
     TimelineId id,
@@ -33,4 +34,5 @@ public record TimelineReport(
     int layerCount,
     long layerBytes,
     long unpublishedBytes,
-    long storageErrors) {}
+    long storageErrors,
+    SourceCost cost) {}

@@ -2,8 +2,10 @@ package dev.varve.server.grpc;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.redo.RedoException;
+import dev.varve.engine.store.FailureText;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import java.io.UncheckedIOException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,10 +26,16 @@ final class GrpcStatus {
         LOG.error("a page cannot be redone", redo);
         yield Status.DATA_LOSS.withDescription(redo.getMessage());
       }
+      case UncheckedIOException io -> Status.UNAVAILABLE.withDescription(FailureText.of(io));
       case StatusRuntimeException status -> status.getStatus();
       default -> {
         LOG.error("request failed", e);
-        yield Status.INTERNAL.withDescription(e.toString());
+        yield Status.INTERNAL.withDescription(
+            "an error of the pageserver itself ("
+                + e.getClass().getSimpleName()
+                + ": "
+                + FailureText.of(e)
+                + "): its log has the rest; please report it");
       }
     };
   }

@@ -157,6 +157,10 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
         .setCopiedBytes(report.copiedBytes())
         .setLayerCount(report.layerCount())
         .setLayerBytes(report.layerBytes())
+        .setRetainedWalBytes(report.cost().retainedBytes())
+        .setRetainedWalSeconds(report.cost().retainedSeconds())
+        .setPrimaryKeepsAtMostBytes(report.cost().primaryKeepsAtMostBytes())
+        .setNamedSynchronous(report.cost().namedSynchronous())
         .build();
   }
 
@@ -167,6 +171,7 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
       case CATCHING_UP -> TimelineState.TIMELINE_STATE_CATCHING_UP;
       case ACTIVE -> TimelineState.TIMELINE_STATE_ACTIVE;
       case SOURCE_TROUBLE -> TimelineState.TIMELINE_STATE_SOURCE_TROUBLE;
+      case SOURCE_GIVEN_UP -> TimelineState.TIMELINE_STATE_SOURCE_GIVEN_UP;
       case BROKEN -> TimelineState.TIMELINE_STATE_BROKEN;
       case HANDED_OVER -> TimelineState.TIMELINE_STATE_HANDED_OVER;
     };

@@ -16,6 +16,7 @@ import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.image.ThinImage;
+import dev.varve.engine.store.FailureText;
 import dev.varve.engine.timeline.ClusterView;
 import dev.varve.engine.timeline.RelationPage;
 import dev.varve.engine.timeline.Shard;
@@ -157,7 +158,7 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
                 stream.finish();
               } catch (IOException e) {
                 throw new PageserverException.Unavailable(
-                    "thin image not sent: " + e.getMessage(), e);
+                    "thin image not sent: " + FailureText.of(e), e);
               }
               answers.onCompleted();
             }));

@@ -14,6 +14,7 @@ import dev.varve.server.attachment.Tenure;
 import dev.varve.server.attachment.Token;
 import dev.varve.server.source.SourceSettings;
 import dev.varve.server.source.SslMode;
+import dev.varve.server.source.WalRetention;
 import org.jspecify.annotations.Nullable;
 
 /** Checked readings of request messages; each throws {@link InvalidRequest}. */
@@ -74,13 +75,28 @@ final class Requests {
 
   private static SourceSettings source(TimelineId id, PrimarySource primary) {
     return SourceSettings.of(
-        id,
-        primary.getHost(),
-        primary.getPort(),
-        primary.getUser(),
-        primary.getPassword(),
-        primary.getDatabase(),
-        SslMode.of(primary.getSslMode()),
-        primary.getSlot());
+            id,
+            primary.getHost(),
+            primary.getPort(),
+            primary.getUser(),
+            primary.getPassword(),
+            primary.getDatabase(),
+            SslMode.of(primary.getSslMode()),
+            primary.getSlot())
+        .with(primary.getSynchronous(), retention(primary));
+  }
+
+  private static WalRetention retention(PrimarySource primary) {
+    return new WalRetention(
+        primary.getMaxRetainedWalBytes(),
+        switch (primary.getRetainedWalAction()) {
+          case RETAINED_WAL_ACTION_RETAIN -> false;
+          case RETAINED_WAL_ACTION_DROP_SLOT -> true;
+          case UNRECOGNIZED ->
+              throw new InvalidRequest(
+                  "retained_wal_action "
+                      + primary.getRetainedWalActionValue()
+                      + " is not known here; expected 0 (retain) or 1 (drop the slot)");
+        });
   }
 }

@@ -1,8 +1,10 @@
 package dev.varve.server.http;
 
+import dev.varve.engine.PageserverException.InvalidRequest;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.server.source.SourceSettings;
 import dev.varve.server.source.SslMode;
+import dev.varve.server.source.WalRetention;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,21 +20,38 @@ public record AttachBody(@Nullable Primary primary) {
       @Nullable String password,
       @Nullable String database,
       @Nullable String sslMode,
-      @Nullable String slot) {}
+      @Nullable String slot,
+      boolean synchronous,
+      long maxRetainedWalBytes,
+      @Nullable String retainedWalAction) {}
 
   @Nullable SourceSettings source(TimelineId id) {
     if (primary == null) {
       return null;
     }
     return SourceSettings.of(
-        id,
-        text(primary.host()),
-        primary.port(),
-        text(primary.user()),
-        text(primary.password()),
-        text(primary.database()),
-        SslMode.of(text(primary.sslMode())),
-        text(primary.slot()));
+            id,
+            text(primary.host()),
+            primary.port(),
+            text(primary.user()),
+            text(primary.password()),
+            text(primary.database()),
+            SslMode.of(text(primary.sslMode())),
+            text(primary.slot()))
+        .with(
+            primary.synchronous(),
+            new WalRetention(
+                primary.maxRetainedWalBytes(), dropsSlot(text(primary.retainedWalAction()))));
+  }
+
+  private static boolean dropsSlot(String action) {
+    return switch (action) {
+      case "", "retain" -> false;
+      case "dropSlot" -> true;
+      default ->
+          throw new InvalidRequest(
+              "retainedWalAction '" + action + "' is not one of retain, dropSlot");
+    };
   }
 
   private static String text(@Nullable String value) {

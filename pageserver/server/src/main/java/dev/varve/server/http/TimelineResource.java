@@ -1,5 +1,6 @@
 package dev.varve.server.http;
 
+import dev.varve.engine.PageserverException.InvalidRequest;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.Tenure;
@@ -59,7 +60,10 @@ public class TimelineResource {
   public void detach(
       @PathParam("tenant") String tenant,
       @PathParam("timeline") String timeline,
-      @QueryParam("dropSlot") @DefaultValue("false") boolean dropSlot) {
-    attachments.detach(new TimelineId(tenant, timeline), dropSlot);
+      @QueryParam("dropSlot") @DefaultValue("false") String dropSlot) {
+    if (!dropSlot.equals("true") && !dropSlot.equals("false")) {
+      throw new InvalidRequest("dropSlot is '" + dropSlot + "'; expected true or false");
+    }
+    attachments.detach(new TimelineId(tenant, timeline), dropSlot.equals("true"));
   }
 }

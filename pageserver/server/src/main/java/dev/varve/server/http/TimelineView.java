@@ -25,7 +25,11 @@ public record TimelineView(
     double lagSeconds,
     long copiedBytes,
     int layerCount,
-    long layerBytes) {
+    long layerBytes,
+    long retainedWalBytes,
+    double retainedWalSeconds,
+    long primaryKeepsAtMostBytes,
+    boolean namedSynchronous) {
   static TimelineView of(TimelineReport report) {
     return new TimelineView(
         report.id().tenant(),
@@ -44,6 +48,10 @@ public record TimelineView(
         report.lagSeconds(),
         report.copiedBytes(),
         report.layerCount(),
-        report.layerBytes());
+        report.layerBytes(),
+        report.cost().retainedBytes(),
+        report.cost().retainedSeconds(),
+        report.cost().primaryKeepsAtMostBytes(),
+        report.cost().namedSynchronous());
   }
 }

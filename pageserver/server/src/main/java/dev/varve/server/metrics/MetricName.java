@@ -61,6 +61,20 @@ enum MetricName {
       "tenant",
       "timeline",
       "shard"),
+  RETAINED_WAL_BYTES(
+      "varve.retained.wal.bytes",
+      Kind.GAUGE,
+      "WAL that the slot makes the primary keep",
+      "tenant",
+      "timeline",
+      "shard"),
+  RETAINED_WAL_SECONDS(
+      "varve.retained.wal.seconds",
+      Kind.GAUGE,
+      "Time since the slot let go of WAL, or kept none; 0 while it keeps none",
+      "tenant",
+      "timeline",
+      "shard"),
   STORAGE_ERRORS(
       "varve.storage.errors",
       Kind.COUNTER,

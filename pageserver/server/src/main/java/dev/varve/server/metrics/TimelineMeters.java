@@ -69,6 +69,8 @@ public final class TimelineMeters implements AttachmentWatcher {
     gauge(attachment, MetricName.LAYERS, TimelineReport::layerCount);
     gauge(attachment, MetricName.LAYER_BYTES, TimelineReport::layerBytes);
     gauge(attachment, MetricName.UNPUBLISHED_BYTES, TimelineReport::unpublishedBytes);
+    gauge(attachment, MetricName.RETAINED_WAL_BYTES, r -> r.cost().retainedBytes());
+    gauge(attachment, MetricName.RETAINED_WAL_SECONDS, r -> r.cost().retainedSeconds());
     FunctionCounter.builder(
             MetricName.STORAGE_ERRORS.id(), attachment, a -> a.report().storageErrors())
         .description(MetricName.STORAGE_ERRORS.description())

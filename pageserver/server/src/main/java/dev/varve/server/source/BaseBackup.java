@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
  * <p>Runs on the caller's thread. After a failure the sink has part of the files and is to be
  * thrown away.
  */
-public final class BaseBackup {
+public final class BaseBackup implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(BaseBackup.class);
 
   private static final String COMMAND =
@@ -39,6 +39,8 @@ public final class BaseBackup {
 
   private final PrimarySource source;
   private final AtomicLong copiedBytes;
+  private volatile @Nullable PostgresConnection current;
+  private volatile boolean closed;
 
   /** {@code copiedBytes} counts what came so far, for whoever watches. */
   public BaseBackup(PrimarySource source, AtomicLong copiedBytes) {
@@ -54,15 +56,21 @@ public final class BaseBackup {
    */
   public void copy(PrimaryIdentity expected, BackupSink sink) throws SourceException, IOException {
     try (PostgresConnection connection = source.connect()) {
+      current = connection;
+      if (closed) {
+        throw new SourceException(SourceException.Kind.UNREACHABLE, "the copy was ended");
+      }
       PrimaryIdentity found = source.identify(connection);
       source.requireSameCluster(expected, found);
       history(connection, found.tli(), sink);
       // The checkpoint before the first byte may take minutes.
       try {
         connection.readTimeout(Duration.ZERO);
-        connection.startCopy(COMMAND);
+        if (!connection.startCopy(COMMAND)) {
+          throw new ProtocolException("the server took the backup for done before it began");
+        }
       } catch (IOException e) {
-        throw source.trouble(e);
+        throw source.backupTrouble(e);
       }
       Archives archives = new Archives(connection);
       try {
@@ -70,8 +78,18 @@ public final class BaseBackup {
           files(archives, sink);
         }
       } catch (ArchiveException e) {
-        throw source.trouble(e.cause());
+        throw source.backupTrouble(e.cause());
       }
+    }
+  }
+
+  /** Breaks the connection: a copy under way fails. Any thread. */
+  @Override
+  public void close() {
+    closed = true;
+    PostgresConnection connection = current;
+    if (connection != null) {
+      connection.close();
     }
   }
 

@@ -76,11 +76,31 @@ final class MessageChannel {
   }
 
   /** Sends one message and flushes. */
-  synchronized void write(char type, byte[] bytes) throws IOException {
-    ByteBuffer message = ByteBuffer.allocate(HEADER_BYTES + bytes.length);
-    message.put((byte) type).putInt(bytes.length + 4).put(bytes);
-    out.write(message.array());
+  void write(char type, byte[] bytes) throws IOException {
+    write(message(type, bytes));
+  }
+
+  /** Sends whole messages in one write, so that one segment or TLS record has all of a few. */
+  synchronized void write(byte[]... messages) throws IOException {
+    int length = 0;
+    for (byte[] message : messages) {
+      length += message.length;
+    }
+    ByteBuffer all = ByteBuffer.allocate(length);
+    for (byte[] message : messages) {
+      all.put(message);
+    }
+    out.write(all.array());
     out.flush();
+  }
+
+  /** One message as {@link #write(byte[]...)} takes it. */
+  static byte[] message(char type, byte[] bytes) {
+    return ByteBuffer.allocate(HEADER_BYTES + bytes.length)
+        .put((byte) type)
+        .putInt(bytes.length + 4)
+        .put(bytes)
+        .array();
   }
 
   /** Sends a message without type: the first of a connection. */

@@ -16,9 +16,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A connection to a PostgreSQL server that can do what the replication protocol needs: simple
- * queries, and copying both ways. Used by one thread, but for {@link #sendCopyData} and {@link
- * #close}. After an exception other than a {@link ServerError} out of {@link #query} it is of no
- * more use. The reason for a client of our own is docs/decisions/0010-replication-client.md.
+ * queries, and copying both ways. Used by one thread, but for {@link #sendCopyData}, {@link
+ * #endCopy} and {@link #close}. After an exception other than a {@link ServerError} out of {@link
+ * #query} it is of no more use. The reason for a client of our own is
+ * docs/decisions/0010-replication-client.md.
  *
  * <p>Failures: {@link ServerError} for what the server refuses, any other {@link IOException} for a
  * connection that does not come about, breaks, or speaks nonsense.
@@ -38,7 +39,9 @@ final class PostgresConnection implements Closeable {
   private final Socket socket;
   private final MessageChannel channel;
   private final Map<String, String> parameters = new HashMap<>();
-  private boolean copyingBothWays;
+
+  /** Whether we may still send pieces of the copy. Guarded by {@link #channel}. */
+  private boolean copyingIn;
 
   private PostgresConnection(Socket socket) throws IOException {
     this.socket = socket;
@@ -161,15 +164,31 @@ final class PostgresConnection implements Closeable {
     }
   }
 
-  /** Runs a command that copies out or both ways; the results before it are read over. */
-  void startCopy(String command) throws IOException {
-    channel.write('Q', MessageChannel.cStrings(command));
+  /**
+   * Runs a command that copies out or both ways; the results before it are read over.
+   *
+   * @param firstPieces of our side of the copy, sent in one write with the command: the server has
+   *     read them before it sends anything
+   * @return false when the command was completed without a copy
+   */
+  boolean startCopy(String command, byte[]... firstPieces) throws IOException {
+    byte[][] messages = new byte[1 + firstPieces.length][];
+    messages[0] = MessageChannel.message('Q', MessageChannel.cStrings(command));
+    for (int i = 0; i < firstPieces.length; i++) {
+      messages[1 + i] = MessageChannel.message('d', firstPieces[i]);
+    }
+    channel.write(messages);
     while (true) {
       int type = next();
       switch (type) {
         case 'H', 'W' -> {
-          copyingBothWays = type == 'W';
-          return;
+          synchronized (channel) {
+            copyingIn = type == 'W';
+          }
+          return true;
+        }
+        case 'Z' -> {
+          return false;
         }
         case 'T', 'D', 'C' -> {}
         default -> throw unexpected(type, "the start of a copy");
@@ -188,11 +207,7 @@ final class PostgresConnection implements Closeable {
         case 'd' -> {
           return true;
         }
-        case 'c' -> {
-          if (copyingBothWays) {
-            channel.write('c', new byte[0]);
-          }
-        }
+        case 'c' -> endCopy();
         case 'T', 'D', 'C' -> {}
         case 'Z' -> {
           return false;
@@ -210,9 +225,31 @@ final class PostgresConnection implements Closeable {
     return channel.payloadBuffer();
   }
 
-  /** Sends a piece of a copy in. May be called by any thread. */
-  void sendCopyData(byte[] bytes) throws IOException {
-    channel.write('d', bytes);
+  /**
+   * Sends a piece of a copy in. May be called by any thread.
+   *
+   * @return false when our side of the copy is over
+   */
+  boolean sendCopyData(byte[] bytes) throws IOException {
+    synchronized (channel) {
+      if (copyingIn) {
+        channel.write('d', bytes);
+      }
+      return copyingIn;
+    }
+  }
+
+  /**
+   * Ends our side of a copy both ways; the server's ends when {@link #nextCopyData} is false. May
+   * be called by any thread, and repeated.
+   */
+  void endCopy() throws IOException {
+    synchronized (channel) {
+      if (copyingIn) {
+        copyingIn = false;
+        channel.write('c', new byte[0]);
+      }
+    }
   }
 
   /** The next message that is not a notice or a parameter. */

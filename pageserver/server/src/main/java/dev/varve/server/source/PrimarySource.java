@@ -11,6 +11,8 @@ import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
@@ -26,6 +28,8 @@ public final class PrimarySource {
   private static final int MAX_NAME_CHARS = 63;
 
   private static final Duration ANSWER_TIMEOUT = Duration.ofSeconds(20);
+  private static final Duration SLOT_RELEASE_TIMEOUT = Duration.ofSeconds(10);
+  private static final long SLOT_POLL_MILLIS = 20;
 
   private final SourceSettings settings;
   private final Tls tls;
@@ -57,15 +61,25 @@ public final class PrimarySource {
     }
   }
 
-  /** Makes the slot, which keeps WAL from now on, unless a usable one is there. */
-  public void createSlot() throws SourceException {
+  /**
+   * Makes the slot, which keeps WAL from now on, unless a usable one is there.
+   *
+   * @return what it keeps WAL from
+   */
+  public long createSlot() throws SourceException {
     try (PostgresConnection connection = connect()) {
       Slot slot = readSlot(connection);
       if (slot == null) {
         createSlot(connection);
-      } else {
-        requireUsable(slot);
+        slot = readSlot(connection);
       }
+      if (slot == null) {
+        throw slotLost("was dropped as soon as it was made", null);
+      }
+      requireUsable(slot);
+      return Lsn.parse(Objects.requireNonNull(slot.restart(), "a usable slot keeps WAL"));
+    } catch (IllegalArgumentException e) {
+      throw trouble(nonsense(String.valueOf(e.getMessage()), e));
     }
   }
 
@@ -73,10 +87,12 @@ public final class PrimarySource {
     try {
       connection.query("CREATE_REPLICATION_SLOT " + quoted() + " PHYSICAL RESERVE_WAL");
     } catch (ServerError e) {
-      if (e.sqlState().equals("53400")) {
-        throw full(Kind.UNFIT, e);
+      switch (e.sqlState()) {
+        // Somebody was faster: it is looked at like any other.
+        case "42710" -> {}
+        case "53400" -> throw full(Kind.UNFIT, e);
+        default -> throw trouble(e);
       }
-      throw trouble(e);
     } catch (IOException e) {
       throw trouble(e);
     }
@@ -101,12 +117,56 @@ public final class PrimarySource {
         error);
   }
 
-  /** Drops the slot if there is one. */
+  /**
+   * Drops the slot if there is one. The WAL sender of a connection that was just closed may still
+   * have it: that is waited for. The server is not asked to wait ({@code DROP_REPLICATION_SLOT …
+   * WAIT}): it would drop the slot however much later, when somebody else relies on it.
+   */
   public void dropSlot() throws SourceException {
+    long deadline = System.nanoTime() + SLOT_RELEASE_TIMEOUT.toNanos();
     try (PostgresConnection connection = connect()) {
-      if (readSlot(connection) != null) {
-        query(connection, "DROP_REPLICATION_SLOT " + quoted());
+      while (readSlot(connection) != null) {
+        try {
+          connection.query("DROP_REPLICATION_SLOT " + quoted());
+          return;
+        } catch (ServerError e) {
+          boolean inUse = e.sqlState().equals("55006");
+          if (inUse && System.nanoTime() > deadline) {
+            throw new SourceException(
+                Kind.SLOT_IN_USE,
+                at()
+                    + ": "
+                    + e.getMessage()
+                    + " and cannot be dropped; end what uses it, or SELECT"
+                    + " pg_drop_replication_slot('"
+                    + settings.slot()
+                    + "') later: it makes the primary keep WAL until then",
+                e);
+          }
+          // Without the slot (42704) there is nothing to do.
+          if (!inUse && !e.sqlState().equals("42704")) {
+            throw trouble(e);
+          }
+        }
+        TimeUnit.MILLISECONDS.sleep(SLOT_POLL_MILLIS);
       }
+    } catch (IOException e) {
+      throw trouble(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new SourceException(Kind.SLOT_IN_USE, at() + ": interrupted", e);
+    }
+  }
+
+  /** Connects once and asks what the slot makes the primary keep. */
+  public SlotReport slotReport() throws SourceException {
+    try (PostgresConnection connection = connect()) {
+      long walEndLsn = identify(connection).walEndLsn();
+      Slot slot = readSlot(connection);
+      long restart = slot == null || slot.restart() == null ? 0 : Lsn.parse(slot.restart());
+      return new SlotReport(restart, walEndLsn, limits(connection));
+    } catch (IllegalArgumentException e) {
+      throw trouble(nonsense(String.valueOf(e.getMessage()), e));
     }
   }
 
@@ -116,7 +176,7 @@ public final class PrimarySource {
   }
 
   /** What {@code pg_stat_replication} shows: PostgreSQL cuts names off there. */
-  private static String applicationName(String timeline) {
+  static String applicationName(String timeline) {
     String name = APPLICATION_NAME + ' ' + timeline;
     return name.length() <= MAX_NAME_CHARS ? name : name.substring(0, MAX_NAME_CHARS);
   }
@@ -160,8 +220,7 @@ public final class PrimarySource {
     try {
       PostgresMajor major = major(connection.parameter("server_version"));
       ResultRow system = only(query(connection, "IDENTIFY_SYSTEM"));
-      String walLevel = show(connection, "wal_level");
-      if (walLevel.equals("minimal")) {
+      if (show(connection, "wal_level").equals("minimal")) {
         throw walLevelMinimal();
       }
       String blockSize = show(connection, "block_size");
@@ -172,13 +231,30 @@ public final class PrimarySource {
           Long.parseUnsignedLong(system.require(0)),
           major,
           Integer.parseUnsignedInt(system.require(1)),
-          bytes(show(connection, "wal_segment_size")),
+          Math.toIntExact(bytes(show(connection, "wal_segment_size"))),
           Lsn.parse(system.require(2)));
     } catch (IOException e) {
       throw trouble(e);
     } catch (IllegalArgumentException e) {
       throw trouble(nonsense(String.valueOf(e.getMessage()), e));
     }
+  }
+
+  /** What the primary lets a standby cost it. */
+  PrimaryLimits limits(PostgresConnection connection) throws SourceException {
+    try {
+      return new PrimaryLimits(
+          bytes(show(connection, "max_slot_wal_keep_size")),
+          isStandby(connection) ? "" : show(connection, "synchronous_standby_names"));
+    } catch (IOException e) {
+      throw trouble(e);
+    } catch (IllegalArgumentException | ArithmeticException e) {
+      throw trouble(nonsense(String.valueOf(e.getMessage()), e));
+    }
+  }
+
+  private static boolean isStandby(PostgresConnection connection) {
+    return "on".equals(connection.parameter("in_hot_standby"));
   }
 
   /** Fails unless both are the same cluster on the same PostgreSQL timeline. */
@@ -224,6 +300,21 @@ public final class PrimarySource {
       throw slotLost("does not exist", null);
     }
     requireUsable(slot);
+  }
+
+  /** Fails while the WAL that is wanted next is not there yet. */
+  void requireWal(PrimaryIdentity found, long startLsn) throws SourceException {
+    if (Long.compareUnsigned(found.walEndLsn(), startLsn) < 0) {
+      throw new SourceException(
+          Kind.UNREACHABLE,
+          at()
+              + " has WAL up to "
+              + Lsn.format(found.walEndLsn())
+              + " only, and the timeline up to "
+              + Lsn.format(startLsn)
+              + ": a standby that lags gets there; a primary that was set back does not, and is to be"
+              + " attached under another name");
+    }
   }
 
   private void requireUsable(Slot slot) throws SourceException {
@@ -273,6 +364,23 @@ public final class PrimarySource {
         }
         default -> {}
       }
+    }
+    return trouble(e);
+  }
+
+  /**
+   * A refused or broken base backup: as {@link #trouble}, and what may be wrong with the source.
+   */
+  SourceException backupTrouble(IOException e) {
+    if (e instanceof ServerError error && error.sqlState().equals("55000")) {
+      return new SourceException(
+          Kind.UNFIT,
+          at()
+              + " gives no base backup: "
+              + error.getMessage()
+              + "; a standby gives one while its primary has full_page_writes = on and it is not"
+              + " promoted: set that right, or name the primary",
+          e);
     }
     return trouble(e);
   }
@@ -444,12 +552,15 @@ public final class PrimarySource {
     }
   }
 
-  /** PostgreSQL's spelling of a size: {@code 16MB}, {@code 1GB}. */
-  private static int bytes(String size) {
+  /** PostgreSQL's spelling of a size: {@code 16MB}, {@code 1GB}; {@code -1} for none. */
+  private static long bytes(String size) {
     String text = size.toUpperCase(Locale.ROOT);
-    int shift = text.endsWith("GB") ? 30 : text.endsWith("MB") ? 20 : text.endsWith("KB") ? 10 : 0;
+    int shift =
+        text.endsWith("TB")
+            ? 40
+            : text.endsWith("GB") ? 30 : text.endsWith("MB") ? 20 : text.endsWith("KB") ? 10 : 0;
     String digits = shift == 0 ? text : text.substring(0, text.length() - 2);
-    return Math.multiplyExact(Integer.parseInt(digits), 1 << shift);
+    return Math.multiplyExact(Long.parseLong(digits), 1L << shift);
   }
 
   private static String message(IOException e) {

@@ -7,9 +7,17 @@ package dev.varve.server.source;
  * @param sourceLsn where the primary's WAL ended when it was last heard of; 0 before that
  * @param streamedLsn the end of the last byte that came
  * @param lagSeconds since everything the primary had was received; 0 when that is so now
+ * @param confirmedLsn what the primary need not keep before, as it was told; 0 while not connected
+ * @param limits what the primary said of its bounds when it was connected last
  */
 public record ReceiverStatus(
-    State state, String problem, long sourceLsn, long streamedLsn, double lagSeconds) {
+    State state,
+    String problem,
+    long sourceLsn,
+    long streamedLsn,
+    double lagSeconds,
+    long confirmedLsn,
+    PrimaryLimits limits) {
   /**
    * <pre>
    *            +--------------------------------+

@@ -2,6 +2,7 @@ package dev.varve.server.source;
 
 import dev.varve.engine.PageserverException.InvalidRequest;
 import dev.varve.engine.tenant.TimelineId;
+import java.util.Objects;
 import java.util.regex.Pattern;
 
 /**
@@ -10,6 +11,8 @@ import java.util.regex.Pattern;
  * refusal.
  *
  * @param slot name of the physical replication slot: 1 to 63 of {@code [a-z0-9_]}
+ * @param synchronous whether {@code synchronous_standby_names} may count it: commits that wait for
+ *     a synchronous standby then wait until they are published
  */
 public record SourceSettings(
     String host,
@@ -18,19 +21,23 @@ public record SourceSettings(
     String password,
     String database,
     SslMode sslMode,
-    String slot) {
+    String slot,
+    boolean synchronous,
+    WalRetention retention) {
   private static final Pattern SLOT = Pattern.compile("[a-z0-9_]{1,63}");
 
   public SourceSettings {
     require(!host.isBlank(), "the primary's host is empty");
     require(port >= 1 && port <= 65535, "the primary's port is " + port + "; expected 1 to 65535");
-    require(!user.isEmpty() && user.indexOf(0) < 0, "the primary's user is empty");
-    require(!database.isEmpty() && database.indexOf(0) < 0, "the primary's database is empty");
+    require(!user.isEmpty() && user.indexOf(0) < 0, "the primary's user is empty or has a zero byte");
+    require(!database.isEmpty() && database.indexOf(0) < 0, "the primary's database is empty or has a zero byte");
+    require(password.indexOf(0) < 0, "the primary's password has a zero byte");
     require(
         SLOT.matcher(slot).matches(),
         "slot '"
             + slot
             + "' is not a slot name: 1 to 63 lower-case letters, digits and underscores");
+    Objects.requireNonNull(retention, "the bound of the WAL that the primary keeps is missing");
   }
 
   /**
@@ -54,7 +61,15 @@ public record SourceSettings(
         database.isEmpty() ? "postgres" : database,
         sslMode,
         (slot.isEmpty() ? "varve_" + id.timeline().replace('-', '_') : slot)
-            + (id.shard().coversAll() ? "" : "_" + id.shard().index()));
+            + (id.shard().coversAll() ? "" : "_" + id.shard().index()),
+        false,
+        WalRetention.UNBOUNDED);
+  }
+
+  /** The same, with what the primary may be made to do for it. */
+  public SourceSettings with(boolean synchronousStandby, WalRetention walRetention) {
+    return new SourceSettings(
+        host, port, user, password, database, sslMode, slot, synchronousStandby, walRetention);
   }
 
   private static void require(boolean holds, String message) {

@@ -24,6 +24,16 @@ public final class WalReceiver implements Runnable, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(WalReceiver.class);
   private static final Duration SILENCE = StandbyStatus.INTERVAL.multipliedBy(3);
   private static final Duration PUBLISH_PAUSE = Duration.ofMillis(200);
+
+  /**
+   * How long a primary that shuts down is let wait for publishing that makes no progress. It waits
+   * as long as its standby is there.
+   */
+  private static final Duration SHUTDOWN_TIMEOUT = Duration.ofSeconds(10);
+
+  /** A primary that shuts down asks again as soon as it is answered; else it asks rarely. */
+  private static final Duration ASKS_AGAIN = Duration.ofSeconds(1);
+
   private static final long SHORTEST_PAUSE_MILLIS = 100;
   private static final long LONGEST_PAUSE_MILLIS = 5_000;
 
@@ -47,9 +57,14 @@ public final class WalReceiver implements Runnable, AutoCloseable {
   private volatile long streamedLsn;
   private volatile long caughtUpNanos = System.nanoTime();
   private volatile @Nullable PostgresConnection current;
+  private volatile @Nullable StandbyStatus positions;
+  private volatile PrimaryLimits limits = PrimaryLimits.UNKNOWN;
   private boolean streamed;
   private int timesInUse;
   private long publishAskedNanos = System.nanoTime() - PUBLISH_PAUSE.toNanos();
+  private long askedNanos = System.nanoTime() - ASKS_AGAIN.toNanos();
+  private long waitedForNanos;
+  private long waitedForLsn;
 
   /**
    * {@code name} is the timeline's, for logs; {@code expected} what the primary was when the
@@ -67,7 +82,15 @@ public final class WalReceiver implements Runnable, AutoCloseable {
   public ReceiverStatus status() {
     boolean behind = state != State.STREAMING || streamedLsn < sourceLsn;
     double lagSeconds = behind ? (System.nanoTime() - caughtUpNanos) / 1e9 : 0;
-    return new ReceiverStatus(state, problem, sourceLsn, streamedLsn, lagSeconds);
+    StandbyStatus reported = positions;
+    return new ReceiverStatus(
+        state,
+        problem,
+        sourceLsn,
+        streamedLsn,
+        lagSeconds,
+        reported == null ? 0 : reported.confirmedLsn(),
+        limits);
   }
 
   @Override
@@ -153,39 +176,49 @@ public final class WalReceiver implements Runnable, AutoCloseable {
       source.requireSameCluster(expected, found);
       source.requireSlot(connection);
       long startLsn = sink.resumeLsn();
-      try {
-        sink.settings(PrimarySettings.ask(connection));
-        connection.startCopy(
-            "START_REPLICATION SLOT \""
-                + source.settings().slot()
-                + "\" PHYSICAL "
-                + Lsn.format(startLsn)
-                + " TIMELINE "
-                + found.tli());
-        connection.readTimeout(SILENCE);
-        receive(connection, startLsn);
-      } catch (IOException e) {
-        throw source.streamingTrouble(e, startLsn);
-      }
+      source.requireWal(found, startLsn);
+      receive(connection, found.tli(), startLsn);
     } catch (SourceException e) {
       if (!isClosed()) {
         throw e;
       }
     } finally {
       current = null;
+      positions = null;
     }
   }
 
-  private void receive(PostgresConnection connection, long startLsn)
-      throws IOException, SourceException {
+  /**
+   * Streams again and again on one connection, since the slot moves at the start of a stream. The
+   * later ones start where the last byte came, whatever record that is in.
+   */
+  private void receive(PostgresConnection connection, int tli, long startLsn)
+      throws SourceException {
     streamedLsn = startLsn;
-    StandbyStatus status = new StandbyStatus(connection, sink, startLsn);
-    status.send(true);
-    Thread.ofVirtual().name("varve-status-" + name).start(status);
+    StandbyStatus status =
+        new StandbyStatus(name, connection, sink, source.settings().synchronous());
+    positions = status;
     try {
-      while (connection.nextCopyData()) {
-        message(connection.copyData(), status);
+      limits = source.limits(connection);
+      sink.settings(PrimarySettings.ask(connection));
+      connection.readTimeout(SILENCE);
+      boolean more = start(connection, tli, status);
+      Thread.ofVirtual().name("varve-status-" + name).start(status);
+      while (more) {
+        while (connection.nextCopyData()) {
+          message(connection.copyData(), status);
+        }
+        more = status.hasEndedStream();
+        if (more) {
+          limits = source.limits(connection);
+          more = start(connection, tli, status);
+        }
       }
+    } catch (IOException e) {
+      if (!status.hasGivenUp()) {
+        throw source.streamingTrouble(e, streamedLsn);
+      }
+      return;
     } finally {
       status.end();
     }
@@ -195,7 +228,20 @@ public final class WalReceiver implements Runnable, AutoCloseable {
             + " primary under another name");
   }
 
-  private void message(ByteBuffer data, StandbyStatus status) throws IOException {
+  /** False when there is nothing to stream: the PostgreSQL timeline ended there. */
+  private boolean start(PostgresConnection connection, int tli, StandbyStatus status)
+      throws IOException {
+    return connection.startCopy(
+        "START_REPLICATION SLOT \""
+            + source.settings().slot()
+            + "\" PHYSICAL "
+            + Lsn.format(streamedLsn)
+            + " TIMELINE "
+            + tli,
+        status.firstReplies(streamedLsn));
+  }
+
+  private void message(ByteBuffer data, StandbyStatus status) throws IOException, SourceException {
     int type = data.hasRemaining() ? data.get(data.position()) : -1;
     if (type == 'w' && data.remaining() >= WAL_HEADER_BYTES) {
       int at = data.position();
@@ -206,6 +252,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
       }
       int length = data.remaining() - WAL_HEADER_BYTES;
       seen(data.getLong(at + 9));
+      status.takingIn();
       sink.receive(lsn, data.array(), data.arrayOffset() + at + WAL_HEADER_BYTES, length);
       streamedLsn = lsn + length;
       status.streamed(streamedLsn);
@@ -214,7 +261,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
       seen(data.getLong(data.position() + 1));
       nowStreaming();
       if (data.get(data.position() + 17) != 0) {
-        status.send(false);
+        status.asked();
         publishIfWaitedFor();
       }
     } else {
@@ -225,14 +272,28 @@ public final class WalReceiver implements Runnable, AutoCloseable {
 
   /**
    * A primary that asks though we have all it has may be shutting down: it leaves only when its
-   * last record is published.
+   * last record is published. One that asks at once when it is answered does so, and is let go when
+   * nothing more is published.
    */
-  private void publishIfWaitedFor() {
-    if (streamedLsn >= sourceLsn
-        && sink.publishedLsn() < sink.receivedLsn()
-        && System.nanoTime() - publishAskedNanos > PUBLISH_PAUSE.toNanos()) {
-      publishAskedNanos = System.nanoTime();
+  private void publishIfWaitedFor() throws SourceException {
+    long now = System.nanoTime();
+    long published = sink.publishedLsn();
+    boolean waits = streamedLsn >= sourceLsn && published < sink.receivedLsn();
+    if (waits && now - publishAskedNanos > PUBLISH_PAUSE.toNanos()) {
+      publishAskedNanos = now;
       sink.publishSoon();
+    }
+    boolean again = now - askedNanos < ASKS_AGAIN.toNanos();
+    askedNanos = now;
+    if (!waits || !again || published != waitedForLsn) {
+      waitedForNanos = now;
+      waitedForLsn = published;
+    } else if (now - waitedForNanos > SHUTDOWN_TIMEOUT.toNanos()) {
+      throw new SourceException(
+          Kind.UNREACHABLE,
+          "the primary, which seems to shut down, waits for WAL to be published that was not within "
+              + SHUTDOWN_TIMEOUT.toSeconds()
+              + " s, and is let go; its slot keeps that WAL");
     }
   }
 

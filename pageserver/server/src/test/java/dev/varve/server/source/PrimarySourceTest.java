@@ -117,6 +117,16 @@ final class PrimarySourceTest {
         "name");
   }
 
+  /** A standby that lags, or a primary that was set back to a backup. */
+  @Test
+  void waitsForWalThatIsNotThereYet() throws Exception {
+    source().requireWal(KNOWN, KNOWN.walEndLsn());
+    SourceException e =
+        assertThrows(
+            SourceException.class, () -> source().requireWal(KNOWN, KNOWN.walEndLsn() + 8));
+    assertSays(e, Kind.UNREACHABLE, "has WAL up to 3/28 only", "up to 3/30", "a standby that lags");
+  }
+
   private static void assertRefusesToFollow(PrimaryIdentity found, String... parts) {
     SourceException e =
         assertThrows(SourceException.class, () -> source().requireSameCluster(KNOWN, found));

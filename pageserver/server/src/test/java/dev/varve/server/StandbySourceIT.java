@@ -1,0 +1,181 @@
+package dev.varve.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.varve.api.v1.TimelineState;
+import dev.varve.api.v1.TimelineStatus;
+import dev.varve.engine.store.MemoryObjectStore;
+import dev.varve.engine.timeline.EngineOptions;
+import dev.varve.testkit.ExpectedLog;
+import dev.varve.testkit.PostgresServer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.Duration;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * A standby as the source: its base backup ends without a record that says so, its slot starts at a
+ * restartpoint, and it lags, is refused by what its primary does, and is promoted.
+ */
+final class StandbySourceIT {
+  @TempDir Path directory;
+  private final MemoryObjectStore store = new MemoryObjectStore();
+
+  @ParameterizedTest
+  @ValueSource(ints = {15, 18})
+  void isFollowed(int major) throws Exception {
+    try (PostgresServer primary =
+        PostgresServer.builder(major)
+            .checksums(true)
+            .setting("autovacuum", "off")
+            .setting("full_page_writes", "on")
+            .create()) {
+      Path home = PostgresServer.temporaryDirectory();
+      Path data = home.resolve("standby");
+      SynchronousStandbyIT.copyTree(primary.dataDirectory(), data);
+      PostgresServer.own(Files.createFile(data.resolve("standby.signal")));
+      primary.start();
+      try (PostgresServer standby =
+          PostgresServer.builder(major)
+              .setting("primary_conninfo", "host=127.0.0.1 user=postgres port=" + primary.port())
+              .on(data)) {
+        follow(primary, standby);
+      } finally {
+        PostgresServer.deleteTree(home);
+      }
+    }
+  }
+
+  private void follow(PostgresServer primary, PostgresServer standby) throws Exception {
+    standby.start();
+    load(primary, "before");
+    awaitReplay(primary, standby);
+    try (TestPageserver pageserver = start()) {
+      pageserver.attach("main", TestPageserver.primary(standby.port()));
+      pageserver.await("main", "active", StandbySourceIT::readable);
+      load(primary, "behind");
+      assertSame(pageserver, primary);
+    }
+    load(primary, "away");
+    // A standby that crashed: it has to catch up itself.
+    standby.stopImmediately();
+    standby.start();
+    try (TestPageserver pageserver = start()) {
+      assertSame(pageserver, primary);
+      assertTrue(
+          Long.parseLong(
+                  standby.query("postgres", "select restart_lsn - '0/0' from pg_replication_slots"))
+              > 0);
+
+      ExpectedLog.containing("test/main: ");
+      standby.execute("postgres", "select pg_promote()");
+      TimelineStatus promoted =
+          pageserver.await(
+              "main",
+              "in trouble",
+              s ->
+                  s.getState() == TimelineState.TIMELINE_STATE_SOURCE_TROUBLE
+                      && s.getProblem().contains("a promotion cannot be followed"));
+      new ServedPages(pageserver.channel(), "test/main")
+          .assertSame(primary, "away", 0, promoted.getReceivedLsn());
+      pageserver.detach("main", true);
+    }
+  }
+
+  private TestPageserver start() throws Exception {
+    return TestPageserver.start(
+        directory, store, EngineOptions.defaults().withOpenLayer(8 << 20, Duration.ofMillis(300)));
+  }
+
+  private static boolean readable(TimelineStatus status) {
+    return status.getState() == TimelineState.TIMELINE_STATE_ACTIVE
+        && status.getReadableFromLsn() != 0;
+  }
+
+  private static void load(PostgresServer primary, String table) throws SQLException {
+    primary.execute(
+        "postgres",
+        "create table " + table + "(a int, b text)",
+        "insert into " + table + " select i, md5(i::text) from generate_series(1, 20000) i",
+        "checkpoint");
+  }
+
+  private static void awaitReplay(PostgresServer primary, PostgresServer standby)
+      throws SQLException {
+    String end = primary.currentLsn();
+    while (!standby
+        .query("postgres", "select pg_last_wal_replay_lsn() >= '" + end + "'")
+        .equals("t")) {
+      Thread.onSpinWait();
+    }
+  }
+
+  private static void assertSame(TestPageserver pageserver, PostgresServer primary)
+      throws Exception {
+    String tables =
+        primary.query(
+            "postgres",
+            "select string_agg(relname, ' ') from pg_class where relkind = 'r'"
+                + " and relnamespace = 'public'::regnamespace");
+    for (String table : tables.split(" ")) {
+      primary.execute("postgres", "vacuum (freeze) " + table);
+    }
+    primary.execute("postgres", "checkpoint");
+    long end =
+        Long.parseLong(primary.query("postgres", "select pg_current_wal_flush_lsn() - '0/0'"));
+    pageserver.await(
+        "main", "caught up", s -> s.getReceivedLsn() >= end && s.getProblem().isEmpty());
+    ServedPages pages = new ServedPages(pageserver.channel(), "test/main");
+    for (String table : tables.split(" ")) {
+      assertTrue(pages.assertSame(primary, table, 0, end) > 100);
+    }
+  }
+
+  /** Refused before anything is copied, and followed when the reason is gone. */
+  @ParameterizedTest
+  @ValueSource(ints = 17)
+  void isRefusedWhileItsPrimaryWritesNoFullPages(int major) throws Exception {
+    try (PostgresServer primary =
+        PostgresServer.builder(major).checksums(true).setting("autovacuum", "off").create()) {
+      Path home = PostgresServer.temporaryDirectory();
+      Path data = home.resolve("standby");
+      SynchronousStandbyIT.copyTree(primary.dataDirectory(), data);
+      PostgresServer.own(Files.createFile(data.resolve("standby.signal")));
+      primary.start();
+      try (PostgresServer standby =
+              PostgresServer.builder(major)
+                  .setting(
+                      "primary_conninfo", "host=127.0.0.1 user=postgres port=" + primary.port())
+                  .on(data);
+          TestPageserver pageserver = start()) {
+        standby.start();
+        primary.execute("postgres", "alter system set full_page_writes = off");
+        primary.execute("postgres", "select pg_reload_conf()");
+        load(primary, "t");
+        awaitReplay(primary, standby);
+        ExpectedLog.containing("test/main: ");
+        pageserver.attach("main", TestPageserver.primary(standby.port()));
+        TimelineStatus refused =
+            pageserver.await(
+                "main",
+                "refused",
+                s -> s.getProblem().contains("its primary has full_page_writes = on"));
+        assertEquals(0, refused.getCopiedBytes());
+        primary.execute("postgres", "alter system reset full_page_writes");
+        primary.execute("postgres", "select pg_reload_conf()");
+        load(primary, "u");
+        awaitReplay(primary, standby);
+        standby.execute("postgres", "checkpoint");
+        pageserver.await("main", "active", StandbySourceIT::readable);
+        assertSame(pageserver, primary);
+        pageserver.detach("main", true);
+      } finally {
+        PostgresServer.deleteTree(home);
+      }
+    }
+  }
+}
