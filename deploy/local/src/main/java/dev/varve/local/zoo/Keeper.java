@@ -213,7 +213,9 @@ final class Keeper {
           () ->
               Contents.differences(
                   original.settings(), Settings.of(compute.server(), animal.shown())));
-      visit.compare(Comparison.AMCHECK, () -> Amcheck.complaints(compute.server(), Habitat.databases(compute.server())));
+      visit.compare(
+          Comparison.AMCHECK,
+          () -> Amcheck.complaints(compute.server(), Habitat.databases(compute.server())));
       log("mount", habitat, compute.log());
       visit.compare(
           Comparison.LOGINS,
@@ -285,15 +287,13 @@ final class Keeper {
         () -> {
           boolean wentOn = !primary.currentLsn().equals(original.lsn());
           primary.stop();
-          return StandbyComparison.control(
-              visit.major(), primary.dataDirectory(), image(), wentOn);
+          return StandbyComparison.control(visit.major(), primary.dataDirectory(), image(), wentOn);
         });
     visit.compare(
         Comparison.SLRU,
         () -> {
           StandbyComparison.replay(standby, primary, original.lsn());
-          return StandbyComparison.slrus(
-              visit.major(), standby.dataDirectory(), image());
+          return StandbyComparison.slrus(visit.major(), standby.dataDirectory(), image());
         });
   }
 
