@@ -11,4 +11,8 @@ public record Source(
             "A running PostgreSQL primary, whose data is copied once and whose WAL is followed with"
                 + " a replication slot.")
         @Required
-        PrimarySource primary) {}
+        PrimarySource primary) {
+  /** In place of one that is not a source by its types: see {@link TimelineSpecReader}. */
+  public static final Source UNREADABLE =
+      new Source(new PrimarySource("", 0, "", null, "", SslMode.PREFER, null));
+}

@@ -1,5 +1,6 @@
 package dev.varve.crd;
 
+import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
 import io.fabric8.crd.generator.annotation.AdditionalPrinterColumn;
 import io.fabric8.generator.annotation.ValidationRule;
 import io.fabric8.kubernetes.api.model.Namespaced;
@@ -49,6 +50,12 @@ public final class Tenant extends CustomResource<TenantSpec, TenantStatus> imple
   @Override
   protected TenantSpec initSpec() {
     return TenantSpec.LEFT_OUT;
+  }
+
+  @Override
+  @JsonDeserialize(using = TenantSpecReader.class)
+  public void setSpec(TenantSpec spec) {
+    super.setSpec(spec);
   }
 
   @Override

@@ -56,4 +56,7 @@ public record TenantSpec(
    * and any value here would be forced upon what a person wrote.
    */
   static final TenantSpec LEFT_OUT = new TenantSpec(null, null, null, null);
+
+  /** In place of one that is not a spec by its types: see {@link TenantSpecReader}. */
+  public static final TenantSpec UNREADABLE = new TenantSpec(0, 0, DeletionPolicy.Retain, null);
 }

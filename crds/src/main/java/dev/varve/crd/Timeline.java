@@ -1,5 +1,6 @@
 package dev.varve.crd;
 
+import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
 import io.fabric8.crd.generator.annotation.AdditionalPrinterColumn;
 import io.fabric8.generator.annotation.ValidationRule;
 import io.fabric8.kubernetes.api.model.Namespaced;
@@ -86,6 +87,12 @@ public final class Timeline extends CustomResource<TimelineSpec, TimelineStatus>
   @SuppressWarnings("NullAway") // The API server sees to it that there is one.
   protected @Nullable TimelineSpec initSpec() {
     return null;
+  }
+
+  @Override
+  @JsonDeserialize(using = TimelineSpecReader.class)
+  public void setSpec(TimelineSpec spec) {
+    super.setSpec(spec);
   }
 
   @Override

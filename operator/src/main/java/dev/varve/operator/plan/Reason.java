@@ -61,6 +61,7 @@ public enum Reason {
     }
   }
 
+  @SuppressWarnings("ImmutableEnumChecker") // Set.of makes one that is immutable.
   private final Set<Kind> kinds;
 
   Reason(Kind... kinds) {

@@ -28,8 +28,10 @@ public final class SpecRules {
   private static final Pattern SLOT = Pattern.compile(Syntax.SLOT);
 
   private static final String ANEW = ": delete it and create it again under a name of at most ";
+  private static final String REFERENCE = "write it as docs/reference says";
   private static final String PRIMARY = "spec.source.primary.";
   private static final int MAX_SECRET_CHARACTERS = 253;
+  private static final int MAX_HOST_CHARACTERS = 253;
   private static final int MAX_SHARDS = 64;
   private static final int MAX_STRIPE = 131_072;
   private static final int MAX_PORT = 65_535;
@@ -47,6 +49,9 @@ public final class SpecRules {
     TenantSpec spec = tenant.getSpec();
     if (spec == null) {
       return "it has no spec: apply it again";
+    }
+    if (spec.equals(TenantSpec.UNREADABLE)) {
+      return "something in spec is of the wrong kind: " + REFERENCE;
     }
     if (!isWithin(spec.shards(), MAX_SHARDS)) {
       return "spec.shards is not 1 to " + MAX_SHARDS + ": delete the Tenant and create it again";
@@ -75,6 +80,9 @@ public final class SpecRules {
 
   /** Of a timeline's source. */
   public static String source(Source source) {
+    if (source.equals(Source.UNREADABLE)) {
+      return "something in spec is of the wrong kind: " + REFERENCE;
+    }
     PrimarySource primary = source.primary();
     if (primary == null) {
       return "spec.source.primary is missing: write host and user there";
@@ -134,14 +142,15 @@ public final class SpecRules {
   }
 
   private static boolean isHost(@Nullable String host) {
-    if (!matches(HOST, host, MAX_SECRET_CHARACTERS)) {
+    if (host == null || !matches(HOST, host, MAX_HOST_CHARACTERS)) {
       return false;
     }
     if (host.indexOf(':') < 0) {
       return true;
     }
     try {
-      return InetAddress.ofLiteral(host).getHostAddress() != null;
+      var _ = InetAddress.ofLiteral(host);
+      return true;
     } catch (IllegalArgumentException e) {
       return false;
     }

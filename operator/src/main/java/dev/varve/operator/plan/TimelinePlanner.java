@@ -35,6 +35,7 @@ public final class TimelinePlanner {
   private static final Duration MEASURE_AGE = Duration.ofSeconds(10);
 
   private static final Duration TROUBLE = Duration.ofSeconds(5);
+  private static final Duration FULL = Duration.ofSeconds(30);
 
   private final TimelineWorld world;
   private final Timeline timeline;
@@ -111,7 +112,8 @@ public final class TimelinePlanner {
       again = earlier(again, shard.again());
       Report said = shard.said();
       if (said != null && said.state() == Report.State.SourceTrouble) {
-        again = earlier(again, TROUBLE); // for a Secret, of whose change nothing tells
+        // Nothing tells of a Secret that changed, nor of other timelines of a source that is full.
+        again = earlier(again, SourceRoom.of(said.problem()) == null ? TROUBLE : FULL);
       }
     }
     String measuredBefore = before == null ? null : before.measuredAt();

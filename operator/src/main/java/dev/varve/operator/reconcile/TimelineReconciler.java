@@ -214,7 +214,7 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
         plan = plan(timeline, tenant, credentials, nameTaken, Map.of());
       }
       SourceAccess access = credentials.access();
-      if (access != null && (!plan.attaches().isEmpty() || isAttached(timeline))) {
+      if (access != null && (!plan.attaches().isEmpty() || attachments(timeline) > 0)) {
         Trouble trouble = copies.keep(timeline, access);
         if (trouble != null) {
           credentials = credentials.without(trouble);
@@ -296,9 +296,10 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
             clock.instant()));
   }
 
-  private static boolean isAttached(Timeline timeline) {
+  /** How many are written down. */
+  private static int attachments(Timeline timeline) {
     TimelineStatus status = timeline.getStatus();
-    return status != null && status.shards() != null && !status.shards().isEmpty();
+    return status == null || status.shards() == null ? 0 : status.shards().size();
   }
 
   private void remember(ShardId shard, Report report) {
@@ -314,7 +315,7 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
     return Objects.requireNonNull(all, "set when the controller starts")
         .byIndex(BY_SOURCE, SourceAccess.address(timeline))
         .stream()
-        .mapToInt(t -> isAttached(t) ? t.getStatus().shards().size() : 1)
+        .mapToInt(t -> Math.max(1, attachments(t)))
         .sum();
   }
 

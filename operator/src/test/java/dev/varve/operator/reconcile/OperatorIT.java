@@ -343,7 +343,7 @@ final class OperatorIT {
 
   /** Its Secret cannot be made again, which is no error then. */
   @Test
-  void aNamespaceThatIsBeingDeletedIsLeftAlone() {
+  void aNamespaceThatIsBeingDeletedIsLeftAlone() throws IOException {
     List<LogRecord> failures = new CopyOnWriteArrayList<>();
     Handler handler =
         new Handler() {
@@ -367,6 +367,7 @@ final class OperatorIT {
         .admin
         .resource(new NamespaceBuilder().withNewMetadata().withName("going").endMetadata().build())
         .create();
+    cluster.access("going");
     cluster.admin.resource(tenant).create();
     Resource<Secret> secret =
         cluster.admin.secrets().inNamespace("going").withName(TokenSecret.name("late"));

@@ -222,6 +222,9 @@ final class UnkindTenantIT {
         Map.entry("no-user", sourced("acme", "{host: db}")),
         Map.entry("port", sourced("acme", "{host: db, port: 123456, user: varve}")),
         Map.entry("slot", sourced("acme", "{host: db, user: varve, slot: \"x' or 1=1\"}")),
+        Map.entry("text-port", sourced("acme", "{host: db, port: five, user: varve}")),
+        Map.entry("ssl", sourced("acme", "{host: db, user: varve, sslMode: allow}")),
+        Map.entry("policy", "spec: {tenant: acme, deletionPolicy: Purge}"),
         Map.entry("no-primary", "spec: {tenant: acme, source: {}}"),
         Map.entry("other-tenant", "spec: {tenant: other/acme}"),
         Map.entry("dotted-tenant", "spec: {tenant: other.acme}"),
@@ -239,7 +242,15 @@ final class UnkindTenantIT {
     List<CustomResourceDefinition> strict = takeAnything();
     Map<String, String> nonsense = nonsense();
     Map<String, String> tenants =
-        Map.of("none", "{shards: 0}", "many", "{shards: 100000000}", "dotted.tenant", "{}");
+        Map.of(
+            "text",
+            "{shards: two}",
+            "none",
+            "{shards: 0}",
+            "many",
+            "{shards: 100000000}",
+            "dotted.tenant",
+            "{}");
     try {
       await(
           "definitions that take anything",
@@ -423,8 +434,12 @@ final class UnkindTenantIT {
   void whatOthersMadeUnderANameIsLeftAlone() {
     apply(
         SHOP,
-        "apiVersion: v1\nkind: Service\nmetadata: {name: varve-taken}\n"
-            + "spec: {selector: {app: web}, ports: [{port: 80}]}\n");
+        """
+        apiVersion: v1
+        kind: Service
+        metadata: {name: varve-taken}
+        spec: {selector: {app: web}, ports: [{port: 80}]}
+        """);
     cluster.timeline("taken", "acme", null);
     await("a complaint", () -> cluster.hasReason("taken", "Ready", "NameTaken"));
     Service service = cluster.admin.services().inNamespace(SHOP).withName("varve-taken").get();

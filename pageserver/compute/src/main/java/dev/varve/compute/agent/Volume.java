@@ -109,8 +109,8 @@ public final class Volume {
       if (entries.iterator().hasNext()) {
         throw new AgentException(
             root
-                + " is not empty, and holds no complete compute (a first start may have been interrupted). Empty it, or name"
-                + " another --directory.");
+                + " is not empty, and holds no complete compute (a first start may have been"
+                + " interrupted). Empty it, or name another --directory.");
       }
     }
   }
@@ -157,9 +157,9 @@ public final class Volume {
     if (!Files.exists(directory.stopped())) {
       throw new AgentException(
           directory.root()
-              + " was not stopped cleanly: its agent or the machine died, so what is local cannot be trusted. Start anew: remove"
-              + " the directory (what was written since its image and not streamed out is lost with it), or name another"
-              + " --directory.");
+              + " was not stopped cleanly: its agent or the machine died, so what is local cannot"
+              + " be trusted. Start anew: remove the directory (what was written since its image"
+              + " and not streamed out is lost with it), or name another --directory.");
     }
   }
 

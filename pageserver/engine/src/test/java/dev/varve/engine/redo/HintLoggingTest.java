@@ -1,6 +1,5 @@
 package dev.varve.engine.redo;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -26,7 +25,7 @@ final class HintLoggingTest {
   void whatChangesNothingIsNoChange() {
     HintLogging on = HintLogging.always(true);
     assertSame(on, on.changedAt(100, true));
-    assertEquals(true, on.changedAt(100, false).at(100));
+    assertTrue(on.changedAt(100, false).at(100));
   }
 
   @Test

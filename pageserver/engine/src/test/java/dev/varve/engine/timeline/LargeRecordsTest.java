@@ -329,7 +329,12 @@ final class LargeRecordsTest {
       copied.i32(oid);
     }
     wal.append(WalBuilder.record(DATABASE, 0, 0, WalBuilder.main(copied.toByteArray())));
-    reader = new PageReader(() -> throwing(new StackOverflowError("injected")), () -> CONTEXT);
+    reader =
+        new PageReader(
+            () -> {
+              throw new StackOverflowError("injected");
+            },
+            () -> CONTEXT);
     DatabaseCopy databases = new DatabaseCopy(layers, reader, Shard.WHOLE, OPTIONS);
     OpenLayer open = new OpenLayer(SEGMENT_SIZE, 0, layers.memory());
     layers.open(open);
@@ -358,10 +363,6 @@ final class LargeRecordsTest {
         assertThrows(
             PageserverException.class,
             () -> writer.receive(writer.wantedLsn(), new byte[8], 0, 8)));
-  }
-
-  private static LayerMap throwing(Error error) {
-    throw error;
   }
 
   @Test
