@@ -46,7 +46,6 @@ public record SourceAccess(
     this(host, port, user, password, database, sslMode, slot, false, 0, false);
   }
 
-
   /** Of a Timeline with a source that {@link SpecRules} has nothing against. */
   public static SourceAccess of(Timeline timeline, String password) {
     PrimarySource primary = Objects.requireNonNull(timeline.getSpec().source()).primary();

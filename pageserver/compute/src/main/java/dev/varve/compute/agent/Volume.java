@@ -193,8 +193,7 @@ public final class Volume {
     Map<Integer, Integer> mountOf = new HashMap<>();
     mountOf.put(ComputeDirectory.DEFAULT_TABLESPACE, ComputeDirectory.DEFAULT_TABLESPACE);
     for (Tablespace tablespace : header.getTablespacesList()) {
-      int mount =
-          directory.isInPlace(tablespace) ? ComputeDirectory.IN_PLACE : tablespace.getOid();
+      int mount = directory.isInPlace(tablespace) ? ComputeDirectory.IN_PLACE : tablespace.getOid();
       mountOf.put(tablespace.getOid(), mount);
       databases.putIfAbsent(mount, new ArrayList<>());
     }

@@ -192,8 +192,8 @@ final class DirectoryListing {
     }
     RelationList answer;
     try {
-      answer = tree.fetcher()
-              .relation(tree.tablespace(directory), directory.database, relation, waiter);
+      answer =
+          tree.fetcher().relation(tree.tablespace(directory), directory.database, relation, waiter);
     } catch (IOException e) {
       throw tree.fetcher().failed(e);
     }
@@ -215,7 +215,10 @@ final class DirectoryListing {
     }
     RelationFork source =
         new RelationFork(
-            tree.tablespace(directory), directory.database, list.relation(index), list.sourceFork(index));
+            tree.tablespace(directory),
+            directory.database,
+            list.relation(index),
+            list.sourceFork(index));
     long left = blocks - (long) segment * BlockSet.SEGMENT_BLOCKS;
     return tree.addSegment(
         directory, source, name, segment, (int) Math.min(left, BlockSet.SEGMENT_BLOCKS));

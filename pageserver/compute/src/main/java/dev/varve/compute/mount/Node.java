@@ -6,7 +6,9 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** A file, directory or symbolic link of the tree. Mutable fields are guarded by the tree's lock. */
+/**
+ * A file, directory or symbolic link of the tree. Mutable fields are guarded by the tree's lock.
+ */
 abstract sealed class Node {
   final long id;
   String name;

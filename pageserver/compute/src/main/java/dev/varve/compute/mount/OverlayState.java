@@ -16,13 +16,14 @@ import org.jspecify.annotations.Nullable;
 /**
  * The tree of a mount in a file, written after a clean unmount and taken back at the next start.
  *
- * <p>File, big-endian: magic {@code "VARVOVL3"}, i32 tablespace (0: several, each by its OID), the root's entries, u32 CRC32C of
- * everything before it. Entries: i32 count, then per entry a byte kind (1 directory, 2 file, 3 symbolic link), UTF
- * name, i32 mode, i64 time; a directory goes on with i32 database, i32 count of the segments that
- * the source has and that were removed, i64 for each as {@link RelationNames} writes it, the same
- * for files that are parked, and its entries; a link with UTF target; a file with byte hasSource,
- * (i32 tablespace, database, relation, fork, i64 first block), i32 remote blocks, i64 size, i64
- * bytes of the local file or -1, i32 words, i64 per word of the bitmap of local blocks.
+ * <p>File, big-endian: magic {@code "VARVOVL3"}, i32 tablespace (0: several, each by its OID), the
+ * root's entries, u32 CRC32C of everything before it. Entries: i32 count, then per entry a byte
+ * kind (1 directory, 2 file, 3 symbolic link), UTF name, i32 mode, i64 time; a directory goes on
+ * with i32 database, i32 count of the segments that the source has and that were removed, i64 for
+ * each as {@link RelationNames} writes it, the same for files that are parked, and its entries; a
+ * link with UTF target; a file with byte hasSource, (i32 tablespace, database, relation, fork, i64
+ * first block), i32 remote blocks, i64 size, i64 bytes of the local file or -1, i32 words, i64 per
+ * word of the bitmap of local blocks.
  */
 final class OverlayState {
   private static final long MAGIC = 0x564152564F564C33L;

@@ -13,10 +13,11 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * One tablespace, or {@code pg_tblspc} with all that are in place there, mounted. {@link #prepare} asks for what can be asked for before the image's files
- * are there, {@link Prepared#mount} mounts, {@link #unmount} unmounts and saves the overlay's
- * state; without the latter the overlay is lost. Whoever mounts must not unmount below a running
- * PostgreSQL: the kernel refuses, and the mount stays.
+ * One tablespace, or {@code pg_tblspc} with all that are in place there, mounted. {@link #prepare}
+ * asks for what can be asked for before the image's files are there, {@link Prepared#mount} mounts,
+ * {@link #unmount} unmounts and saves the overlay's state; without the latter the overlay is lost.
+ * Whoever mounts must not unmount below a running PostgreSQL: the kernel refuses, and the mount
+ * stays.
  */
 public final class PageMount {
   /** Lists that are asked for at a time. */

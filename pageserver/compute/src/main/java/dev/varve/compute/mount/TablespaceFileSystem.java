@@ -21,8 +21,8 @@ import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The tree of one tablespace, or of {@code pg_tblspc}: database directories whose relation files appear when the directory
- * is first used, and everything that PostgreSQL makes itself.
+ * The tree of one tablespace, or of {@code pg_tblspc}: database directories whose relation files
+ * appear when the directory is first used, and everything that PostgreSQL makes itself.
  *
  * <p>{@code namespace} guards the tree; it is never held over a read from the source. Paths below
  * the overlay directory are those of the tree, so that a local file can be found by its name.

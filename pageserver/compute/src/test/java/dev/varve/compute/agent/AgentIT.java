@@ -34,8 +34,7 @@ class AgentIT {
 
   @BeforeAll
   static void makeOriginal() throws IOException, SQLException {
-    original =
-        PostgresServer.builder(MAJOR).setting("allow_in_place_tablespaces", "on").start();
+    original = PostgresServer.builder(MAJOR).setting("allow_in_place_tablespaces", "on").start();
     space = PostgresServer.temporaryDirectory();
     original.execute(
         "postgres",

@@ -47,6 +47,7 @@ public final class Attachment implements AutoCloseable {
   private static final long END_TIMEOUT_MILLIS = 10_000;
 
   private static final SourceCost NO_COST = new SourceCost(0, 0, 0, false);
+
   /** A compute's start waits no longer for a primary to show its settings. */
   private static final Duration SETTINGS_PATIENCE = Duration.ofMillis(500);
 

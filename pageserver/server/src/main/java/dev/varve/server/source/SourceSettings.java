@@ -29,8 +29,11 @@ public record SourceSettings(
   public SourceSettings {
     require(!host.isBlank(), "the primary's host is empty");
     require(port >= 1 && port <= 65535, "the primary's port is " + port + "; expected 1 to 65535");
-    require(!user.isEmpty() && user.indexOf(0) < 0, "the primary's user is empty or has a zero byte");
-    require(!database.isEmpty() && database.indexOf(0) < 0, "the primary's database is empty or has a zero byte");
+    require(
+        !user.isEmpty() && user.indexOf(0) < 0, "the primary's user is empty or has a zero byte");
+    require(
+        !database.isEmpty() && database.indexOf(0) < 0,
+        "the primary's database is empty or has a zero byte");
     require(password.indexOf(0) < 0, "the primary's password has a zero byte");
     require(
         SLOT.matcher(slot).matches(),

@@ -20,6 +20,7 @@ import dev.varve.testkit.ExpectedLog;
 import dev.varve.testkit.PostgresServer;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.SortedMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterAll;
@@ -158,6 +159,9 @@ final class ThreadErrorsIT {
     public long publishedLsn() {
       return lsn;
     }
+
+    @Override
+    public void settings(SortedMap<String, String> settings) {}
 
     @Override
     public void requireOwner() {}

@@ -113,14 +113,13 @@ final class S3FaultTest {
     AtomicReference<byte[]> got = new AtomicReference<>();
     Thread reader =
         Thread.ofVirtual()
-            .start(
-                () -> {
-                  try {
-                    got.set(store.get("slow-to-get"));
-                  } catch (IOException e) {
-                    throw new AssertionError(e);
-                  }
-                });
+            .start(() -> {
+              try {
+                got.set(store.get("slow-to-get"));
+              } catch (IOException e) {
+                throw new AssertionError(e);
+              }
+            });
     store.put("slow-to-put", bytes);
     reader.join();
     assertArrayEquals(bytes, got.get());
