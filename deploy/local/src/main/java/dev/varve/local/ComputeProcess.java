@@ -10,11 +10,7 @@ import java.net.Socket;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.sql.Connection;
-import java.sql.DriverManager;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -22,7 +18,7 @@ import java.util.NoSuchElementException;
 import java.util.concurrent.TimeUnit;
 
 /** A compute: the agent as a program of its own, with stock PostgreSQL under it. */
-final class ComputeProcess {
+public final class ComputeProcess {
   private static final long READY_SECONDS = 120;
 
   private final List<String> command;
@@ -40,19 +36,75 @@ final class ComputeProcess {
     this.agent = agent;
   }
 
+  /**
+   * What an agent is started with.
+   *
+   * @param timeline as {@code TENANT/TIMELINE}
+   * @param lsn as PostgreSQL writes it
+   * @param more further arguments
+   */
+  public record Launch(
+      int major,
+      String pageserver,
+      String timeline,
+      String lsn,
+      Path directory,
+      int port,
+      List<String> more) {}
+
   /** Starts the agent; it fetches, mounts and starts PostgreSQL by itself. */
   static ComputeProcess start(
       Path root, Options options, String pageserver, long lsn, Path directory, int port)
       throws IOException {
+    List<String> classCache =
+        hasClassCache(root)
+            ? List.of("-XX:AOTCache=" + classCache(root))
+            // Without profiles: they would have the compiler busy beside a start.
+            : List.of(
+                "-XX:+UnlockDiagnosticVMOptions",
+                "-XX:-AOTRecordTraining",
+                "-XX:AOTCacheOutput=" + classCache(root));
+    Launch launch =
+        new Launch(
+            options.major(),
+            pageserver,
+            PageserverProcess.TENANT + "/" + PageserverProcess.TIMELINE,
+            String.format(Locale.ROOT, "%X/%X", lsn >>> 32, lsn & 0xFFFF_FFFFL),
+            directory,
+            port,
+            options.eager() ? List.of("--eager") : List.of());
+    return start(
+        command(root, classCache, launch),
+        launch,
+        PostgresServer.connectedTo(options.major(), port));
+  }
+
+  /**
+   * The same for any timeline. It makes no class cache, so that several can be started at once.
+   *
+   * @param server how to connect to it
+   */
+  public static ComputeProcess start(Path root, Launch launch, PostgresServer server)
+      throws IOException {
+    List<String> classCache =
+        hasClassCache(root) ? List.of("-XX:AOTCache=" + classCache(root)) : List.of();
+    return start(command(root, classCache, launch), launch, server);
+  }
+
+  private static ComputeProcess start(List<String> command, Launch launch, PostgresServer server)
+      throws IOException {
+    Path directory = launch.directory();
     Files.createDirectories(directory);
+    Path log = directory.resolveSibling(directory.getFileName() + ".log");
+    return new ComputeProcess(
+        command, log, launch.port(), server, ChildProcess.start("the agent", log, command));
+  }
+
+  private static List<String> command(Path root, List<String> classCache, Launch launch)
+      throws IOException {
     List<String> command = new ArrayList<>();
     command.add(ProcessHandle.current().info().command().orElse("java"));
-    if (hasClassCache(root)) {
-      command.add("-XX:AOTCache=" + classCache(root));
-    } else { // without profiles: they would have the compiler busy beside a start
-      command.addAll(List.of("-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTRecordTraining"));
-      command.add("-XX:AOTCacheOutput=" + classCache(root));
-    }
+    command.addAll(classCache);
     command.addAll(
         List.of(
             "-XX:TieredStopAtLevel=1",
@@ -67,27 +119,22 @@ final class ComputeProcess {
             jar(root).toString(),
             "dev.varve.compute.agent.Agent",
             "--server",
-            pageserver,
+            launch.pageserver(),
             "--timeline",
-            PageserverProcess.TENANT + "/" + PageserverProcess.TIMELINE,
+            launch.timeline(),
             "--lsn",
-            String.format(Locale.ROOT, "%X/%X", lsn >>> 32, lsn & 0xFFFF_FFFFL),
+            launch.lsn(),
             "--directory",
-            directory.toString(),
+            launch.directory().toString(),
             "--postgres",
-            PostgresBinaries.directory(options.major()).resolve("bin").toString(),
+            PostgresBinaries.directory(launch.major()).resolve("bin").toString(),
             "--port",
-            Integer.toString(port)));
+            Integer.toString(launch.port())));
     if (PostgresServer.isRoot()) {
       command.addAll(List.of("--user", Integer.toString(PostgresServer.UID)));
     }
-    if (options.eager()) {
-      command.add("--eager");
-    }
-    Path log = directory.resolveSibling(directory.getFileName() + ".log");
-    PostgresServer server = PostgresServer.connectedTo(options.major(), port);
-    return new ComputeProcess(
-        command, log, port, server, ChildProcess.start("the agent", log, command));
+    command.addAll(launch.more());
+    return command;
   }
 
   /**
@@ -131,8 +178,13 @@ final class ComputeProcess {
   }
 
   /** The server, for comparing. */
-  PostgresServer server() {
+  public PostgresServer server() {
     return server;
+  }
+
+  /** Waits until the agent has ended by itself, as one that only prepares does. */
+  public void awaitEnd() throws InterruptedException {
+    agent.awaitEnd();
   }
 
   long residentBytes() {
@@ -140,7 +192,7 @@ final class ComputeProcess {
   }
 
   /** Asks until PostgreSQL answers. */
-  String awaitQuery(String sql) throws InterruptedException {
+  public String awaitQuery(String sql) throws InterruptedException {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(READY_SECONDS);
     boolean listens = false;
     while (true) {
@@ -162,13 +214,7 @@ final class ComputeProcess {
   }
 
   String query(String sql) throws SQLException {
-    try (Connection connection =
-            DriverManager.getConnection(
-                "jdbc:postgresql://127.0.0.1:" + port + "/postgres?user=postgres&sslmode=disable");
-        Statement statement = connection.createStatement();
-        ResultSet rows = statement.executeQuery(sql)) {
-      return rows.next() ? String.valueOf(rows.getString(1)) : "";
-    }
+    return server.query("postgres", sql);
   }
 
   void execute(String... statements) throws SQLException {
@@ -176,14 +222,14 @@ final class ComputeProcess {
   }
 
   /** Stops the agent, and PostgreSQL with it, and starts both again on the same directory. */
-  void restart() throws IOException, InterruptedException {
+  public void restart() throws IOException, InterruptedException {
     agent.stop();
     agent = ChildProcess.start("the agent", log, command);
     awaitQuery("select 1");
   }
 
   /** All that the agent and PostgreSQL said. */
-  String log() {
+  public String log() {
     return agent.log();
   }
 
@@ -197,7 +243,7 @@ final class ComputeProcess {
         .toList();
   }
 
-  void stop() throws InterruptedException {
+  public void stop() throws InterruptedException {
     agent.stop();
   }
 }

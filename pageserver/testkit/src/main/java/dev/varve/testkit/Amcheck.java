@@ -40,8 +40,14 @@ public final class Amcheck {
    * all is well.
    */
   public static List<String> complaints(PostgresServer server) throws SQLException {
+    return complaints(server, TableHashes.databases(server));
+  }
+
+  /** The same for some databases. */
+  public static List<String> complaints(PostgresServer server, List<String> databases)
+      throws SQLException {
     List<String> complaints = new ArrayList<>();
-    for (String database : TableHashes.databases(server)) {
+    for (String database : databases) {
       try (Connection connection = server.connect(database);
           Statement statement = connection.createStatement()) {
         statement.execute("set lock_timeout = '" + LOCK_TIMEOUT + "'");

@@ -55,6 +55,13 @@ public final class ChildProcess {
     }
   }
 
+  /** Waits until it has ended by itself; fails with its output when that was no success. */
+  public void awaitEnd() throws InterruptedException {
+    if (process.waitFor() != 0) {
+      requireRunning();
+    }
+  }
+
   /** Asks it to end and waits; kills it when it does not. */
   public void stop() throws InterruptedException {
     process.destroy();

@@ -188,6 +188,11 @@ public final class PageserverProcess implements AutoCloseable {
     return last[0];
   }
 
+  /** The management service, for what the methods here do not do. */
+  public ManagementServiceGrpc.ManagementServiceBlockingStub management() {
+    return management;
+  }
+
   public ChildProcess process() {
     return process;
   }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -39,6 +40,7 @@ public final class PostgresServer implements AutoCloseable {
   private final boolean ownsHome;
   private final Path dataDirectory;
   private final Map<String, String> settings;
+  private final String superuser;
   private final @Nullable String password;
   private int port;
   private @Nullable Process process;
@@ -51,14 +53,20 @@ public final class PostgresServer implements AutoCloseable {
     this.ownsHome = ownsHome;
     this.dataDirectory = dataDirectory;
     this.settings = new LinkedHashMap<>(builder.settings);
+    this.superuser = builder.superuser;
+    this.port = builder.port;
     this.password = builder.password;
     Runtime.getRuntime().addShutdownHook(hook);
   }
 
   /** A server that someone else runs: for queries only. */
   public static PostgresServer connectedTo(int major, int port) {
+    return builder(major).at(port);
+  }
+
+  private static PostgresServer connectedTo(Builder builder, int port) {
     Path nowhere = Path.of("/nonexistent");
-    PostgresServer server = new PostgresServer(builder(major), nowhere, false, nowhere);
+    PostgresServer server = new PostgresServer(builder, nowhere, false, nowhere);
     server.port = port;
     return server;
   }
@@ -72,8 +80,11 @@ public final class PostgresServer implements AutoCloseable {
     private final int major;
     private final List<String> initdb = new ArrayList<>();
     private final Map<String, String> settings = new LinkedHashMap<>();
+    private final Map<String, String> configuration = new LinkedHashMap<>();
+    private String superuser = "postgres";
     private @Nullable String password;
     private boolean checksums;
+    private int port;
 
     private Builder(int major) {
       this.major = major;
@@ -96,13 +107,32 @@ public final class PostgresServer implements AutoCloseable {
       return this;
     }
 
+    /** A line of {@code postgresql.conf}, where {@link #setting} is an argument of the server. */
+    public Builder configuration(String name, String value) {
+      settings.remove(name);
+      configuration.put(name, value);
+      return this;
+    }
+
+    /** Instead of a free one. */
+    public Builder port(int number) {
+      port = number;
+      return this;
+    }
+
     /** Further arguments of {@code initdb}, such as {@code --wal-segsize=1}. */
     public Builder initdbArgument(String argument) {
       initdb.add(argument);
       return this;
     }
 
-    /** The superuser {@code postgres} has this password, asked for by SCRAM. */
+    /** The name of the superuser that {@code initdb} makes, instead of {@code postgres}. */
+    public Builder superuser(String name) {
+      superuser = name;
+      return this;
+    }
+
+    /** The superuser has this password, asked for by SCRAM. */
     public Builder password(String secret) {
       password = secret;
       return this;
@@ -121,10 +151,16 @@ public final class PostgresServer implements AutoCloseable {
         Path home = temporaryDirectory();
         PostgresServer server = new PostgresServer(this, home, true, home.resolve("data"));
         server.initdb(initdb, checksums);
+        server.configure(configuration);
         return server;
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
+    }
+
+    /** A server that someone else runs: for queries only. */
+    public PostgresServer at(int port) {
+      return connectedTo(this, port);
     }
 
     /** A server on a data directory that exists; it is not removed on close. Does not start it. */
@@ -173,7 +209,7 @@ public final class PostgresServer implements AutoCloseable {
             List.of(
                 binaries.resolve("bin/initdb").toString(),
                 "--pgdata=" + dataDirectory,
-                "--username=postgres",
+                "--username=" + superuser,
                 "--encoding=UTF8",
                 "--locale=C",
                 "--no-sync",
@@ -192,6 +228,13 @@ public final class PostgresServer implements AutoCloseable {
     command.addAll(arguments);
     run(command);
     // Replication connections are local ones in initdb's default already; nothing to add.
+  }
+
+  private void configure(Map<String, String> configuration) throws IOException {
+    StringBuilder lines = new StringBuilder();
+    configuration.forEach((name, value) ->
+        lines.append(name).append(" = '").append(value.replace("'", "''")).append("'\n"));
+    Files.writeString(dataDirectory.resolve("postgresql.conf"), lines, StandardOpenOption.APPEND);
   }
 
   private void run(List<String> command) throws IOException {
@@ -243,7 +286,7 @@ public final class PostgresServer implements AutoCloseable {
             List.of(binaries.resolve("bin/postgres").toString(), "-D", dataDirectory.toString()));
     Map<String, String> all = new LinkedHashMap<>(settings);
     all.put("port", Integer.toString(port));
-    all.put("listen_addresses", "127.0.0.1");
+    all.putIfAbsent("listen_addresses", "127.0.0.1");
     all.put("unix_socket_directories", "");
     all.forEach((name, value) -> {
       command.add("-c");
@@ -315,6 +358,10 @@ public final class PostgresServer implements AutoCloseable {
     return port;
   }
 
+  public String superuser() {
+    return superuser;
+  }
+
   public Path dataDirectory() {
     return dataDirectory;
   }
@@ -328,7 +375,7 @@ public final class PostgresServer implements AutoCloseable {
     return "jdbc:postgresql://127.0.0.1:" + port + "/" + database;
   }
 
-  /** Connects as the superuser {@code postgres}. */
+  /** Connects as the superuser. */
   public Connection connect(String database) throws SQLException {
     return connect(database, new Properties());
   }
@@ -337,7 +384,7 @@ public final class PostgresServer implements AutoCloseable {
   public Connection connect(String database, Properties more) throws SQLException {
     Properties properties = new Properties();
     properties.putAll(more);
-    properties.setProperty("user", "postgres");
+    properties.setProperty("user", superuser);
     if (password != null) {
       properties.setProperty("password", password);
     }

@@ -15,7 +15,8 @@ import java.util.TreeMap;
  */
 public final class TableHashes {
   private static final String DATABASES =
-      "select datname from pg_database where datallowconn and datname <> 'template0' order by 1";
+      "select datname from pg_database where datallowconn and datconnlimit <> -2 and datname <> 'template0'"
+          + " order by 1";
 
   /**
    * Logged tables. Unlogged and temporary ones do not survive, and sequences run ahead in WAL by up
