@@ -116,7 +116,7 @@ final class BrokenTimelineIT {
             "postgres",
             "select string_agg('pg_tblspc/' || oid || '/', ' ' order by oid) from pg_tablespace"
                 + " where oid > 16000");
-    for (String place : places.split(" ")) {
+    for (String place : places.split(" ", -1)) {
       assertTrue(files.containsKey(place), files.keySet()::toString);
     }
   }

@@ -204,7 +204,8 @@ final class TransactionRedo extends BlocklessManager {
     if (totalLength > ClusterEffects.MAX_STATE_BYTES) {
       throw new RedoException(
           "the state of prepared transaction %s has %d bytes, and a timeline keeps at most %d: end it"
-                  .formatted(Integer.toUnsignedString(xid), totalLength, ClusterEffects.MAX_STATE_BYTES)
+                  .formatted(
+                      Integer.toUnsignedString(xid), totalLength, ClusterEffects.MAX_STATE_BYTES)
               + " at the primary, delete this timeline and attach the primary again");
     }
     byte[] file = new byte[totalLength];

@@ -191,8 +191,7 @@ public final class ClusterView {
   public Prepared prepared(int xid) {
     byte[] value =
         required(
-            KeySpace.key(KeySpace.TWO_PHASE, xid),
-            "transaction " + Integer.toUnsignedString(xid));
+            KeySpace.key(KeySpace.TWO_PHASE, xid), "transaction " + Integer.toUnsignedString(xid));
     return new Prepared(LittleEndian.i64(value, 0), Arrays.copyOfRange(value, 8, value.length));
   }
 
