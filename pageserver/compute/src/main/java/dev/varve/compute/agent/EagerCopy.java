@@ -75,11 +75,16 @@ final class EagerCopy {
       int at = i;
       runs.add(
           threads.submit(() -> {
-            copy(
-                directory,
-                fork(database, list.relation(at), list.fork(at)),
-                fork(database, list.relation(at), list.sourceFork(at)),
-                list.blocks(at));
+            running.acquire(); // before a file is open: there may be more than a process may have
+            try {
+              copy(
+                  directory,
+                  fork(database, list.relation(at), list.fork(at)),
+                  fork(database, list.relation(at), list.sourceFork(at)),
+                  list.blocks(at));
+            } finally {
+              running.release();
+            }
             return null;
           }));
     }
@@ -93,7 +98,7 @@ final class EagerCopy {
   }
 
   private void copy(Path directory, RelationFork named, RelationFork from, long blocks)
-      throws IOException, InterruptedException {
+      throws IOException {
     long block = 0;
     int segment = 0;
     do {
@@ -103,14 +108,9 @@ final class EagerCopy {
           FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
         while (block < end) {
           int count = (int) Math.min(RUN_BLOCKS, end - block);
-          running.acquire();
-          try {
-            ByteBuffer pages = source.readPages(from, block, count, true, Waiter.PATIENT);
-            while (pages.hasRemaining()) {
-              to.write(pages);
-            }
-          } finally {
-            running.release();
+          ByteBuffer pages = source.readPages(from, block, count, true, Waiter.PATIENT);
+          while (pages.hasRemaining()) {
+            to.write(pages);
           }
           counters.copied(count);
           block += count;

@@ -14,6 +14,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Lays an image out below a {@link ComputeDirectory}: PostgreSQL's files in the data directory,
@@ -21,11 +23,14 @@ import java.util.Set;
  * eager mode).
  *
  * <p>Entries that would land elsewhere, links and devices are refused. Files and directories get
- * the modes 0600 and 0700 and PostgreSQL's owner. A run of zeros in a file becomes a hole: the WAL
- * segment is 16 MB of them.
+ * the modes 0600 and 0700 and PostgreSQL's owner. A run of zeros in a file becomes a hole.
  */
 public final class ImageLayout {
   private static final int CHUNK_BYTES = 64 << 10;
+
+  /** A piece of a WAL segment: the file's name and the piece's offset. */
+  private static final Pattern WAL_PIECE = Pattern.compile("(pg_wal/[0-9A-F]{24})@([0-9]{1,10})");
+
   private static final byte[] ZEROS = new byte[CHUNK_BYTES];
   private static final Set<PosixFilePermission> FILE_MODE =
       PosixFilePermissions.fromString("rw-------");
@@ -76,9 +81,12 @@ public final class ImageLayout {
     }
     TarReader tar = new TarReader(image.tar());
     for (TarReader.Entry entry = tar.next(); entry != null; entry = tar.next()) {
-      Path target = target(header, entry.name());
+      Matcher piece = WAL_PIECE.matcher(entry.name());
+      Path target = target(header, piece.matches() ? piece.group(1) : entry.name());
       if (entry.directory()) {
         make(target);
+      } else if (piece.matches()) {
+        writeWal(tar, target, Long.parseLong(piece.group(2)), header.getWalSegmentBytes());
       } else {
         make(parent(target));
         write(tar, target);
@@ -183,6 +191,29 @@ public final class ImageLayout {
     if (chown) {
       Files.setAttribute(path, "unix:uid", user);
       Files.setAttribute(path, "unix:gid", group);
+    }
+  }
+
+  private void writeWal(InputStream from, Path target, long offset, int segmentBytes)
+      throws IOException {
+    byte[] piece = from.readNBytes(CHUNK_BYTES);
+    if (from.read() >= 0 || offset + piece.length > segmentBytes) {
+      throw new IOException("the image holds a piece of " + target + " that is too long");
+    }
+    boolean isNew = !Files.exists(target);
+    if (isNew) {
+      make(parent(target));
+      Files.createFile(target, PosixFilePermissions.asFileAttribute(FILE_MODE));
+      own(target);
+    }
+    try (FileChannel to = FileChannel.open(target, StandardOpenOption.WRITE)) {
+      if (isNew) {
+        to.write(ByteBuffer.allocate(1), segmentBytes - 1L);
+      }
+      ByteBuffer bytes = ByteBuffer.wrap(piece);
+      while (bytes.hasRemaining()) {
+        to.write(bytes, offset + bytes.position());
+      }
     }
   }
 

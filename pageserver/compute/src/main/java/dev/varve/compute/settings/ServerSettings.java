@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 
@@ -25,6 +26,27 @@ public final class ServerSettings {
 
   /** {@code sun_path} with its end: PostgreSQL 17 src/include/libpq/pqcomm.h. */
   private static final int UNIX_SOCKET_PATH_BYTES = 108;
+
+  private static final String HEADING = "# Written by the Varve agent at every start.\n";
+
+  /** What is true on this mount only, and wrong for a server that is made of a backup of it. */
+  private static final Set<String> OF_MOUNT =
+      Set.of(
+          "unix_socket_directories",
+          "fsync",
+          "full_page_writes",
+          "checkpoint_flush_after",
+          "bgwriter_flush_after",
+          "backend_flush_after",
+          "wal_writer_flush_after",
+          "hot_standby");
+
+  /**
+   * Where that is written: base backups leave out names that begin with {@code PG_TEMP_FILE_PREFIX}
+   * (PostgreSQL 17 {@code sendDir} in src/backend/backup/basebackup.c), and no start removes them
+   * from here ({@code RemovePgTempFiles} in src/backend/storage/file/fd.c).
+   */
+  private static final String OF_MOUNT_FILE = "pgsql_tmp.mount.conf";
 
   private ServerSettings() {}
 
@@ -61,16 +83,19 @@ public final class ServerSettings {
   }
 
   /**
-   * Writes {@code postgresql.conf}, and, where absent, {@code pg_hba.conf}, {@code pg_ident.conf}
-   * and {@code postgresql.auto.conf}. Called at every start.
+   * Writes {@code postgresql.conf} with what it includes, and, where absent, {@code pg_hba.conf},
+   * {@code pg_ident.conf} and {@code postgresql.auto.conf}. Called at every start.
    */
   public static void write(
       ImageLayout layout, Path data, ThinImageHeader header, ServerOptions options)
       throws IOException {
-    StringBuilder text = new StringBuilder("# Written by the Varve agent at every start.\n");
+    StringBuilder text = new StringBuilder(HEADING + line("include_if_exists", OF_MOUNT_FILE));
+    StringBuilder ofMount = new StringBuilder(HEADING);
     Map<String, String> settings = of(data, header, options);
-    settings.forEach((name, value) -> text.append(line(name, value)));
+    settings.forEach(
+        (name, value) -> (OF_MOUNT.contains(name) ? ofMount : text).append(line(name, value)));
     layout.file(data.resolve("postgresql.conf"), text.toString());
+    layout.file(data.resolve(OF_MOUNT_FILE), ofMount.toString());
     boolean userNamespace = settings.getOrDefault("db_user_namespace", "off").equals("on");
     writeIfAbsent(layout, data.resolve("postgresql.auto.conf"), "");
     writeIfAbsent(

@@ -7,11 +7,8 @@ import static dev.varve.engine.bytes.LittleEndian.putU8;
 
 import dev.varve.engine.postgres.CheckPoint;
 import dev.varve.engine.timeline.ClusterIdentity;
-import java.io.IOException;
-import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.zip.CRC32C;
@@ -32,7 +29,6 @@ final class CheckpointSegment {
   private static final int FIRST_IS_CONTINUATION = 0x0001;
   private static final int LONG = 0x0002;
   private static final int RECORD_HEADER = 24;
-  private static final byte[] ZEROS = new byte[64 << 10];
 
   /** {@code XLR_BLOCK_ID_DATA_SHORT}. */
   private static final int SHORT_MAIN_DATA = 255;
@@ -41,45 +37,27 @@ final class CheckpointSegment {
   static final int RECORD_BYTES = RECORD_HEADER + 2 + CheckPoint.SIZE;
 
   /**
-   * One WAL file: its name below {@code pg_wal}, its length and, by their offsets, those of its
-   * pages that are not zeros.
+   * One WAL file: its name below {@code pg_wal} and, by their offsets, its pages; the rest is
+   * zeros.
    */
   static final class Segment {
     private final String name;
-    private final int length;
     private final NavigableMap<Integer, byte[]> pages = new TreeMap<>();
 
-    private Segment(String name, int length) {
+    private Segment(String name) {
       this.name = name;
-      this.length = length;
     }
 
     String name() {
       return name;
     }
 
-    int length() {
-      return length;
+    NavigableMap<Integer, byte[]> pages() {
+      return pages;
     }
 
     private byte[] page(int offset) {
       return pages.computeIfAbsent(offset, absent -> new byte[PAGE]);
-    }
-
-    void writeTo(OutputStream out) throws IOException {
-      int written = 0;
-      for (Map.Entry<Integer, byte[]> page : pages.entrySet()) {
-        zeros(out, page.getKey() - written);
-        out.write(page.getValue());
-        written = page.getKey() + PAGE;
-      }
-      zeros(out, length - written);
-    }
-
-    private static void zeros(OutputStream out, int count) throws IOException {
-      for (int left = count; left > 0; left -= ZEROS.length) {
-        out.write(ZEROS, 0, Math.min(left, ZEROS.length));
-      }
     }
   }
 
@@ -147,7 +125,7 @@ final class CheckpointSegment {
 
   private Segment addSegment(long startLsn) {
     int segmentBytes = identity.walSegmentBytes();
-    Segment segment = new Segment(name(tli, startLsn, segmentBytes), segmentBytes);
+    Segment segment = new Segment(name(tli, startLsn, segmentBytes));
     segments.add(segment);
     pageHeader(segment, startLsn, 0);
     return segment;

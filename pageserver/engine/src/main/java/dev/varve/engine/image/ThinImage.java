@@ -34,7 +34,9 @@ import java.util.zip.CRC32C;
  * relations only, so that {@code DROP TABLESPACE} finds an empty directory when they are gone. The
  * size does not depend on the amount of user data, and no file but small ones is whole in memory.
  *
- * <p>The same LSN gives the same bytes. Configuration files are the compute's own.
+ * <p>A WAL segment comes as its pages that are not zeros, each an entry {@code pg_wal/NAME@OFFSET}
+ * (in bytes); who lays the image out makes the file as long as a segment. The same LSN gives the
+ * same bytes. Configuration files are the compute's own.
  */
 public final class ThinImage {
   /** Every directory that PostgreSQL expects to exist, parents first. */
@@ -313,7 +315,9 @@ public final class ThinImage {
     for (CheckpointSegment.Segment segment :
         CheckpointSegment.generate(
             identity, tli, boundary.endLsn(), boundary.startLsn(), checkPoint)) {
-      tar.file("pg_wal/" + segment.name(), segment.length(), segment::writeTo);
+      for (Map.Entry<Integer, byte[]> page : segment.pages().entrySet()) {
+        tar.file("pg_wal/" + segment.name() + "@" + page.getKey(), page.getValue());
+      }
     }
     if (identity.major().atLeast(PostgresMajor.V17)) {
       tar.file(

@@ -172,15 +172,9 @@ public final class BaseBackupImport implements AutoCloseable {
         controlFile = bytes;
       }
       case BACKUP_LABEL -> label = BackupLabel.parse(new String(bytes, StandardCharsets.UTF_8));
-      case TABLESPACE_MAP -> {
-        for (String line : new String(bytes, StandardCharsets.UTF_8).lines().toList()) {
-          int space = line.indexOf(' ');
-          if (space > 0) {
-            putTablespace(
-                Integer.parseUnsignedInt(line.substring(0, space)), line.substring(space + 1));
-          }
-        }
-      }
+      case TABLESPACE_MAP ->
+          TablespaceMap.parse(new String(bytes, StandardCharsets.UTF_8))
+              .forEach(this::putTablespace);
       case REPLICATION_ORIGINS -> {
         for (int at = 4; at + 16 + 4 <= bytes.length; at += 16) {
           state.putOrigin(LittleEndian.u16(bytes, at), LittleEndian.i64(bytes, at + 8), imageLsn);

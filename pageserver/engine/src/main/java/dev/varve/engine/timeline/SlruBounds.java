@@ -91,8 +91,8 @@ record SlruBounds(long firstPage, long endPage) {
     }
     long pages = Slru.pages(slru);
     SlruBounds left = this;
-    while (!left.isEmpty() && Slru.mayRemoveSegment(slru, left.firstPage, page)) {
-      long next = Math.min(left.firstPage + Slru.PAGES_PER_SEGMENT, pages);
+    while (!left.isEmpty() && Slru.mayRemoveSegment(slru, startOfSegment(left.firstPage), page)) {
+      long next = Math.min(startOfSegment(left.firstPage) + Slru.PAGES_PER_SEGMENT, pages);
       long end = endPage == 0 ? pages : endPage;
       boolean isLast = left.firstPage < end && end <= next;
       left = isLast ? NONE : startingAt(next % pages);

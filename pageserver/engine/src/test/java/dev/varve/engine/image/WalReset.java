@@ -7,11 +7,12 @@ import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.testkit.PostgresServer;
 import java.io.IOException;
-import java.io.OutputStream;
+import java.io.RandomAccessFile;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.function.Consumer;
 
 /**
@@ -53,8 +54,12 @@ public final class WalReset {
     for (CheckpointSegment.Segment made :
         CheckpointSegment.generate(identity, tli, lsn, previous, checkPoint)) {
       Path wal = data.resolve("pg_wal").resolve(made.name());
-      try (OutputStream out = Files.newOutputStream(wal)) {
-        made.writeTo(out);
+      try (RandomAccessFile out = new RandomAccessFile(wal.toFile(), "rw")) {
+        out.setLength(segment);
+        for (Map.Entry<Integer, byte[]> page : made.pages().entrySet()) {
+          out.seek(page.getKey());
+          out.write(page.getValue());
+        }
       }
       PostgresServer.own(wal);
     }

@@ -9,6 +9,7 @@ import dev.varve.testkit.PostgresServer;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -28,9 +29,16 @@ final class EagerLayout {
         new TarArchiveInputStream(
             new ZstdInputStream(new ByteArrayInputStream(packed.toByteArray())))) {
       for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
-        Path path = data.resolve(entry.getName());
+        String[] name = entry.getName().split("@", 2);
+        Path path = data.resolve(name[0]);
         if (entry.isDirectory()) {
           Files.createDirectories(path);
+        } else if (name.length == 2) {
+          try (RandomAccessFile segment = new RandomAccessFile(path.toFile(), "rw")) {
+            segment.setLength(image.identity().walSegmentBytes());
+            segment.seek(Long.parseLong(name[1]));
+            segment.write(tar.readAllBytes());
+          }
         } else {
           Files.copy(tar, path);
         }

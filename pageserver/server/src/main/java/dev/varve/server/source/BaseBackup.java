@@ -29,7 +29,8 @@ public final class BaseBackup implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(BaseBackup.class);
 
   private static final String COMMAND =
-      "BASE_BACKUP ( LABEL 'varve', CHECKPOINT 'fast', WAIT false, MANIFEST 'no' )";
+      "BASE_BACKUP ( LABEL 'varve', CHECKPOINT 'fast', WAIT false, MANIFEST 'no',"
+          + " TABLESPACE_MAP true )";
 
   /** The TLI of a cluster that was never promoted: it has no history file. */
   private static final int FIRST_TLI = 1;
