@@ -116,7 +116,7 @@ final class ObjectAnimals {
                 "create domain positive as int check (value > 0)",
                 "create type mood as enum ('sad', 'ok')",
                 "create type span as range (subtype = float8)",
-                "create table kinds(p positive, m mood, s span, ms span[], mr spanmultirange, x xml, j jsonb, b bit varying)",
+                "create table kinds(p positive, m mood, s span, ms span[], mr span_multirange, x xml, j jsonb, b bit varying)",
                 "insert into kinds values (1, 'ok', '[1,2]', '{\"[1,2)\"}', '{[1,2)}', '<a/>', '{\"a\": 1}', B'101')",
                 "create rule ins as on insert to secret where new.t = 'no' do instead nothing",
                 "create collation c1 from \"C\"",
