@@ -19,6 +19,7 @@ import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.PrimarySource;
 import dev.varve.api.v1.RelationFork;
+import dev.varve.api.v1.RetainedWalAction;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.engine.store.FaultyObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
@@ -178,7 +179,11 @@ final class GrpcRefusalsIT {
             attach("x").setPrimary(primary.clone().setSlot("A")),
             attach("x").setPrimary(primary.clone().setMaxRetainedWalBytes(-1)),
             attach("x").setPrimary(primary.clone().setRetainedWalActionValue(7)),
-            attach("x").setPrimary(primary.clone().setRetainedWalActionValue(1)),
+            attach("x")
+                .setPrimary(
+                    primary
+                        .clone()
+                        .setRetainedWalAction(RetainedWalAction.RETAINED_WAL_ACTION_DROP_SLOT)),
             attach("x").setPrimary(primary).setGeneration(-1),
             attach("x").setPrimary(primary).setTokenSha256(ByteString.copyFromUtf8("abc")))) {
       assertRefused(request.toString(), () -> management.attachTimeline(request.build()));

@@ -121,6 +121,15 @@ final class OutageIT {
     return waiting;
   }
 
+  /** One that nobody reads from would keep its buffers, and hold up a shutdown of the primary. */
+  private static void awaitNoWalSender() throws Exception {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+    while (!primary.query("postgres", "select count(*) from pg_stat_replication").equals("0")) {
+      assertTrue(System.nanoTime() < deadline, "the WAL sender is held");
+      TimeUnit.MILLISECONDS.sleep(50);
+    }
+  }
+
   /** Everything that the primary has is there, and equal. */
   private static void assertNothingLost(TestPageserver pageserver, String... tables)
       throws Exception {
@@ -156,6 +165,7 @@ final class OutageIT {
       TimelineStatus full = awaitFull(pageserver, "the store does not answer");
       new ServedPages(pageserver.channel(), TestPageserver.TENANT + "/" + TIMELINE)
           .assertSame(primary, "before", 0, full.getReceivedLsn());
+      awaitNoWalSender();
       store.setDown(false);
       load("later");
       assertNothingLost(pageserver, "before", "during", "later");

@@ -121,7 +121,7 @@ final class StandbySourceIT {
             "postgres",
             "select string_agg(relname, ' ') from pg_class where relkind = 'r'"
                 + " and relnamespace = 'public'::regnamespace");
-    for (String table : tables.split(" ")) {
+    for (String table : tables.split(" ", -1)) {
       primary.execute("postgres", "vacuum (freeze) " + table);
     }
     primary.execute("postgres", "checkpoint");
@@ -130,7 +130,7 @@ final class StandbySourceIT {
     pageserver.await(
         "main", "caught up", s -> s.getReceivedLsn() >= end && s.getProblem().isEmpty());
     ServedPages pages = new ServedPages(pageserver.channel(), "test/main");
-    for (String table : tables.split(" ")) {
+    for (String table : tables.split(" ", -1)) {
       assertTrue(pages.assertSame(primary, table, 0, end) > 100);
     }
   }

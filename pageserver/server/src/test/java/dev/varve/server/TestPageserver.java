@@ -111,6 +111,17 @@ public final class TestPageserver implements AutoCloseable {
             .build());
   }
 
+  /** Detaches it, and removes its objects and its slot. */
+  public void delete(String timeline) {
+    management.detachTimeline(
+        DetachTimelineRequest.newBuilder()
+            .setTenant(TENANT)
+            .setTimeline(timeline)
+            .setDropSlot(true)
+            .setDeleteObjects(true)
+            .build());
+  }
+
   public TimelineStatus status(String timeline) {
     return management.getTimeline(
         GetTimelineRequest.newBuilder().setTenant(TENANT).setTimeline(timeline).build());

@@ -350,7 +350,7 @@ public final class FaultyS3Server implements AutoCloseable {
           throw new EOFException("the client went away");
         }
         received.write(chunk, 0, count);
-        wait(count);
+        pause(count);
       }
     }
 
@@ -358,7 +358,7 @@ public final class FaultyS3Server implements AutoCloseable {
       bytesPerSecond = wantedBytesPerSecond;
     }
 
-    private void wait(int bytes) throws InterruptedException {
+    private void pause(int bytes) throws InterruptedException {
       if (bytesPerSecond > 0
           && server.closed.await(bytes * 1_000_000L / bytesPerSecond, TimeUnit.MICROSECONDS)) {
         throw new InterruptedException("closed");
@@ -445,7 +445,7 @@ public final class FaultyS3Server implements AutoCloseable {
         int count = Math.min(CHUNK_BYTES, Math.min(bytes, answer.body().length) - at);
         out.write(answer.body(), at, count);
         out.flush();
-        wait(count);
+        pause(count);
       }
       out.flush();
     }

@@ -3,7 +3,6 @@ package dev.varve.compute.agent;
 import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.fuse.Libc;
 import dev.varve.compute.fuse.ProcessOwner;
-import dev.varve.compute.fuse.UncaughtHandler;
 import dev.varve.compute.image.ComputeDirectory;
 import dev.varve.compute.image.GrpcImage;
 import dev.varve.compute.mount.MountCounters;
@@ -46,7 +45,6 @@ public final class Agent {
   private Agent() {}
 
   public static void main(String[] arguments) {
-    UncaughtHandler.install();
     System.setProperty(
         "java.util.logging.SimpleFormatter.format", "%1$tF %1$tT.%1$tL %4$s %5$s%6$s%n");
     UncaughtFailures.install();

@@ -133,6 +133,9 @@ final class LocalFile {
       if (unlinked) {
         throw new IOException("the file is unlinked and no longer open");
       }
+      if (!Files.exists(backing)) { // nor may its directory, of which the image had no file
+        Files.createDirectories(backing.resolveSibling(""));
+      }
       open =
           FileChannel.open(
               backing,

@@ -11,33 +11,32 @@ import java.util.Set;
  */
 public enum Allowance {
   /** Subscriptions keep their publishers and slots; PostgreSQL starts workers for them. */
-  LOGICAL_REPLICATION(Map.of("max_logical_replication_workers", "0")),
+  LOGICAL_REPLICATION,
 
   /** WAL may be archived. */
-  ARCHIVING(Map.of("archive_mode", "off", "archive_command", "", "archive_library", "")),
+  ARCHIVING,
 
   /** The compute may follow another server, and run the commands of a recovery. */
-  STANDBY(
-      Map.of(
-          "primary_conninfo", "",
-          "primary_slot_name", "",
-          "restore_command", "",
-          "archive_cleanup_command", "",
-          "recovery_end_command", "",
-          "sync_replication_slots", "off")),
+  STANDBY,
 
   /** The libraries that the original preloads are preloaded. */
-  PRELOADED_LIBRARIES(Map.of());
-
-  private final Map<String, String> held;
-
-  Allowance(Map<String, String> held) {
-    this.held = held;
-  }
+  PRELOADED_LIBRARIES;
 
   /** Settings that have these values while it is not allowed. */
   Map<String, String> held() {
-    return held;
+    return switch (this) {
+      case LOGICAL_REPLICATION -> Map.of("max_logical_replication_workers", "0");
+      case ARCHIVING -> Map.of("archive_mode", "off", "archive_command", "", "archive_library", "");
+      case STANDBY ->
+          Map.of(
+              "primary_conninfo", "",
+              "primary_slot_name", "",
+              "restore_command", "",
+              "archive_cleanup_command", "",
+              "recovery_end_command", "",
+              "sync_replication_slots", "off");
+      case PRELOADED_LIBRARIES -> Map.of();
+    };
   }
 
   /** As users write it. */

@@ -30,7 +30,8 @@ public final class Subscriptions {
     Path file = SharedCatalog.file(data, SharedCatalog.PG_SUBSCRIPTION);
     try (FileChannel channel =
         FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-      ByteBuffer page = ByteBuffer.allocate(PAGE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+      byte[] bytes = new byte[PAGE_BYTES];
+      ByteBuffer page = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
       long blocks = channel.size() / PAGE_BYTES;
       for (int block = 0; block < blocks; block++) {
         page.clear();
@@ -41,7 +42,7 @@ public final class Subscriptions {
         }
         if (hold(page, major)) {
           if (checksums) {
-            PageChecksum.set(page.array(), block);
+            PageChecksum.set(bytes, block);
           }
           page.rewind();
           while (page.hasRemaining()) {
@@ -63,9 +64,10 @@ public final class Subscriptions {
       }
       int offset = pointer & 0x7FFF;
       int length = pointer >>> 17;
-      byte[] old = Arrays.copyOfRange(page.array(), offset, offset + length);
       byte[] held;
       try {
+        byte[] old = new byte[length];
+        page.get(offset, old);
         held = new SubscriptionTuple(major, old).held();
       } catch (IndexOutOfBoundsException e) {
         throw new IOException("a row of pg_subscription cannot be read", e);

@@ -3,7 +3,6 @@ package dev.varve.compute.volume;
 import dev.varve.compute.agent.FailureText;
 import dev.varve.compute.agent.UncaughtFailures;
 import dev.varve.compute.fuse.FuseOptions;
-import dev.varve.compute.fuse.UncaughtHandler;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -32,7 +31,6 @@ public final class NodeAgent {
   private NodeAgent() {}
 
   public static void main(String[] arguments) {
-    UncaughtHandler.install();
     System.setProperty(
         "java.util.logging.SimpleFormatter.format", "%1$tF %1$tT.%1$tL %4$s %5$s%6$s%n");
     // Services move between nodes: ask for names again after seconds.

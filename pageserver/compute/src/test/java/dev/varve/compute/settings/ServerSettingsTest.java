@@ -40,8 +40,7 @@ final class ServerSettingsTest {
     map.putInt(0x592717).putInt(2).putInt(1213).putInt(1213).putInt(1262).putInt(4711);
     Files.write(data.resolve("global/pg_filenode.map"), map.array());
     Files.write(
-        data.resolve("global/4711"),
-        ("....\27de_DE.utf8....").getBytes(StandardCharsets.ISO_8859_1));
+        data.resolve("global/4711"), "....\27de_DE.utf8....".getBytes(StandardCharsets.ISO_8859_1));
   }
 
   private void original(String name, String value) {

@@ -52,7 +52,7 @@ final class SubscriptionTupleTest {
     }
     fixed[84] = 1;
     data.writeBytes(fixed);
-    if (connection == TOASTED) {
+    if (Arrays.equals(connection, TOASTED)) {
       data.writeBytes(TOASTED);
     } else {
       text(data, connection);

@@ -358,7 +358,7 @@ class VolumeIT {
   @Test
   void aVolumeIsUnpublishedWhileThePageserverIsSilent() throws Exception {
     agent.close();
-    try (Network network = new Network(Integer.parseInt(pageserver.address().split(":")[1]));
+    try (Network network = new Network(Integer.parseInt(pageserver.address().split(":", -1)[1]));
         ServerSocket nowhere = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
       agent = new NodeAgentProcess(kubelet, network.address(), kubernetes.uri());
       publish("silent");

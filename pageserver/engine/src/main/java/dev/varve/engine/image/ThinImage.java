@@ -32,8 +32,7 @@ import java.util.zip.CRC32C;
  * made at exactly that LSN. What is below {@code base/} comes through the page mount, but for
  * {@code PG_VERSION} and relation map of each database's own directory: in other tablespaces it has
  * relations only, so that {@code DROP TABLESPACE} finds an empty directory when they are gone. The
- * size does not depend on the amount of user data, and no file is ever whole in memory but small
- * ones.
+ * size does not depend on the amount of user data, and no file but small ones is whole in memory.
  *
  * <p>The same LSN gives the same bytes. Configuration files are the compute's own.
  */
@@ -266,7 +265,8 @@ public final class ThinImage {
 
   private void writePrepared(ImageTar tar) throws IOException {
     boolean wide = identity.major().atLeast(PostgresMajor.V17);
-    for (ClusterView.Prepared transaction : view.prepared()) {
+    for (int xid : view.preparedXids()) {
+      ClusterView.Prepared transaction = view.prepared(xid);
       String name =
           wide
               ? "%016X".formatted(transaction.fullXid())

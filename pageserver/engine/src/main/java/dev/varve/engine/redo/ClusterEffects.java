@@ -16,6 +16,13 @@ public interface ClusterEffects {
   int MULTIXACT_MEMBERS = 2;
   int COMMIT_TS = 3;
 
+  /**
+   * Of a prepared transaction's state file, which is a value and goes through memory whole, several
+   * times at once. PostgreSQL's own limit is a record's; this is more than eight million
+   * subtransactions, or the drops of a quarter of a million relations.
+   */
+  int MAX_STATE_BYTES = 32 << 20;
+
   /** The fork exists from here on; a fork that exists already keeps its blocks. */
   void createRelation(int tablespaceOid, int databaseOid, int relationNumber, int fork);
 

@@ -55,13 +55,6 @@ final class TransactionRedo extends BlocklessManager {
   private static final int TWOPHASE_MAGIC = 0x57F94534;
   private static final int PREPARE_HEADER_SIZE = 72;
 
-  /**
-   * Of a prepared transaction's state file, which is a value and goes through memory whole, several
-   * times at once. PostgreSQL's own limit is a record's; this is more than eight million
-   * subtransactions, or the drops of a quarter of a million relations.
-   */
-  private static final int MAX_STATE_BYTES = 32 << 20;
-
   @Override
   public String name() {
     return "Transaction";
@@ -208,10 +201,11 @@ final class TransactionRedo extends BlocklessManager {
     in.skip((gidLength + 7) & ~7);
     XidTree xids = new XidTree(xid, in, in.skip(4 * subxacts), subxacts);
     effects.advanceNextXid(xids.newest());
-    if (totalLength > MAX_STATE_BYTES) {
+    if (totalLength > ClusterEffects.MAX_STATE_BYTES) {
       throw new RedoException(
           "the state of prepared transaction %s has %d bytes, and a timeline keeps at most %d: end it"
-                  .formatted(Integer.toUnsignedString(xid), totalLength, MAX_STATE_BYTES)
+                  .formatted(
+                      Integer.toUnsignedString(xid), totalLength, ClusterEffects.MAX_STATE_BYTES)
               + " at the primary, delete this timeline and attach the primary again");
     }
     byte[] file = new byte[totalLength];

@@ -7,6 +7,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
+import java.util.concurrent.ExecutionException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,8 +19,9 @@ public final class FailureText {
 
   /** What failed and why, for a message to people. */
   public static String of(Throwable e) {
-    if (e instanceof UncheckedIOException && e.getCause() != null) {
-      return of(e.getCause());
+    @Nullable Throwable cause = e.getCause();
+    if (cause != null && (e instanceof UncheckedIOException || e instanceof ExecutionException)) {
+      return of(cause);
     }
     String reason =
         switch (e) {

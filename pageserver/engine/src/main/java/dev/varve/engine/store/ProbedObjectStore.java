@@ -78,10 +78,7 @@ public final class ProbedObjectStore implements ObjectStore {
     try {
       lacks = probe.get(StoreDeadline.current().nanosLeft(), TimeUnit.NANOSECONDS);
     } catch (ExecutionException e) {
-      throw new IOException(
-          "the object store cannot be probed: "
-              + FailureText.of(e.getCause() == null ? e : e.getCause()),
-          e);
+      throw new IOException("the object store cannot be probed: " + FailureText.of(e), e);
     } catch (TimeoutException e) {
       throw new IOException("the object store is still being probed", e);
     } catch (InterruptedException e) {

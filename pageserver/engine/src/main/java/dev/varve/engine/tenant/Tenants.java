@@ -102,7 +102,7 @@ public final class Tenants implements AutoCloseable {
             nanos);
     try {
       return new Timeline(id.toString(), id.shard(), layers, options, resources.pageCache(), nanos);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       layers.close(); // what it holds of files and memory
       throw e;
     }

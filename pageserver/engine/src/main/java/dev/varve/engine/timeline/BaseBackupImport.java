@@ -7,6 +7,7 @@ import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
+import dev.varve.engine.redo.ClusterEffects;
 import dev.varve.engine.redo.Slru;
 import java.io.IOException;
 import java.io.InputStream;
@@ -34,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class BaseBackupImport implements AutoCloseable {
   /** No file that is kept whole is longer: prepared transactions are the largest. */
-  private static final int MAX_WHOLE_FILE_BYTES = 64 << 20;
+  private static final int MAX_WHOLE_FILE_BYTES = ClusterEffects.MAX_STATE_BYTES;
 
   private final TimelineLayers layers;
   private final Shard shard;
@@ -258,7 +259,15 @@ public final class BaseBackupImport implements AutoCloseable {
 
   private static byte[] readWhole(String path, long length, InputStream in) throws IOException {
     if (length > MAX_WHOLE_FILE_BYTES) {
-      throw new PageserverException.Corrupt(path + " has " + length + " bytes");
+      throw new PageserverException.InvalidRequest(
+          "%s has %d bytes, and a timeline keeps at most %d of such a file%s"
+              .formatted(
+                  path,
+                  length,
+                  MAX_WHOLE_FILE_BYTES,
+                  path.startsWith("pg_twophase/")
+                      ? ": end the prepared transaction at the primary and attach it again"
+                      : ""));
     }
     byte[] bytes = in.readNBytes((int) length);
     if (bytes.length != length) {

@@ -183,14 +183,16 @@ public final class ClusterView {
    */
   public record Prepared(long fullXid, byte[] stateFile) {}
 
-  public List<Prepared> prepared() {
-    List<Prepared> found = new ArrayList<>();
-    for (int xid : directory(KeySpace.TWO_PHASE)) {
-      byte[] value = required(KeySpace.key(KeySpace.TWO_PHASE, xid), "transaction " + xid);
-      found.add(
-          new Prepared(LittleEndian.i64(value, 0), Arrays.copyOfRange(value, 8, value.length)));
-    }
-    return found;
+  /** Those of the prepared transactions, to ask for {@link #prepared} one after the other. */
+  public List<Integer> preparedXids() {
+    return directory(KeySpace.TWO_PHASE);
+  }
+
+  public Prepared prepared(int xid) {
+    byte[] value =
+        required(
+            KeySpace.key(KeySpace.TWO_PHASE, xid), "transaction " + Integer.toUnsignedString(xid));
+    return new Prepared(LittleEndian.i64(value, 0), Arrays.copyOfRange(value, 8, value.length));
   }
 
   /** How far a replication origin has been replayed. */

@@ -3,8 +3,8 @@ package dev.varve.engine.timeline;
 import dev.varve.engine.bytes.LittleEndian;
 import dev.varve.engine.redo.ClusterEffects;
 import dev.varve.engine.redo.Slru;
+import java.util.Map;
 import java.util.NavigableMap;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Which pages of an SLRU exist: an arc of the circle of its page numbers, from {@code firstPage} to
@@ -40,19 +40,20 @@ record SlruBounds(long firstPage, long endPage) {
       return NONE;
     }
     int segments = (int) Math.ceilDiv(pages, (long) Slru.PAGES_PER_SEGMENT);
-    int newest = pagesBySegment.lastKey();
+    Map.Entry<Integer, Integer> newest = pagesBySegment.lastEntry();
+    Map.Entry<Integer, Integer> before = newest;
     int first = pagesBySegment.firstKey();
-    int longest = first + segments - newest;
-    @Nullable Integer before = null;
-    for (int segment : pagesBySegment.keySet()) {
-      if (before != null && segment - before > longest) {
-        longest = segment - before;
+    int longest = 0;
+    for (Map.Entry<Integer, Integer> entry : pagesBySegment.entrySet()) {
+      int gap = Math.floorMod(entry.getKey() - before.getKey() - 1, segments);
+      if (gap > longest) {
+        longest = gap;
         newest = before;
-        first = segment;
+        first = entry.getKey();
       }
-      before = segment;
+      before = entry;
     }
-    long end = (long) newest * Slru.PAGES_PER_SEGMENT + pagesBySegment.getOrDefault(newest, 0);
+    long end = (long) newest.getKey() * Slru.PAGES_PER_SEGMENT + newest.getValue();
     return new SlruBounds((long) first * Slru.PAGES_PER_SEGMENT, end == pages ? 0 : end);
   }
 

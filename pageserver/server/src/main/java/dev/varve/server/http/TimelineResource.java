@@ -55,15 +55,30 @@ public class TimelineResource {
     return TimelineView.of(attachments.get(id).report());
   }
 
+  /**
+   * Detaches; with {@code deleteObjects} also removes what the object store holds, which frees the
+   * name of a timeline that cannot be loaded any more.
+   */
   @DELETE
   @Path("/{tenant}/{timeline}")
   public void detach(
       @PathParam("tenant") String tenant,
       @PathParam("timeline") String timeline,
-      @QueryParam("dropSlot") @DefaultValue("false") String dropSlot) {
-    if (!dropSlot.equals("true") && !dropSlot.equals("false")) {
-      throw new InvalidRequest("dropSlot is '" + dropSlot + "'; expected true or false");
+      @QueryParam("dropSlot") @DefaultValue("false") String dropSlot,
+      @QueryParam("deleteObjects") @DefaultValue("false") String deleteObjects) {
+    TimelineId id = new TimelineId(tenant, timeline);
+    boolean drops = flag("dropSlot", dropSlot);
+    if (flag("deleteObjects", deleteObjects)) {
+      attachments.delete(id, drops, null);
+    } else {
+      attachments.detach(id, drops);
     }
-    attachments.detach(new TimelineId(tenant, timeline), dropSlot.equals("true"));
+  }
+
+  private static boolean flag(String name, String value) {
+    if (!value.equals("true") && !value.equals("false")) {
+      throw new InvalidRequest(name + " is '" + value + "'; expected true or false");
+    }
+    return value.equals("true");
   }
 }

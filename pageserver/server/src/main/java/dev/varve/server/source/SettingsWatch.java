@@ -1,6 +1,5 @@
 package dev.varve.server.source;
 
-import dev.varve.engine.PageserverException;
 import java.time.Duration;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -46,7 +45,7 @@ public final class SettingsWatch implements Runnable, AutoCloseable {
       while (awaitTurn()) {
         try (PostgresConnection connection = source.connect(name)) {
           sink.settings(PrimarySettings.ask(connection));
-        } catch (SourceException | java.io.IOException | PageserverException e) {
+        } catch (SourceException | java.io.IOException | RuntimeException e) {
           LOG.debug("{}: the primary's settings could not be asked for", name, e);
         }
         answer();

@@ -1,4 +1,0 @@
-@NullMarked
-package dev.varve.engine.image;
-
-import org.jspecify.annotations.NullMarked;
