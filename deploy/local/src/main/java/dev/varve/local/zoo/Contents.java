@@ -139,9 +139,9 @@ record Contents(
         complaints.add(name + " is missing");
         return;
       }
-      String[] parts = value.split(" ");
+      String[] parts = value.split(" ", -1);
       long step = Long.parseLong(parts[1]);
-      long ahead = (Long.parseLong(other.split(" ")[0]) - Long.parseLong(parts[0])) / step;
+      long ahead = (Long.parseLong(other.split(" ", -1)[0]) - Long.parseLong(parts[0])) / step;
       if (ahead < 0 || ahead > SEQ_LOG_VALS + Long.parseLong(parts[2])) {
         complaints.add(name + ": " + value + " → " + other);
       }

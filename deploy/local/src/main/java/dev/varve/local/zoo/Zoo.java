@@ -216,6 +216,6 @@ public final class Zoo {
     if (at >= arguments.length) {
       throw new IllegalArgumentException(arguments[at - 1] + " wants a value");
     }
-    return arguments[at].split(",");
+    return arguments[at].split(",", -1);
   }
 }
