@@ -1,10 +1,11 @@
 package dev.varve.bench;
 
 import dev.varve.compute.page.GrpcPageSource;
-import dev.varve.compute.page.PageSourceException;
 import dev.varve.compute.page.PageserverConnection;
 import dev.varve.compute.page.RelationFork;
+import dev.varve.compute.page.Waiter;
 import dev.varve.testkit.PageserverProcess;
+import java.io.IOException;
 import java.time.Duration;
 
 /**
@@ -28,8 +29,9 @@ final class PageClient implements AutoCloseable {
             Duration.ofSeconds(60));
   }
 
-  void read(int block, int count) throws PageSourceException {
-    if (source.readPages(relation, block, count, false).remaining() != count * 8192) {
+  void read(int block, int count) throws IOException {
+    if (source.readPages(relation, block, count, false, Waiter.PATIENT).remaining()
+        != count * 8192) {
       throw new IllegalStateException("block " + block + " is not there");
     }
   }
