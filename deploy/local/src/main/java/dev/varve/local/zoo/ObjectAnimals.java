@@ -123,7 +123,6 @@ final class ObjectAnimals {
                 "create access method heap2 type table handler heap_tableam_handler",
                 "create table other_am(i int) using heap2",
                 "insert into other_am select generate_series(1, 100)",
-                "security label on table secret is null",
                 "comment on table secret is 'Straße ☃'",
                 "create conversion conv for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8")
             .attached(
