@@ -31,7 +31,10 @@ public final class Amcheck {
       """;
 
   private static final String HEAPS =
-      "select c.oid::regclass::text from pg_class c where c.relkind in ('r', 't', 'm') and c.relpersistence = 'p'";
+      """
+      select c.oid::regclass::text from pg_class c join pg_am a on a.oid = c.relam
+      where a.amname = 'heap' and c.relkind in ('r', 't', 'm') and c.relpersistence = 'p'
+      """;
 
   private Amcheck() {}
 

@@ -183,7 +183,7 @@ public final class Zoo {
           case "--docs" -> docs = true;
           case "--list" -> {
             animals.forEach(
-                animal -> System.out.printf("%-24s %s%n", animal.name(), animal.description()));
+                animal -> System.out.printf("%-28s %s%n", animal.name(), animal.description()));
             return;
           }
           default -> throw new IllegalArgumentException("unknown option " + arguments[i]);

@@ -22,10 +22,11 @@ final class ZooTable {
     text.append(
         """
 
-        Made by `deploy/local/zoo --majors 15,16,17,18 --docs`: each cluster is attached to a
-        pageserver, stock PostgreSQL starts on the mount and eagerly at the end of its WAL, and both
-        are compared with the original. `=`: nothing differs on any of the majors. Numbers: the
-        majors on which something does. `-`: not compared, since a step before it failed.
+        From runs of `deploy/local/zoo`: each cluster is attached to a pageserver, stock PostgreSQL
+        starts on the mount and eagerly at the end of its WAL, and both are compared with the
+        original, on the majors that the second column names. `=`: nothing differs on any of them.
+        Numbers: the majors on which something does. `-`: not compared, since a step before it
+        failed.
 
         | Column | Compares |
         |---|---|
