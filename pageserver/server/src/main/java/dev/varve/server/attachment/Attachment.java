@@ -155,10 +155,14 @@ public final class Attachment implements AutoCloseable {
    * The timeline, to read from.
    *
    * @throws PageserverException.Unavailable while it is being loaded
+   * @throws PageserverException.Corrupt when it cannot be
    */
   public Timeline timeline() {
     Timeline loaded = timeline;
     if (loaded == null) {
+      if (phase == AttachmentState.BROKEN) {
+        throw new PageserverException.Corrupt(record.id() + " cannot be loaded: " + problem);
+      }
       throw new PageserverException.Unavailable(record.id() + " is being loaded", null);
     }
     return loaded;

@@ -24,7 +24,7 @@ final class Requests {
   /** {@code tenant/timeline}, or with {@code /shard} behind. */
   static TimelineId timeline(String name) {
     String[] parts = name.split("/", -1);
-    if (parts.length != 2 && parts.length != 3) {
+    if (parts.length != 2 && (parts.length != 3 || parts[2].isEmpty())) {
       throw new InvalidRequest(
           "timeline '" + name + "' is not of the form tenant/timeline or tenant/timeline/shard");
     }
