@@ -55,8 +55,9 @@ final class FakeKubernetes implements AutoCloseable {
       events.add(body);
       answer(exchange, 201, "{}");
     } else {
+      int status = deletionStatus; // who sees the deletion may change it
       deletions.add(exchange.getRequestURI().getPath() + " " + body);
-      answer(exchange, deletionStatus, "{}");
+      answer(exchange, status, "{}");
     }
   }
 
