@@ -1,5 +1,6 @@
 package dev.varve.server;
 
+import dev.varve.engine.store.StoreDeadline;
 import dev.varve.engine.store.StoreProbe;
 import dev.varve.engine.store.StoreProbe.Need;
 import dev.varve.server.config.ServerConfig;
@@ -7,8 +8,10 @@ import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
@@ -21,6 +24,7 @@ import java.util.function.UnaryOperator;
 final class ProbeCommand {
   static final String NAME = "probe-store";
   private static final Path PROPERTIES = Path.of("config", "application.properties");
+  private static final Duration TIMEOUT = Duration.ofMinutes(1);
   private static final int FIT = 0;
   private static final int UNFIT = 1;
   private static final int NOT_KNOWN = 2;
@@ -37,7 +41,7 @@ final class ProbeCommand {
       ServerConfig config = config();
       try (StoreChoice store = StoreChoice.open(config, UnaryOperator.identity())) {
         out.println("probing " + config.store() + " below " + StoreProbe.DIRECTORY);
-        return report(store.probe().runWithRaces(), out);
+        return report(findings(store.probe()), out);
       }
     } catch (IOException | IllegalArgumentException e) {
       out.println("not known: " + e.getMessage());
@@ -45,8 +49,25 @@ final class ProbeCommand {
     }
   }
 
+  /** A store that does not answer is given up by then, and not after all attempts at everything. */
+  private static Map<Need, String> findings(StoreProbe probe) throws IOException {
+    try {
+      return StoreDeadline.after(TIMEOUT)
+          .call(() -> {
+            try {
+              return probe.runWithRaces();
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+          });
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+  }
+
   private static int report(Map<Need, String> findings, PrintStream out) {
     int result = FIT;
+    boolean safe = true;
     for (Need need : Need.values()) {
       String fault = findings.get(need);
       String seen = fault == null ? "not tried" : fault.isEmpty() ? "yes" : "NO";
@@ -54,12 +75,15 @@ final class ProbeCommand {
       if (fault != null && !fault.isEmpty()) {
         out.println("           " + fault);
         result = UNFIT;
+        safe &= !need.isForSafety();
       }
     }
     out.println(
         result == FIT
             ? "This object store can be used."
-            : "This object store cannot be used: a timeline there is not safe.");
+            : safe
+                ? "This object store can be used, but what is no longer wanted stays there."
+                : "This object store cannot be used: a timeline there is not safe.");
     return result;
   }
 

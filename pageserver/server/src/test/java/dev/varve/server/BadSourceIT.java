@@ -359,14 +359,23 @@ final class BadSourceIT {
 
   @Test
   void slotIsUsedByAnother() throws Exception {
-    attach("first", source().setSlot("shared"));
-    ExpectedLog.containing(TestPageserver.TENANT + "/second: ");
-    pageserver.attach("second", source().setSlot("shared"));
-    pageserver.await(
-        "second",
-        "in trouble",
-        s -> inTrouble(s, "\"shared\" is active", "is another pageserver or standby using"));
-    pageserver.detach("first", false);
+    try (TestPageserver other =
+        TestPageserver.start(directory.resolve("other"), new MemoryObjectStore(), options())) {
+      other.attach("first", source().setSlot("shared"));
+      other.await("first", "active", s -> s.getState() == TimelineState.TIMELINE_STATE_ACTIVE);
+      ExpectedLog.containing(TestPageserver.TENANT + "/second: ");
+      pageserver.attach("second", source().setSlot("shared"));
+      pageserver.await(
+          "second",
+          "in trouble",
+          s -> inTrouble(s, "\"shared\" is active", "is another pageserver or standby using"));
+      StatusRuntimeException e =
+          assertThrows(
+              StatusRuntimeException.class,
+              () -> pageserver.attach("third", source().setSlot("shared")));
+      assertEquals(Status.Code.INVALID_ARGUMENT, e.getStatus().getCode());
+      other.detach("first", false);
+    }
     awaitAll("second", primary);
     pageserver.detach("second", true);
   }

@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -181,6 +182,31 @@ final class OutageIT {
       pageserver.detach(TIMELINE, true);
     }
     primary.execute("postgres", "drop table before, during, later, lost");
+  }
+
+  /** A bucket that was emptied, or another one: a timeline is not begun anew there. */
+  @Test
+  void objectStoreIsEmptied() throws Exception {
+    MemoryObjectStore objects = new MemoryObjectStore();
+    try (TestPageserver pageserver = TestPageserver.start(directory, objects, options())) {
+      attach(pageserver);
+      load("kept");
+      assertNothingLost(pageserver, "kept");
+    }
+    ExpectedLog.containing("the object store holds nothing of");
+    MemoryObjectStore empty = new MemoryObjectStore();
+    try (TestPageserver pageserver = TestPageserver.start(directory, empty, options())) {
+      pageserver.await(
+          TIMELINE,
+          "in trouble",
+          s -> s.getProblem().contains("the object store holds nothing of"));
+      assertEquals(List.of(), empty.list(""));
+    }
+    try (TestPageserver pageserver = TestPageserver.start(directory, objects, options())) {
+      assertNothingLost(pageserver, "kept");
+      pageserver.detach(TIMELINE, true);
+    }
+    primary.execute("postgres", "drop table kept");
   }
 
   @Test

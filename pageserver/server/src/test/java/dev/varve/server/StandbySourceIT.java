@@ -1,6 +1,7 @@
 package dev.varve.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.api.v1.TimelineState;
@@ -9,6 +10,8 @@ import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.testkit.ExpectedLog;
 import dev.varve.testkit.PostgresServer;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
@@ -132,6 +135,62 @@ final class StandbySourceIT {
     ServedPages pages = new ServedPages(pageserver.channel(), "test/main");
     for (String table : tables.split(" ", -1)) {
       assertTrue(pages.assertSame(primary, table, 0, end) > 100);
+    }
+  }
+
+  /**
+   * A slot that is younger than the standby's last restartpoint: the copy waits for the next one.
+   * Meanwhile nobody else gets the slot of a timeline.
+   */
+  @ParameterizedTest
+  @ValueSource(ints = 17)
+  void waitsForRestartpointBehindItsSlot(int major) throws Exception {
+    try (PostgresServer primary =
+        PostgresServer.builder(major).checksums(true).setting("autovacuum", "off").create()) {
+      Path home = PostgresServer.temporaryDirectory();
+      Path data = home.resolve("standby");
+      SynchronousStandbyIT.copyTree(primary.dataDirectory(), data);
+      PostgresServer.own(Files.createFile(data.resolve("standby.signal")));
+      primary.start();
+      try (PostgresServer standby =
+              PostgresServer.builder(major)
+                  .setting(
+                      "primary_conninfo", "host=127.0.0.1 user=postgres port=" + primary.port())
+                  .on(data);
+          TestPageserver pageserver = start()) {
+        standby.start();
+        primary.execute("postgres", "create table t(a int)", "checkpoint");
+        awaitReplay(primary, standby);
+        standby.execute("postgres", "checkpoint");
+        primary.execute("postgres", "insert into t select generate_series(1, 20000)");
+        awaitReplay(primary, standby);
+        standby.execute(
+            "postgres",
+            "select pg_create_physical_replication_slot('varve_main', true)",
+            "select pg_replication_slot_advance('varve_main', pg_last_wal_replay_lsn())");
+        ExpectedLog.containing("test/main: ");
+        pageserver.attach("main", TestPageserver.primary(standby.port()));
+        pageserver.await(
+            "main", "waiting", s -> s.getProblem().contains("wait for the standby's next"));
+        StatusRuntimeException shared =
+            assertThrows(
+                StatusRuntimeException.class,
+                () ->
+                    pageserver.attach(
+                        "other", TestPageserver.primary(standby.port()).setSlot("varve_main")));
+        assertEquals(Status.Code.INVALID_ARGUMENT, shared.getStatus().getCode());
+        assertTrue(
+            String.valueOf(shared.getStatus().getDescription()).contains("is the one of test/main"),
+            shared::toString);
+        load(primary, "u");
+        awaitReplay(primary, standby);
+        standby.execute("postgres", "checkpoint");
+        pageserver.await("main", "active", StandbySourceIT::readable);
+        assertSame(pageserver, primary);
+        pageserver.detach("main", true);
+      } finally {
+        PostgresServer.deleteTree(home);
+      }
     }
   }
 

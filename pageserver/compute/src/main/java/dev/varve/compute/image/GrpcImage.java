@@ -7,6 +7,7 @@ import dev.varve.api.v1.GetThinImageResponse;
 import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.compute.page.PageserverConnection;
+import dev.varve.compute.page.StatusText;
 import io.grpc.Channel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -54,7 +55,7 @@ public final class GrpcImage implements ImageSource {
         connection.renewAfter(e.getStatus().getCode(), epoch);
         if (e.getStatus().getCode() != Status.Code.ABORTED || attempt == MOVED_ATTEMPTS) {
           throw new IOException(
-              "no image of timeline " + timeline + " from the pageserver: " + e.getStatus(), e);
+              "no image of timeline " + timeline + " from the pageserver: " + StatusText.of(e), e);
         }
       }
       pause();
@@ -125,7 +126,7 @@ public final class GrpcImage implements ImageSource {
         }
         return true;
       } catch (StatusRuntimeException e) {
-        throw new IOException("the image broke off: " + e.getStatus(), e);
+        throw new IOException("the image broke off: " + StatusText.of(e), e);
       }
     }
 

@@ -255,7 +255,7 @@ public final class GrpcPageSource implements PageSource {
                   + " did not succeed within "
                   + limit.toMillis()
                   + " ms: "
-                  + (last == null ? "no answer" : last.getStatus()),
+                  + (last == null ? "no answer" : StatusText.of(last)),
               last);
         }
         try {
@@ -269,7 +269,7 @@ public final class GrpcPageSource implements PageSource {
             throw new AbandonedException(what.get());
           }
           if (!retryable(e.getStatus().getCode())) {
-            throw new PageSourceException(what.get() + " failed: " + e.getStatus(), e);
+            throw new PageSourceException(what.get() + " failed: " + StatusText.of(e), e);
           }
           last = e;
           if (e.getStatus().getCode() == Status.Code.DEADLINE_EXCEEDED) {

@@ -42,11 +42,11 @@ public final class ProbedObjectStore implements ObjectStore {
     this.probes = probes;
   }
 
-  /** What the store lacks, in words; empty when it lacks nothing. */
+  /** What the store lacks for timelines to be safe, in words; empty when it lacks nothing. */
   public static String lacking(Map<StoreProbe.Need, String> findings) {
     StringBuilder text = new StringBuilder();
     findings.forEach((need, fault) -> {
-      if (!fault.isEmpty()) {
+      if (!fault.isEmpty() && need.isForSafety()) {
         text.append(text.isEmpty() ? "" : "; ")
             .append("it lacks that ")
             .append(need.description())

@@ -40,6 +40,8 @@ public final class StoreProbe {
     RANGE("a ranged read gives the bytes of the range and no others"),
     PARTS("a large object is uploaded in parts"),
     LIST("a listing has all objects of its prefix, at once, and no others"),
+    /** Where it is lacking objects pile up, and no timeline is less safe. */
+    DELETE_PERMISSION("an object may be deleted"),
     DELETE("a deleted object is gone from reads and listings at once"),
     RACE("of several that create one object at the same time exactly one succeeds");
 
@@ -51,6 +53,11 @@ public final class StoreProbe {
 
     public String description() {
       return description;
+    }
+
+    /** Whether a timeline is not safe without it. */
+    public boolean isForSafety() {
+      return this != DELETE_PERMISSION;
     }
   }
 
@@ -106,7 +113,10 @@ public final class StoreProbe {
         check(Need.PARTS, () -> uploadsInParts(parts));
       }
       check(Need.LIST, this::lists);
-      check(Need.DELETE, this::deletes);
+      check(Need.DELETE_PERMISSION, () -> store.delete(name("written")));
+      if (found.getOrDefault(Need.DELETE_PERMISSION, "").isEmpty()) {
+        check(Need.DELETE, this::deletes);
+      }
       return found;
     } finally {
       removeObjects();

@@ -171,7 +171,11 @@ public final class BaseBackupImport implements AutoCloseable {
         }
         controlFile = bytes;
       }
-      case BACKUP_LABEL -> label = BackupLabel.parse(new String(bytes, StandardCharsets.UTF_8));
+      case BACKUP_LABEL -> {
+        BackupLabel parsed = BackupLabel.parse(new String(bytes, StandardCharsets.UTF_8));
+        requireKept(parsed.startLsn());
+        label = parsed;
+      }
       case TABLESPACE_MAP ->
           TablespaceMap.parse(new String(bytes, StandardCharsets.UTF_8))
               .forEach(this::putTablespace);
@@ -271,6 +275,23 @@ public final class BaseBackupImport implements AutoCloseable {
   }
 
   /**
+   * A standby's backup starts at its last restartpoint, which may be older than the slot; a
+   * primary's at a checkpoint of its own. The label comes before the data.
+   */
+  private void requireKept(long startLsn) {
+    if (Long.compareUnsigned(imageLsn, startLsn) > 0) {
+      throw new PageserverException.Unavailable(
+          "the base backup starts at "
+              + Lsn.format(startLsn)
+              + ", and the slot keeps WAL from "
+              + Lsn.format(imageLsn)
+              + " on only: wait for the standby's next restartpoint, which a CHECKPOINT at its"
+              + " primary hastens, or drop the slot if nothing else uses it",
+          null);
+    }
+  }
+
+  /**
    * Writes what is left, publishes everything and starts the timeline: WAL is wanted from the
    * backup's start.
    */
@@ -280,13 +301,6 @@ public final class BaseBackupImport implements AutoCloseable {
     if (start == null || control == null) {
       throw new PageserverException.Corrupt(
           "the backup has no " + (start == null ? "backup_label" : "global/pg_control"));
-    }
-    if (Long.compareUnsigned(imageLsn, start.startLsn()) > 0) {
-      throw new PageserverException.Corrupt(
-          "the backup starts at "
-              + Lsn.format(start.startLsn())
-              + ", before "
-              + Lsn.format(imageLsn));
     }
     joinSegments();
     for (int tablespace : tablespaces) {

@@ -27,6 +27,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -55,6 +56,7 @@ public final class Attachment implements AutoCloseable {
   private final Tenants tenants;
   private final @Nullable PrimarySource source;
   private final boolean counted;
+  private final Consumer<Attachment> whenCopied;
   private final AtomicLong copiedBytes = new AtomicLong();
   private final CountDownLatch closed = new CountDownLatch(1);
 
@@ -81,18 +83,21 @@ public final class Attachment implements AutoCloseable {
   /**
    * @param timeline when it is attached already; else null and the thread does that
    * @param counted whether the one who attached counts generations
+   * @param whenCopied is told once the object store holds the timeline
    */
   Attachment(
       AttachmentRecord record,
       Tenants tenants,
       @Nullable PrimarySource source,
       @Nullable Timeline timeline,
-      boolean counted) {
+      boolean counted,
+      Consumer<Attachment> whenCopied) {
     this.record = record;
     this.tenants = tenants;
     this.source = source;
     this.timeline = timeline;
     this.counted = counted;
+    this.whenCopied = whenCopied;
     retention =
         source == null
             ? null
@@ -196,6 +201,9 @@ public final class Attachment implements AutoCloseable {
       if (receivingEnds()) {
         return;
       }
+      if (!record.copied()) {
+        whenCopied.accept(this);
+      }
       problem = "";
       phase = AttachmentState.CATCHING_UP;
       receive(loaded, primary);
@@ -214,6 +222,7 @@ public final class Attachment implements AutoCloseable {
   private @Nullable Timeline load() throws InterruptedException {
     while (timeline == null && !receivingEnds()) {
       try {
+        requireObjects();
         timeline = tenants.attach(record.id(), 0);
         problem = "";
       } catch (PageserverException.Unavailable e) {
@@ -221,6 +230,18 @@ public final class Attachment implements AutoCloseable {
       }
     }
     return timeline;
+  }
+
+  /** A timeline whose objects are gone is not begun anew: its past would be lost without a word. */
+  private void requireObjects() {
+    if (record.copied() && tenants.storedGeneration(record.id()) == 0) {
+      throw new PageserverException.Unavailable(
+          "the object store holds nothing of "
+              + record.id()
+              + " any more: restore its objects, or detach it and attach it again, which copies the"
+              + " primary anew",
+          null);
+    }
   }
 
   /** Takes the base backup; starts over when the source or the object store fail. */

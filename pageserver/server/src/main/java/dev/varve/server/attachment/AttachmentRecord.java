@@ -9,5 +9,11 @@ import org.jspecify.annotations.Nullable;
  *
  * @param source null: only what the object store holds is served
  * @param tli PostgreSQL's timeline id that WAL is followed on; 0 without a source
+ * @param copied whether the object store is known to have held it: one that holds nothing of it now
+ *     has lost it
  */
-record AttachmentRecord(TimelineId id, @Nullable SourceSettings source, int tli) {}
+record AttachmentRecord(TimelineId id, @Nullable SourceSettings source, int tli, boolean copied) {
+  AttachmentRecord asCopied() {
+    return new AttachmentRecord(id, source, tli, true);
+  }
+}

@@ -102,10 +102,32 @@ public final class Attachments implements AutoCloseable {
       throw new PageserverException.InvalidRequest(
           id + " is attached already, from another source; detach it first");
     }
+    if (settings != null) {
+      requireSlotOfItsOwn(settings);
+    }
     PrimarySource source = settings == null ? null : new PrimarySource(settings, tls);
     return tenure.isCounted()
         ? attachCounted(id, settings, source, tenure)
         : attachOwn(id, settings, source, tenure);
+  }
+
+  /** Two that share a slot let go of each other's WAL. */
+  private void requireSlotOfItsOwn(SourceSettings settings) {
+    for (Attachment other : byId.values()) {
+      SourceSettings used = other.record().source();
+      if (used != null
+          && used.slot().equals(settings.slot())
+          && used.address().equals(settings.address())) {
+        throw new PageserverException.InvalidRequest(
+            "slot \""
+                + settings.slot()
+                + "\" of primary "
+                + settings.address()
+                + " is the one of "
+                + other.id()
+                + "; name another slot");
+      }
+    }
   }
 
   private int attachCounted(
@@ -119,7 +141,7 @@ public final class Attachments implements AutoCloseable {
       throw holdsNothing(timeline);
     }
     try {
-      begin(new AttachmentRecord(id, settings, 0), source, timeline, tenure);
+      begin(new AttachmentRecord(id, settings, 0, false), source, timeline, tenure);
     } catch (PageserverException.Unavailable e) {
       tenants.detach(id);
       throw e;
@@ -137,7 +159,8 @@ public final class Attachments implements AutoCloseable {
       Timeline timeline = tenants.attach(id, 0);
       try {
         AttachmentRecord record =
-            new AttachmentRecord(id, settings, primary == null ? 0 : primary.tli());
+            new AttachmentRecord(
+                id, settings, primary == null ? 0 : primary.tli(), !timeline.isEmpty());
         prepare(timeline, source, primary, record);
         begin(record, source, timeline, tenure);
         return timeline.generation();
@@ -191,7 +214,8 @@ public final class Attachments implements AutoCloseable {
       @Nullable PrimarySource source,
       @Nullable Timeline timeline,
       Tenure tenure) {
-    Attachment attachment = new Attachment(record, tenants, source, timeline, tenure.isCounted());
+    Attachment attachment =
+        new Attachment(record, tenants, source, timeline, tenure.isCounted(), this::copied);
     attachment.readableWith(tenure.token());
     synchronized (this) {
       if (closed) {
@@ -202,6 +226,17 @@ public final class Attachments implements AutoCloseable {
     watcher.attached(attachment);
     attachment.start();
     rehearsal.begin();
+  }
+
+  /** Writes down that the object store holds it now. */
+  private synchronized void copied(Attachment attachment) {
+    if (byId.get(attachment.id()) == attachment && !attachment.isCounted()) {
+      try {
+        files.save(attachment.record().asCopied());
+      } catch (PageserverException.Unavailable e) {
+        LOG.warn("{}: {}", attachment.id(), e.getMessage());
+      }
+    }
   }
 
   /** For tests. */
@@ -290,8 +325,10 @@ public final class Attachments implements AutoCloseable {
   }
 
   private void remove(Attachment attachment) {
-    files.delete(attachment.record());
-    byId.remove(attachment.id());
+    synchronized (this) {
+      files.delete(attachment.record());
+      byId.remove(attachment.id());
+    }
     watcher.detached(attachment.id());
     attachment.close();
     removeLocalFiles(attachment.id());

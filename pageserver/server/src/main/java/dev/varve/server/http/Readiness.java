@@ -1,5 +1,6 @@
 package dev.varve.server.http;
 
+import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.store.StoreDeadline;
 import dev.varve.server.attachment.Attachment;
@@ -81,7 +82,7 @@ public class Readiness implements HealthCheck {
             String failing = store.trouble("");
             return failing.isEmpty() ? null : failing;
           } catch (IOException e) {
-            return e.toString();
+            return FailureText.of(e);
           }
         });
   }

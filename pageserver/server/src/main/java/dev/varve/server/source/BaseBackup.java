@@ -38,15 +38,28 @@ public final class BaseBackup implements AutoCloseable {
   /** {@code ERRCODE_UNDEFINED_FILE}. */
   private static final String UNDEFINED_FILE = "58P01";
 
+  /** A fast checkpoint writes out all of the primary's buffers. */
+  private static final Duration CHECKPOINT_TIMEOUT = Duration.ofHours(1);
+
+  /** How long a backup that has begun may send nothing: its line is gone then. */
+  private static final Duration SILENCE = Duration.ofMinutes(2);
+
   private final PrimarySource source;
   private final AtomicLong copiedBytes;
+  private final Duration silence;
   private volatile @Nullable PostgresConnection current;
   private volatile boolean closed;
 
   /** {@code copiedBytes} counts what came so far, for whoever watches. */
   public BaseBackup(PrimarySource source, AtomicLong copiedBytes) {
+    this(source, copiedBytes, SILENCE);
+  }
+
+  /** For tests, which do not wait for minutes. */
+  BaseBackup(PrimarySource source, AtomicLong copiedBytes, Duration silence) {
     this.source = source;
     this.copiedBytes = copiedBytes;
+    this.silence = silence;
   }
 
   /**
@@ -64,12 +77,12 @@ public final class BaseBackup implements AutoCloseable {
       PrimaryIdentity found = source.identify(connection);
       source.requireSameCluster(expected, found);
       history(connection, found.tli(), sink);
-      // The checkpoint before the first byte may take minutes.
       try {
-        connection.readTimeout(Duration.ZERO);
+        connection.readTimeout(CHECKPOINT_TIMEOUT);
         if (!connection.startCopy(COMMAND)) {
           throw new ProtocolException("the server took the backup for done before it began");
         }
+        connection.readTimeout(silence);
       } catch (IOException e) {
         throw source.backupTrouble(e);
       }

@@ -48,6 +48,10 @@ public record S3Settings(
     if (prefix.startsWith("/") || !prefix.isEmpty() && !prefix.endsWith("/")) {
       throw new IllegalArgumentException("not a prefix: '" + prefix + "'");
     }
+    if (endpoint != null && !isHttp(endpoint)) {
+      throw new IllegalArgumentException(
+          "varve.s3.endpoint=" + endpoint + " is no address such as https://minio.example:9000");
+    }
     if ((accessKey == null) != (secretKey == null)) {
       throw new IllegalArgumentException("an access key and a secret key go together");
     }
@@ -96,6 +100,12 @@ public record S3Settings(
         progressTimeout,
         PART_BYTES,
         CONNECTIONS);
+  }
+
+  private static boolean isHttp(URI endpoint) {
+    String scheme = endpoint.getScheme();
+    return endpoint.getHost() != null
+        && ("http".equalsIgnoreCase(scheme) || "https".equalsIgnoreCase(scheme));
   }
 
   /** Without the secret. */

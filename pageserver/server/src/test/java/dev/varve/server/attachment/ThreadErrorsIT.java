@@ -61,7 +61,8 @@ final class ThreadErrorsIT {
         };
     Tenants tenants = new Tenants(failing, directory, EngineOptions.defaults(), System::nanoTime);
     try (Attachment attachment =
-        new Attachment(new AttachmentRecord(ID, null, 0), tenants, null, null, false)) {
+        new Attachment(
+            new AttachmentRecord(ID, null, 0, false), tenants, null, null, false, _ -> {})) {
       attachment.start();
       await(() -> attachment.report().state() == AttachmentState.BROKEN);
       assertTrue(attachment.report().problem().contains("injected"));

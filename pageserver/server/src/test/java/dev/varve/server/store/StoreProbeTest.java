@@ -87,7 +87,7 @@ final class StoreProbeTest {
   void aServerThatDoesEverythingIsFitAndNothingIsLeft() throws IOException {
     Map<Need, String> found = probe().run();
     assertEquals("", ProbedObjectStore.lacking(found));
-    assertEquals(7, found.size());
+    assertEquals(8, found.size());
     assertEquals(List.of(), store.list(StoreProbe.DIRECTORY));
   }
 
@@ -120,16 +120,24 @@ final class StoreProbeTest {
     Predicate<Request> parts = r -> r.method().equals("POST") && r.query().contains("uploads");
     Predicate<Request> deletes = r -> r.method().equals("DELETE") && r.query().isEmpty();
     return Stream.of(
-        server("ignores the condition", conditional, ignoring("if-none-match"), "CONDITIONAL"),
-        server("has no conditions", conditional, answering(501, "NotImplemented"), "CONDITIONAL"),
-        server("does not know them", conditional, answering(400, "InvalidArgument"), "CONDITIONAL"),
-        server("answers as to a read", conditional, answering(304, ""), "CONDITIONAL"),
+        server(
+            "ignores the condition", conditional, ignoring("if-none-match"), "CONDITIONAL_CREATE"),
+        server(
+            "has no conditions",
+            conditional,
+            answering(501, "NotImplemented"),
+            "CONDITIONAL_CREATE"),
+        server(
+            "does not know them",
+            conditional,
+            answering(400, "InvalidArgument"),
+            "CONDITIONAL_CREATE"),
+        server("answers as to a read", conditional, answering(304, ""), "CONDITIONAL_CREATE"),
         server("ignores ranges", ranged, ignoring("range"), "RANGE"),
         server("has no uploads in parts", parts, answering(501, "NotImplemented"), "PARTS"),
         server("lists what was", Request::isList, FaultyS3Server.staleListing(), "DELETE"),
         server("lists nothing", Request::isList, emptyListing(), "LIST"),
         server("may not list", Request::isList, answering(403, "AccessDenied"), "LIST"),
-        server("may not delete", deletes, answering(403, "AccessDenied"), "DELETE"),
         server("does not delete", deletes, answering(204, ""), "DELETE"),
         server(
             "may not write",
@@ -176,7 +184,7 @@ final class StoreProbeTest {
             StoreRefusedException.class,
             () -> probed.create("tenants/t/timelines/m/layout", new byte[1]));
     Need need =
-        Stream.of(Need.values()).filter(n -> n.name().startsWith(lacks)).findFirst().orElseThrow();
+        Stream.of(Need.values()).filter(n -> n.name().equals(lacks)).findFirst().orElseThrow();
     assertTrue(
         String.valueOf(e.getMessage()).contains("it lacks that " + need.description()),
         e::toString);
@@ -187,6 +195,20 @@ final class StoreProbeTest {
     assertEquals(asked, server.requests().size());
     server.behave();
     for (var entry : store.list(StoreProbe.DIRECTORY)) {
+      store.delete(entry.name());
+    }
+  }
+
+  /** Rights that somebody took away hold up no timeline that a restarted pageserver had. */
+  @Test
+  void aServerThatMayNotDeleteIsUsedAndNamed() throws IOException {
+    server.add(r -> r.method().equals("DELETE"), answering(403, "AccessDenied"));
+    Map<Need, String> found = probe().run();
+    String fault = found.get(Need.DELETE_PERMISSION);
+    assertTrue(fault != null && fault.contains("AccessDenied"), found::toString);
+    new ProbedObjectStore(store, this::probe).create("tenants/t/timelines/m/layout", new byte[1]);
+    server.behave();
+    for (var entry : store.list("")) {
       store.delete(entry.name());
     }
   }

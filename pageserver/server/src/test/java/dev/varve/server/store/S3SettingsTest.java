@@ -1,0 +1,30 @@
+package dev.varve.server.store;
+
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.net.URI;
+import java.time.Duration;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+final class S3SettingsTest {
+  @ParameterizedTest
+  @ValueSource(strings = {"minio:9000", "minio.example", "ftp://minio.example", "http:/minio"})
+  void anEndpointIsAnAddressOfHttp(String endpoint) {
+    IllegalArgumentException e =
+        assertThrows(
+            IllegalArgumentException.class,
+            () ->
+                S3Settings.of(
+                    "s3://bucket",
+                    URI.create(endpoint),
+                    "us-east-1",
+                    true,
+                    null,
+                    null,
+                    Duration.ofSeconds(20)));
+    assertTrue(
+        String.valueOf(e.getMessage()).contains("varve.s3.endpoint=" + endpoint), e::toString);
+  }
+}
