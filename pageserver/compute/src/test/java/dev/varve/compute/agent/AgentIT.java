@@ -256,8 +256,7 @@ class AgentIT {
     Process other;
     try (AgentProcess agent = agent()) {
       agent.awaitReady();
-      other =
-          new ProcessBuilder("unshare", "--mount", "sh", "-c", "echo begun; exec cat").start();
+      other = new ProcessBuilder("unshare", "--mount", "sh", "-c", "echo begun; exec cat").start();
       assertEquals("begun", other.inputReader().readLine());
       agent.execute("update t set body = 'changed' where id % 10 = 0", "create table mine(i int)");
       String output = agent.stop();
