@@ -30,6 +30,7 @@ final class FuseDispatcher {
   private final ConcurrentHashMap<Long, FuseDirectoryStream> listings = new ConcurrentHashMap<>();
   private final AtomicLong nextListing = new AtomicLong(1);
   private volatile @Nullable String refusal;
+  private volatile boolean ended;
 
   FuseDispatcher(FuseFileSystem fileSystem, FuseOptions options) {
     this.fileSystem = fileSystem;
@@ -44,6 +45,11 @@ final class FuseDispatcher {
     return refusal;
   }
 
+  /** From now on requests are not for the file system: what is due an answer gets ENOTCONN. */
+  void end() {
+    ended = true;
+  }
+
   /** The bytes of the answer in {@code out}, 0 when none is due. */
   int answer(ByteBuffer in, ByteBuffer out) {
     int opcode = in.getInt(FuseAbi.IN_OPCODE);
@@ -52,17 +58,25 @@ final class FuseDispatcher {
     in.position(FuseAbi.IN_HEADER_BYTES);
     int error = 0;
     int payload = 0;
+    boolean over = ended;
     try {
       if (opcode == FuseAbi.FORGET) {
-        fileSystem.forget(node, in.getLong(FuseAbi.IN_HEADER_BYTES + FuseAbi.FORGET_COUNT));
+        if (!over) {
+          fileSystem.forget(node, in.getLong(FuseAbi.IN_HEADER_BYTES + FuseAbi.FORGET_COUNT));
+        }
         return 0;
       }
       if (opcode == FuseAbi.BATCH_FORGET) {
-        forgetAll(in);
+        if (!over) {
+          forgetAll(in);
+        }
         return 0;
       }
       if (opcode == FuseAbi.INTERRUPT) {
         return 0; // see FuseCaller
+      }
+      if (over) {
+        throw new FuseException(Errno.ENOTCONN);
       }
       FuseCaller caller = new FuseCaller(in.getInt(FuseAbi.IN_PROCESS));
       payload = dispatch(opcode, node, in.slice().order(in.order()), out, caller);

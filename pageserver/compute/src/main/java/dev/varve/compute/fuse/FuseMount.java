@@ -150,8 +150,21 @@ public final class FuseMount {
   }
 
   /**
-   * Unmounts after the kernel has written back everything; the session must be answering until this
-   * returns.
+   * Has the kernel write back everything, as unmounting does only where it takes the last mount of
+   * the file system away; the session must be answering until this returns. What the file system
+   * refuses it knows itself, and of a dead mount there is nothing to be had.
+   */
+  void writeBack() {
+    int fd = Libc.open(directory.toString(), Libc.O_CLOEXEC);
+    if (fd >= 0) {
+      Libc.syncfs(fd);
+      Libc.close(fd);
+    }
+  }
+
+  /**
+   * Unmounts; the session must be answering until this returns, since the kernel writes back before
+   * it takes the last mount of a file system away.
    *
    * @throws FuseMountException when a process still uses the mount: it stays mounted then
    */

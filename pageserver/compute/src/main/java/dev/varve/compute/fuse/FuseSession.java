@@ -21,11 +21,12 @@ import java.util.logging.Logger;
  * #MAX_WORKERS}; the additional threads end when they are not needed.
  *
  * <p>Ends when the mount is unmounted ({@link #unmount}), or aborted by the kernel, which {@link
- * #ended} tells.
+ * #ended} tells. The threads end when the kernel ends the connection; the last closes the device.
  */
 public final class FuseSession {
   private static final Logger LOG = Logger.getLogger(FuseSession.class.getName());
   private static final long UNMOUNT_SECONDS = 60;
+  private static final long POLL_MILLIS = 2;
 
   /** Twice what the kernel sends of its own, and as many processes that wait. */
   private static final int MAX_WORKERS = 256;
@@ -35,7 +36,7 @@ public final class FuseSession {
   private final FuseOptions options;
   private final String name;
 
-  /** One party for each thread. */
+  /** One party for each thread that uses the device. */
   private final Phaser running;
 
   /** Threads that ended though they were to stay. */
@@ -52,7 +53,14 @@ public final class FuseSession {
     this.name = name;
     this.options = options;
     this.dispatcher = new FuseDispatcher(fileSystem, options);
-    this.running = new Phaser(options.workers());
+    this.running =
+        new Phaser(options.workers()) {
+          @Override
+          protected boolean onAdvance(int phase, int registered) {
+            mount.close();
+            return true;
+          }
+        };
   }
 
   /** Starts answering; returns when the kernel and we have agreed on the protocol. */
@@ -182,6 +190,17 @@ public final class FuseSession {
    * when the kernel does not know the name.
    */
   public void forget(long parent, String child) {
+    if (running.register() < 0) {
+      return; // the device is closed
+    }
+    try {
+      forgetOf(parent, child);
+    } finally {
+      running.arriveAndDeregister();
+    }
+  }
+
+  private void forgetOf(long parent, String child) {
     byte[] name = child.getBytes(StandardCharsets.UTF_8);
     int bytes = FuseAbi.OUT_HEADER_BYTES + FuseAbi.INVAL_ENTRY_NAME + name.length + 1;
     MemorySegment message = Libc.malloc(bytes);
@@ -213,14 +232,32 @@ public final class FuseSession {
   }
 
   /**
-   * Unmounts, with everything the kernel held written to the file system, and waits for the
-   * threads.
+   * Unmounts, with everything the kernel held written to the file system, and waits until no
+   * request is under way. From then on the file system is not called any more.
+   *
+   * <p>The kernel ends the connection with the last mount of it. That may be a copy in another
+   * mount namespace, made while this one was mounted, where unmounting does not propagate
+   * (mount_namespaces(7)): a container, or whatever else began with {@code unshare(CLONE_NEWNS)}.
+   * Nobody can say for how long, so this does not wait for it; who still uses such a copy gets
+   * ENOTCONN.
    *
    * @throws FuseMountException when the mount is still in use; it goes on being served then
    */
   public void unmount() throws IOException {
+    mount.writeBack();
     mount.unmount();
-    end();
+    dispatcher.end();
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(UNMOUNT_SECONDS);
+    try {
+      while (idle.get() < workers.get()) {
+        if (System.nanoTime() > deadline) {
+          throw stillUnderWay();
+        }
+        TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+      }
+    } catch (InterruptedException e) {
+      throw interrupted();
+    }
   }
 
   /**
@@ -229,23 +266,26 @@ public final class FuseSession {
    */
   public void discard() throws IOException {
     FuseMount.force(mount.directory());
-    end();
-  }
-
-  private void end() throws IOException {
     try {
       running.awaitAdvanceInterruptibly(0, UNMOUNT_SECONDS, TimeUnit.SECONDS);
     } catch (TimeoutException e) {
-      throw new FuseMountException(
-          "requests on "
-              + mount.directory()
-              + " were still under way "
-              + UNMOUNT_SECONDS
-              + " s after unmounting");
+      throw stillUnderWay();
     } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new FuseMountException("interrupted while unmounting " + mount.directory());
+      throw interrupted();
     }
-    mount.close();
+  }
+
+  private FuseMountException stillUnderWay() {
+    return new FuseMountException(
+        "requests on "
+            + mount.directory()
+            + " were still under way "
+            + UNMOUNT_SECONDS
+            + " s after unmounting");
+  }
+
+  private FuseMountException interrupted() {
+    Thread.currentThread().interrupt();
+    return new FuseMountException("interrupted while unmounting " + mount.directory());
   }
 }

@@ -49,6 +49,7 @@ public final class Libc {
   private static final MemorySegment WRITE = function("write");
   private static final MemorySegment OPEN = function("open");
   private static final MemorySegment CLOSE = function("close");
+  private static final MemorySegment SYNCFS = function("syncfs");
   private static final MemorySegment IOCTL = function("ioctl");
   private static final MemorySegment MOUNT = function("mount");
   private static final MemorySegment UMOUNT2 = function("umount2");
@@ -124,6 +125,10 @@ public final class Libc {
 
   static int close(int fd) {
     return callInt(CLOSE, fd, 0, 0, 0, 0);
+  }
+
+  static int syncfs(int fd) {
+    return callInt(SYNCFS, fd, 0, 0, 0, 0);
   }
 
   /** An {@code ioctl} whose argument points to one int. */

@@ -36,6 +36,7 @@ final class OverlayState {
 
   static void save(MountTree tree, Path file) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    tree.lock().lock(); // an eviction may be under way
     try (DataOutputStream out = new DataOutputStream(bytes)) {
       out.writeLong(MAGIC);
       out.writeInt(tree.tablespace());
@@ -43,6 +44,8 @@ final class OverlayState {
       CRC32C crc = new CRC32C();
       crc.update(bytes.toByteArray());
       out.writeInt((int) crc.getValue());
+    } finally {
+      tree.lock().unlock();
     }
     Path part = file.resolveSibling(file.getFileName() + ".part");
     Files.write(part, bytes.toByteArray());

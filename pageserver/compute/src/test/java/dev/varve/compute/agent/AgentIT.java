@@ -249,6 +249,31 @@ class AgentIT {
     }
   }
 
+  /** As every container has that begins while the mount is there, until it takes it away. */
+  @Test
+  void aCopyOfTheMountInAnotherNamespaceHoldsNothingUp() throws Exception {
+    needMount();
+    Process other;
+    try (AgentProcess agent = agent()) {
+      agent.awaitReady();
+      other = new ProcessBuilder("unshare", "--mount", "sh", "-c", "echo begun; exec cat").start();
+      assertEquals("begun", other.inputReader().readLine());
+      agent.execute("update t set body = 'changed' where id % 10 = 0", "create table mine(i int)");
+      String output = agent.stop();
+      assertTrue(output.contains("stopped code=0"), output);
+    }
+    String mounts = Files.readString(Path.of("/proc/" + other.pid() + "/mountinfo"));
+    assertTrue(mounts.contains(directory.toString()), mounts);
+    try (AgentProcess again = agent()) {
+      assertTrue(again.awaitReady().contains("resumed"));
+      assertEquals("10000", again.query("select count(*) from t where body = 'changed'"));
+      assertEquals("0", again.query("select count(*) from mine"));
+      again.stop();
+    } finally {
+      other.destroy();
+    }
+  }
+
   @Test
   void aDyingPostgresEndsTheAgentAndUnmounts() throws Exception {
     needMount();
