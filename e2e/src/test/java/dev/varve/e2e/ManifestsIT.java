@@ -61,6 +61,7 @@ final class ManifestsIT {
     // What the rest refers to: a dry run finds only what is there.
     apply("-f", DEPLOY.resolve("base/namespace.yaml").toString());
     apply("-f", DEPLOY.resolve("base/agent/namespace.yaml").toString());
+    apply("-f", DEPLOY.resolve("overlays/laptop/namespace.yaml").toString());
     apply("-f", DEPLOY.resolve("base/crd").toString());
     apply("-f", DEPLOY.resolve("overlays/production/priority.yaml").toString());
     kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s");

@@ -243,8 +243,6 @@ final class UnkindTenantIT {
     Map<String, String> nonsense = nonsense();
     Map<String, String> tenants =
         Map.of(
-            "text",
-            "{shards: two}",
             "none",
             "{shards: 0}",
             "many",
@@ -268,7 +266,6 @@ final class UnkindTenantIT {
       await(
           "every timeline to be told what is wrong",
           () -> timelines("lax").stream().allMatch(t -> isOf(t, "InvalidSpec")));
-      // Under the strict definition the API server lets nobody write to what has a wrong type.
       await(
           "every tenant to be told what is wrong",
           () ->
