@@ -162,7 +162,7 @@ final class StandbySourceIT {
         primary.execute("postgres", "create table t(a int)", "checkpoint");
         awaitReplay(primary, standby);
         standby.execute("postgres", "checkpoint");
-        primary.execute("postgres", "insert into t select generate_series(1, 20000)");
+        primary.execute("postgres", "insert into t select generate_series(1, 40000)");
         awaitReplay(primary, standby);
         standby.execute(
             "postgres",
