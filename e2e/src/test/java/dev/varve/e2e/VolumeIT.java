@@ -240,11 +240,16 @@ final class VolumeIT {
             "bash",
             "-c",
             """
+            # The agent sees the node's processes; its own have its mounts.
+            for each in /proc/[0-9]*; do
+              if [ "$(readlink $each/ns/mnt)" = "$(readlink /proc/self/ns/mnt)" ] && [ "$(cat $each/comm)" = java ]; then agent=$each; fi
+            done
+            [ -n "$agent" ] || echo 'the agent is not found'
             grep ' fuse' /proc/self/mounts
             ls -d /var/lib/kubelet/plugins/varve.dev/volumes/* 2>/dev/null
             ls -d /var/lib/kubelet/pods/*/volumes/kubernetes.io~csi/* 2>/dev/null
-            cat /proc/1/task/*/comm | grep -iE 'fuse|varve|grpc'
-            ls -l /proc/1/fd | grep /dev/fuse
+            cat $agent/task/*/comm | grep -iE 'fuse|varve|grpc'
+            ls -l $agent/fd | grep /dev/fuse
             true
             """);
     return result.ok() ? result.output().strip() : "the agent cannot be asked: " + result.output();

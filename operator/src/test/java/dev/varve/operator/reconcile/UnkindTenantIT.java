@@ -242,13 +242,7 @@ final class UnkindTenantIT {
     List<CustomResourceDefinition> strict = takeAnything();
     Map<String, String> nonsense = nonsense();
     Map<String, String> tenants =
-        Map.of(
-            "none",
-            "{shards: 0}",
-            "many",
-            "{shards: 100000000}",
-            "dotted.tenant",
-            "{}");
+        Map.of("none", "{shards: 0}", "many", "{shards: 100000000}", "dotted.tenant", "{}");
     try {
       await(
           "definitions that take anything",
