@@ -242,7 +242,7 @@ final class VolumeIT {
             """
             # The agent sees the node's processes; its own have its mounts.
             for each in /proc/[0-9]*; do
-              if [ "$(readlink $each/ns/mnt)" = "$(readlink /proc/self/ns/mnt)" ] && [ "$(cat $each/comm)" = java ]; then agent=$each; fi
+              if [ "$(readlink $each/ns/mnt 2>/dev/null)" = "$(readlink /proc/self/ns/mnt)" ] && [ "$(cat $each/comm 2>/dev/null)" = java ]; then agent=$each; fi
             done
             [ -n "$agent" ] || echo 'the agent is not found'
             grep ' fuse' /proc/self/mounts
