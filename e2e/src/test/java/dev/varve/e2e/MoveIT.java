@@ -35,7 +35,7 @@ final class MoveIT {
     home =
         Kubectl.run(
             "-n",
-            Shop.SYSTEM,
+            Shop.STORE,
             "get",
             "pods",
             "-l",

@@ -67,6 +67,7 @@ final class StandbySourceIT {
     // A standby that crashed: it has to catch up itself.
     standby.stopImmediately();
     standby.start();
+    awaitReplay(primary, standby);
     try (TestPageserver pageserver = start()) {
       assertSame(pageserver, primary);
       assertTrue(
