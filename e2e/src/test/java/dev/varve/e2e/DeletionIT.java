@@ -72,7 +72,7 @@ final class DeletionIT {
 
   private static String bucket(String command) {
     return Kubectl.run(
-        "-n", Shop.STORE, "exec", "deployment/varve-s3", "--", "bash", "-c", command);
+        "-n", Shop.STORE, "exec", "deployment/varve-s3", "-c", "s3", "--", "bash", "-c", command);
   }
 
   @Test

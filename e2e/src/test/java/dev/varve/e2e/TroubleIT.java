@@ -128,12 +128,14 @@ final class TroubleIT {
   @ResourceLock(BUCKET)
   void aBucketThatIsNotThere() {
     String bucket = "deployment/varve-s3";
-    Kubectl.run("-n", Shop.STORE, "exec", bucket, "--", "mv", "/data/varve", "/data/away");
+    Kubectl.run(
+        "-n", Shop.STORE, "exec", bucket, "-c", "s3", "--", "mv", "/data/varve", "/data/away");
     try {
       shop.timeline("bucketless", "acme", "main-db", "Delete");
       shop.awaitCondition("timeline", "bucketless", "Ready", "False .*[bB]ucket.*");
     } finally {
-      Kubectl.run("-n", Shop.STORE, "exec", bucket, "--", "mv", "/data/away", "/data/varve");
+      Kubectl.run(
+          "-n", Shop.STORE, "exec", bucket, "-c", "s3", "--", "mv", "/data/away", "/data/varve");
     }
     healed("bucketless", "main-db");
     shop.delete("timeline", "bucketless");
