@@ -99,9 +99,7 @@ public final class WalDecoder {
   private int buffered;
   private boolean headChecked;
 
-  /** Whether the record under way is a long one, and whether it is spooled. */
-  private boolean isLong;
-
+  /** Whether the record under way, a long one, is spooled. */
   private boolean isSpooled;
 
   /** Length of the record under way; 0 while its first four bytes are not there. */
@@ -314,7 +312,6 @@ public final class WalDecoder {
     buffered = 0;
     recordLength = 0;
     headChecked = false;
-    isLong = false;
     isSpooled = false;
     if (buffer.length > KEPT_BUFFER_BYTES) {
       buffer = new byte[2 * PAGE_SIZE];
@@ -361,10 +358,15 @@ public final class WalDecoder {
     return true;
   }
 
+  /** Whether the record under way is a long one, as far as its header says it already. */
+  private boolean isLong() {
+    return headChecked && recordLength > LONG_RECORD_LENGTH;
+  }
+
   /** The next {@code count} bytes belong to the record under way. */
   private void keep(int count) {
     int kept = count;
-    if (isLong) {
+    if (isLong()) {
       crc.update(chunk, at, count);
       if (isSpooled) {
         Objects.requireNonNull(spool).append(chunk, at, count);
@@ -380,7 +382,6 @@ public final class WalDecoder {
 
   /** The header is in the buffer, and what came with it. */
   private void beginLong() {
-    isLong = true;
     buffer = Arrays.copyOf(buffer, LONG_RECORD_KEPT);
     crc.begin();
     crc.update(buffer, RecordParser.HEADER_SIZE, buffered - RecordParser.HEADER_SIZE);
@@ -478,7 +479,7 @@ public final class WalDecoder {
   private void finish(byte[] bytes, int offset, WalRecord record) {
     int body = RecordParser.HEADER_SIZE;
     int computed;
-    if (isLong) {
+    if (isLong()) {
       crc.update(bytes, offset, RecordParser.CRC);
       computed = crc.value();
     } else {
@@ -489,11 +490,10 @@ public final class WalDecoder {
     }
     long endLsn = Lsn.align(atLsn);
     RecordParser.parse(bytes, offset, recordLength, recordLsn, endLsn, record);
-    if (isLong) {
+    if (isLong()) {
       int kept = Math.clamp(LONG_RECORD_KEPT - record.mainOffset, 0, record.mainLength);
       record.mainMissing = record.mainLength - kept;
       record.spooled = isSpooled ? Objects.requireNonNull(spool).contents() : null;
-      isLong = false;
     }
     if (overwrittenLsn != 0) {
       checkOverwrite(record);

@@ -154,6 +154,43 @@ class WalDecoderTest {
     }
   }
 
+  /** A crash leaves a long record unfinished as it does any other. */
+  @Test
+  void dropsAnOverwrittenLongRecord() {
+    WalBuilder wal = new WalBuilder(PostgresMajor.V17, SEGMENT, BASE);
+    wal.append(WalBuilder.record(10, 0, 1, WalBuilder.main(new byte[100])));
+    wal.appendOverwritten(WalBuilder.record(1, 0, 1, WalBuilder.main(new byte[9_000_000])));
+    wal.append(WalBuilder.record(10, 0, 1, WalBuilder.main(new byte[20_000])));
+    assertEquals(
+        3,
+        decodeAll(
+            decoder(new MemorySpool()),
+            wal.wal(),
+            BASE,
+            BASE,
+            wal.written(),
+            new Random(8),
+            100_000));
+  }
+
+  /** Whatever it was in the middle of. */
+  @Test
+  void startsAgainInsideALongRecord() {
+    WalBuilder wal = new WalBuilder(PostgresMajor.V17, SEGMENT, BASE);
+    Written small = wal.append(WalBuilder.record(10, 0, 1, WalBuilder.main(new byte[100])));
+    wal.append(WalBuilder.record(1, 0, 1, WalBuilder.main(new byte[9_000_000])));
+    byte[] bytes = wal.wal();
+    WalDecoder decoder = decoder(new MemorySpool());
+    decoder.feed(BASE, bytes, 0, 50_000);
+    WalRecord record = new WalRecord();
+    assertTrue(decoder.next(record));
+    assertFalse(decoder.next(record));
+    decoder.startAt(BASE, 0);
+    decoder.feed(BASE, bytes, 0, 50_000);
+    assertTrue(decoder.next(record));
+    check(small, record, decoder);
+  }
+
   @Test
   void insistsThatTheOverwritingRecordNamesTheOverwrittenOne() {
     WalBuilder wal = new WalBuilder(PostgresMajor.V17, SEGMENT, BASE);
