@@ -3,7 +3,7 @@ package dev.varve.engine.wal;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Where {@link WalDecoder} keeps a record that is too long for memory and whose main data redo
+ * Where a {@link WalDecoder} keeps a record that is too long for memory and whose main data redo
  * needs. One record at a time, on the decoder's thread.
  */
 public interface RecordSpool {

@@ -8,8 +8,6 @@ import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.Crc32c;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.PostgresMajor;
-import java.util.Arrays;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,13 +21,7 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * <p>A record that lies on one page of the chunk is parsed where it lies; another is put together
- * in one buffer, which grows as bytes arrive and not by what a length field claims. Of a record
- * longer than {@link #LONG_RECORD_LENGTH} the buffer has the beginning, which holds all that
- * belongs to its blocks; the rest of the main data is checked and, when it says what a transaction
- * did ({@code RM_XACT_ID}), spooled. All other types of records that can be so long, messages,
- * invalidations, locks and rows for logical decoding, say at their beginning what redo needs.
- *
- * <p>Page headers are checked for magic, address, system identifier, segment and page size, {@code
+ * in a {@link RecordBuffer}. Page headers are checked for magic, address, system identifier, segment and page size, {@code
  * TLI} and the length of the continued record; records for length, checksum and {@code xl_prev}.
  *
  * <p>WAL that is not what it should be, zeros in place of a record included, is {@link
@@ -51,27 +43,10 @@ public final class WalDecoder {
    */
   public static final long UNKNOWN_PREV = -1;
 
-  /** A record beyond this is not held in memory whole. */
-  public static final int LONG_RECORD_LENGTH = 8 << 20;
-
-  /**
-   * What the buffer has of a long record: more than a header, the headers of 33 blocks, and their
-   * images and data, each below 64 KiB, can take.
-   */
-  static final int LONG_RECORD_KEPT = 5 << 20;
-
-  /** {@code XLOG_XACT_OPMASK}; of the types of its records those from 0x50 on are not redone. */
-  private static final int XACT_OPCODE_MASK = 0x70;
-
-  private static final int XACT_ASSIGNMENT = 0x50;
-
-  /** A buffer that an extraordinary record made larger than this is not kept for the next. */
-  private static final int KEPT_BUFFER_BYTES = 1 << 20;
-
   private enum State {
     /** Before the padding, page header or rest of a segment that precede the next record. */
     BETWEEN_RECORDS,
-    /** {@link #buffer} has the first {@link #buffered} bytes of a record. */
+    /** {@link #buffer} has the beginning of a record. */
     IN_RECORD,
     /** Before or in the rest of a record whose beginning is not wanted. */
     IN_SKIPPED_RECORD
@@ -80,7 +55,7 @@ public final class WalDecoder {
   private final int segmentSize;
   private final WalPageHeader header;
   private final Crc32c crc = new Crc32c();
-  private final @Nullable RecordSpool spool;
+  private final RecordBuffer buffer;
 
   private @Nullable State state;
   private PageserverException.@Nullable Corrupt failure;
@@ -95,12 +70,7 @@ public final class WalDecoder {
 
   private int headerBuffered;
 
-  private byte[] buffer = new byte[2 * PAGE_SIZE];
-  private int buffered;
   private boolean headChecked;
-
-  /** Whether the record under way, a long one, is spooled. */
-  private boolean isSpooled;
 
   /** Length of the record under way; 0 while its first four bytes are not there. */
   private int recordLength;
@@ -124,17 +94,17 @@ public final class WalDecoder {
   /**
    * The same for WAL with records of any length.
    *
-   * @param spool for long ones; without it a record that has to be kept whole is refused
+   * @param spool for long ones; without it {@link MainData} refuses what is not in memory
    */
   public WalDecoder(
       PostgresMajor major, int segmentSize, long systemIdentifier, @Nullable RecordSpool spool) {
-    this.spool = spool;
     if (segmentSize < 1 << 20 || segmentSize > 1 << 30 || Integer.bitCount(segmentSize) != 1) {
       throw new IllegalArgumentException(
           "a WAL segment has 1 MiB to 1 GiB, a power of two, not " + segmentSize);
     }
     this.segmentSize = segmentSize;
     header = new WalPageHeader(major, segmentSize, systemIdentifier);
+    buffer = new RecordBuffer(spool);
   }
 
   /**
@@ -174,7 +144,6 @@ public final class WalDecoder {
     end = 0;
     atLsn = lsn;
     headerBuffered = 0;
-    buffered = 0;
     skipLength = 0;
     overwrittenLsn = 0;
     header.forgetTli();
@@ -255,7 +224,7 @@ public final class WalDecoder {
                 int offset = at;
                 checkHead(chunk, offset);
                 advance(recordLength);
-                finish(chunk, offset, record);
+                finish(chunk, offset, checksum(offset), record);
                 return true;
               }
             }
@@ -267,7 +236,8 @@ public final class WalDecoder {
             }
             if (state == State.IN_RECORD) {
               state = State.BETWEEN_RECORDS;
-              finish(buffer, 0, record);
+              finish(buffer.bytes(), 0, buffer.checksum(), record);
+              buffer.complete(record);
               return true;
             }
           }
@@ -309,13 +279,9 @@ public final class WalDecoder {
 
   private void beginBuffering() {
     state = State.IN_RECORD;
-    buffered = 0;
     recordLength = 0;
     headChecked = false;
-    isSpooled = false;
-    if (buffer.length > KEPT_BUFFER_BYTES) {
-      buffer = new byte[2 * PAGE_SIZE];
-    }
+    buffer.begin();
   }
 
   /**
@@ -323,7 +289,7 @@ public final class WalDecoder {
    * out to have been overwritten.
    */
   private boolean gather() {
-    while (buffered < 4 || buffered < recordLength) {
+    while (buffer.length() < 4 || buffer.length() < recordLength) {
       if (isHeaderDue()) {
         if (!readHeader()) {
           return false;
@@ -334,66 +300,26 @@ public final class WalDecoder {
           overwrittenLsn = recordLsn;
           return true;
         }
-        checkContinued(recordLength - buffered);
+        checkContinued(recordLength - buffer.length());
       }
-      int wanted = (buffered < 4 ? 4 : recordLength) - buffered;
+      int wanted = (buffer.length() < 4 ? 4 : recordLength) - buffer.length();
       int count = Math.min(wanted, Math.min(end - at, leftOnPage()));
       if (count == 0) {
         return false;
       }
-      keep(count);
-      buffered += count;
+      buffer.append(chunk, at, count);
       advance(count);
-      if (recordLength == 0 && buffered == 4) {
-        recordLength = checkedLength(i32(buffer, 0));
+      if (recordLength == 0 && buffer.length() == 4) {
+        recordLength = checkedLength(i32(buffer.bytes(), 0));
+        buffer.expect(recordLength);
       }
-      if (!headChecked && buffered >= RecordParser.HEADER_SIZE) {
-        checkHead(buffer, 0);
+      if (!headChecked && buffer.length() >= RecordParser.HEADER_SIZE) {
+        checkHead(buffer.bytes(), 0);
         headChecked = true;
-        if (recordLength > LONG_RECORD_LENGTH) {
-          beginLong();
-        }
+        buffer.headerChecked();
       }
     }
     return true;
-  }
-
-  /** Whether the record under way is a long one, as far as its header says it already. */
-  private boolean isLong() {
-    return headChecked && recordLength > LONG_RECORD_LENGTH;
-  }
-
-  /** The next {@code count} bytes belong to the record under way. */
-  private void keep(int count) {
-    int kept = count;
-    if (isLong()) {
-      crc.update(chunk, at, count);
-      if (isSpooled) {
-        Objects.requireNonNull(spool).append(chunk, at, count);
-      }
-      kept = Math.clamp(LONG_RECORD_KEPT - buffered, 0, count);
-      if (kept == 0) {
-        return;
-      }
-    }
-    ensureBuffer(buffered + kept);
-    System.arraycopy(chunk, at, buffer, buffered, kept);
-  }
-
-  /** The header is in the buffer, and what came with it. */
-  private void beginLong() {
-    buffer = Arrays.copyOf(buffer, LONG_RECORD_KEPT);
-    crc.begin();
-    crc.update(buffer, RecordParser.HEADER_SIZE, buffered - RecordParser.HEADER_SIZE);
-    int opcode = u8(buffer, RecordParser.INFO) & XACT_OPCODE_MASK;
-    isSpooled = u8(buffer, RecordParser.RMID) == WalRecord.RMGR_XACT && opcode < XACT_ASSIGNMENT;
-    if (isSpooled) {
-      if (spool == null) {
-        throw corrupt(recordLsn, "a record of " + recordLength + " bytes has no room here");
-      }
-      spool.begin();
-      spool.append(buffer, 0, buffered);
-    }
   }
 
   private boolean skipRecord() {
@@ -475,26 +401,18 @@ public final class WalDecoder {
     }
   }
 
-  /** Checks the record that ends at the present position and fills {@code record}. */
-  private void finish(byte[] bytes, int offset, WalRecord record) {
+  private int checksum(int offset) {
     int body = RecordParser.HEADER_SIZE;
-    int computed;
-    if (isLong()) {
-      crc.update(bytes, offset, RecordParser.CRC);
-      computed = crc.value();
-    } else {
-      computed = crc.of(bytes, offset + body, recordLength - body, offset, RecordParser.CRC);
-    }
-    if (computed != i32(bytes, offset + RecordParser.CRC)) {
+    return crc.of(chunk, offset + body, recordLength - body, offset, RecordParser.CRC);
+  }
+
+  /** Checks the record that ends at the present position and fills {@code record}. */
+  private void finish(byte[] bytes, int offset, int checksum, WalRecord record) {
+    if (checksum != i32(bytes, offset + RecordParser.CRC)) {
       throw corrupt(recordLsn, "checksum of the record does not match");
     }
     long endLsn = Lsn.align(atLsn);
     RecordParser.parse(bytes, offset, recordLength, recordLsn, endLsn, record);
-    if (isLong()) {
-      int kept = Math.clamp(LONG_RECORD_KEPT - record.mainOffset, 0, record.mainLength);
-      record.mainMissing = record.mainLength - kept;
-      record.spooled = isSpooled ? Objects.requireNonNull(spool).contents() : null;
-    }
     if (overwrittenLsn != 0) {
       checkOverwrite(record);
     }
@@ -548,13 +466,6 @@ public final class WalDecoder {
     headerBuffered = 0;
     header.read(headerBytes, 0, pageLsn);
     return true;
-  }
-
-  private void ensureBuffer(int needed) {
-    if (needed > buffer.length) {
-      long grown = Math.max(needed, 2L * buffer.length);
-      buffer = Arrays.copyOf(buffer, (int) Math.min(grown, Math.max(needed, recordLength)));
-    }
   }
 
   private static PageserverException.Corrupt corrupt(long lsn, String reason) {

@@ -165,8 +165,8 @@ public final class WalRecord {
 
   /**
    * How much of the main data is in {@link #bytes}, from its start on. Of a record that is longer
-   * than {@link WalDecoder#LONG_RECORD_LENGTH} that may be its beginning only; what needs the rest
-   * reads {@link MainData}.
+   * than {@link RecordBuffer#LONG_RECORD_LENGTH} that may be its beginning only; what needs the
+   * rest reads {@link MainData}.
    */
   public int mainKept() {
     return mainLength - mainMissing;
