@@ -257,12 +257,20 @@ public final class ClusterView {
   }
 
   /**
-   * The primary's settings when it was asked last; none when it was not. They may be stamped with
-   * the byte behind this LSN.
+   * The primary's settings, as far as it was asked; else none. They hold from before the LSN that
+   * they are stamped with: the newest of all are looked at first, whatever their stamp.
    */
   ClusterSettings settings() {
-    byte[] value = reader.value(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_SETTINGS), lsn + 1);
-    return value == null ? ClusterSettings.NONE : ClusterSettings.decode(value);
+    long key = KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_SETTINGS);
+    PageReader.Version version = reader.version(key, -1);
+    while (version != null) {
+      ClusterSettings settings = ClusterSettings.decode(version.value());
+      if (Long.compareUnsigned(settings.lsn(), lsn) <= 0) {
+        return settings;
+      }
+      version = reader.version(key, version.lsn() - 1);
+    }
+    return ClusterSettings.NONE;
   }
 
   private byte[] required(long key, String what) {

@@ -3,9 +3,7 @@ package dev.varve.engine.timeline;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.Chain;
 import dev.varve.engine.redo.RedoContext;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -22,38 +20,28 @@ final class PageReader {
     this.context = context;
   }
 
+  /** A value of a key, and the end of the record that made it. */
+  record Version(long lsn, byte[] value) {}
+
   /**
    * The newest value of a key at or below {@code lsn}; null when it has none, empty when it was
    * removed.
    */
   byte @Nullable [] value(long key, long lsn) {
+    Version version = version(key, lsn);
+    return version == null ? null : version.value();
+  }
+
+  /** The same, and since when it holds. */
+  @Nullable Version version(long key, long lsn) {
     Chain chain = new Chain();
     layers.get().collect(key, lsn, chain);
     return chain.size() == 0
         ? null
-        : Arrays.copyOfRange(chain.bytes(0), chain.offset(0), chain.offset(0) + chain.length(0));
-  }
-
-  /** A value of a key, and the end of the record that made it. */
-  record Version(long lsn, byte[] value) {}
-
-  /** Every value of a key at or below {@code lsn}, newest first. */
-  List<Version> versions(long key, long lsn) {
-    List<Version> versions = new ArrayList<>();
-    Chain chain = new Chain();
-    LayerMap map = layers.get();
-    for (long next = lsn; ; next = chain.lsn(0) - 1) {
-      chain.clear();
-      map.collect(key, next, chain);
-      if (chain.size() == 0) {
-        return versions;
-      }
-      versions.add(
-          new Version(
-              chain.lsn(0),
-              Arrays.copyOfRange(
-                  chain.bytes(0), chain.offset(0), chain.offset(0) + chain.length(0))));
-    }
+        : new Version(
+            chain.lsn(0),
+            Arrays.copyOfRange(
+                chain.bytes(0), chain.offset(0), chain.offset(0) + chain.length(0)));
   }
 
   /**

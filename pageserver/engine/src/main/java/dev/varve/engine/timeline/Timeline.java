@@ -14,6 +14,8 @@ import dev.varve.engine.redo.HintLogging;
 import dev.varve.engine.redo.RedoContext;
 import dev.varve.engine.wal.WalDecoder;
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.Objects;
 import java.util.SortedMap;
@@ -148,9 +150,15 @@ public final class Timeline implements AutoCloseable {
 
   /** By every version of the control file up to {@code lsn}: a restart of the server makes one. */
   private HintLogging hints(long lsn) {
+    long key = KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_FILE);
+    Deque<PageReader.Version> versions = new ArrayDeque<>();
+    for (PageReader.Version version = reader.version(key, lsn);
+        version != null;
+        version = reader.version(key, version.lsn() - 1)) {
+      versions.push(version);
+    }
     HintLogging hints = null;
-    for (PageReader.Version version :
-        reader.versions(KeySpace.key(KeySpace.CONTROL, KeySpace.CONTROL_FILE), lsn).reversed()) {
+    for (PageReader.Version version : versions) {
       boolean logged = ControlFile.logsHints(version.value());
       hints = hints == null ? HintLogging.always(logged) : hints.changedAt(version.lsn(), logged);
     }
@@ -374,7 +382,6 @@ public final class Timeline implements AutoCloseable {
   /** The primary's settings as of {@code lsn}, as far as it was asked; else none. */
   public ClusterSettings settings(long lsn) {
     ClusterSettings newest = running().writer.settings();
-    // The entry is stamped with the LSN at which the primary was asked.
     return Long.compareUnsigned(newest.lsn(), lsn) <= 0 ? newest : view(lsn).settings();
   }
 

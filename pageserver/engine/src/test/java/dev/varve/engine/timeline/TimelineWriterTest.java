@@ -17,6 +17,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -130,6 +133,58 @@ final class TimelineWriterTest {
               .map(LayerDescriptor::endLsn)
               .toList());
     }
+  }
+
+  /** They hold from where the ones before were seen last, whatever comes after them. */
+  @Test
+  @Timeout(60)
+  void settingsHoldFromWhereThePrimaryWasAskedBefore() throws Exception {
+    WalBuilder wal = zeroedPages(2);
+    byte[] bytes = wal.wal();
+    long first = wal.written().getFirst().nextLsn();
+    int firstLength = (int) (first - SEGMENT_SIZE);
+    try (TimelineLayers layers = attach()) {
+      TimelineWriter writer = writer(layers);
+      writer.setSettings(timeZone("a"));
+      writer.receive(SEGMENT_SIZE, bytes, 0, firstLength);
+      writer.setSettings(timeZone("b"));
+      Thread receiver =
+          new Thread(() -> writer.receive(first, bytes, firstLength, bytes.length - firstLength));
+      receiver.start();
+      while (writer.receivedLsn() != wal.lsn()) {
+        Thread.onSpinWait();
+      }
+      writer.setSettings(timeZone("c"));
+      PageReader reader = new PageReader(layers::map, this::context);
+      Map<Long, String> expected =
+          Map.of(
+              (long) SEGMENT_SIZE,
+              "a",
+              SEGMENT_SIZE + 1L,
+              "b",
+              first - 8,
+              "b",
+              first,
+              "b",
+              first + 1,
+              "c",
+              wal.lsn(),
+              "c");
+      expected.forEach((lsn, zone) ->
+          assertEquals(
+              timeZone(zone),
+              new ClusterView(reader, dictionary, lsn).settings().values(),
+              Long.toHexString(lsn)));
+      assertEquals(
+          ClusterSettings.NONE, new ClusterView(reader, dictionary, SEGMENT_SIZE - 8).settings());
+      writeOldest(layers);
+      writer.signalRoom();
+      receiver.join();
+    }
+  }
+
+  private static SortedMap<String, String> timeZone(String value) {
+    return new TreeMap<>(Map.of("TimeZone", value));
   }
 
   private static WalBuilder zeroedPages(int count) {
