@@ -65,19 +65,25 @@ public final class Tenants implements AutoCloseable {
    */
   public Timeline attach(TimelineId id, int generation) {
     StoreDeadline storeCalls = StoreDeadline.open();
-    if (timelines.containsKey(id) || attaching.putIfAbsent(id, storeCalls) != null) {
-      throw new PageserverException.InvalidRequest(id + " is attached already");
+    synchronized (attaching) {
+      if (timelines.containsKey(id) || attaching.putIfAbsent(id, storeCalls) != null) {
+        throw new PageserverException.InvalidRequest(id + " is attached already");
+      }
     }
     try {
       Timeline timeline = storeCalls.call(() -> load(id, generation));
+      boolean wanted;
       synchronized (attaching) {
-        if (storeCalls.isOver()) {
-          timeline.close();
-          throw new PageserverException.Unavailable(
-              id + " was detached, or its caller gave up, while it was being attached", null);
+        wanted = !storeCalls.isOver();
+        if (wanted) {
+          timelines.put(id, timeline);
+          claims.remove(id);
         }
-        timelines.put(id, timeline);
-        claims.remove(id);
+      }
+      if (!wanted) {
+        timeline.close();
+        throw new PageserverException.Unavailable(
+            id + " was detached, or its caller gave up, while it was being attached", null);
       }
       return timeline;
     } finally {
