@@ -40,8 +40,7 @@ final class PageReader {
         ? null
         : new Version(
             chain.lsn(0),
-            Arrays.copyOfRange(
-                chain.bytes(0), chain.offset(0), chain.offset(0) + chain.length(0)));
+            Arrays.copyOfRange(chain.bytes(0), chain.offset(0), chain.offset(0) + chain.length(0)));
   }
 
   /**

@@ -21,8 +21,9 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * <p>A record that lies on one page of the chunk is parsed where it lies; another is put together
- * in a {@link RecordBuffer}. Page headers are checked for magic, address, system identifier, segment and page size, {@code
- * TLI} and the length of the continued record; records for length, checksum and {@code xl_prev}.
+ * in a {@link RecordBuffer}. Page headers are checked for magic, address, system identifier,
+ * segment and page size, {@code TLI} and the length of the continued record; records for length,
+ * checksum and {@code xl_prev}.
  *
  * <p>WAL that is not what it should be, zeros in place of a record included, is {@link
  * PageserverException.Corrupt} naming the LSN; the decoder stays broken then. Zeros are never end
