@@ -116,7 +116,7 @@ final class DirectReplay implements ClusterEffects {
   public void createDatabase(int databaseOid, int tablespaceOid) {}
 
   @Override
-  public void dropDatabase(int databaseOid, int tablespaceOid) {}
+  public void dropDatabase(int databaseOid, int[] tablespaceOids) {}
 
   @Override
   public void createTablespace(int tablespaceOid, String location) {}

@@ -53,8 +53,8 @@ public interface ClusterEffects {
   void copyDatabase(
       int sourceDatabaseOid, int sourceTablespaceOid, int databaseOid, int tablespaceOid);
 
-  /** The database's directory in this tablespace is gone. */
-  void dropDatabase(int databaseOid, int tablespaceOid);
+  /** The database's directories in these tablespaces are gone. */
+  void dropDatabase(int databaseOid, int[] tablespaceOids);
 
   void createTablespace(int tablespaceOid, String location);
 

@@ -35,10 +35,12 @@ final class DatabaseRedo extends BlocklessManager {
         effects.createDatabase(database, tablespace);
       }
       case DROP -> {
-        for (int count = in.countOf(4); count > 0; count--) {
-          effects.dropDatabase(database, in.i32());
+        int[] tablespaces = new int[in.countOf(4)];
+        for (int i = 0; i < tablespaces.length; i++) {
+          tablespaces[i] = in.i32();
         }
         in.end();
+        effects.dropDatabase(database, tablespaces);
       }
       default -> throw unknown(record);
     }

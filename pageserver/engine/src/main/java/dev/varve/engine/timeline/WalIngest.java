@@ -452,12 +452,15 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
   }
 
   @Override
-  public void dropDatabase(int databaseOid, int tablespaceOid) {
+  public void dropDatabase(int databaseOid, int[] tablespaceOids) {
     int end = dictionary.end();
     IdList dropped = new IdList();
     for (int id = KeySpace.FIRST_RELATION; id < end; id++) {
-      if (state.size(id) != -1 && dictionary.isIn(id, tablespaceOid, databaseOid)) {
-        dropped.add(id);
+      for (int tablespaceOid : tablespaceOids) {
+        if (state.size(id) != -1 && dictionary.isIn(id, tablespaceOid, databaseOid)) {
+          dropped.add(id);
+          break;
+        }
       }
     }
     if (dropped.size() > MANY_RELATIONS) {
@@ -471,7 +474,9 @@ final class WalIngest implements ClusterEffects, ClusterState.Journal {
         state.setSize(id, -1);
       }
     }
-    state.dropDatabase(databaseOid, tablespaceOid);
+    for (int tablespaceOid : tablespaceOids) {
+      state.dropDatabase(databaseOid, tablespaceOid);
+    }
   }
 
   @Override

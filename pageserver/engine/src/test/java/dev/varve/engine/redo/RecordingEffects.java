@@ -60,8 +60,10 @@ public class RecordingEffects implements ClusterEffects {
   }
 
   @Override
-  public void dropDatabase(int databaseOid, int tablespaceOid) {
-    add("dropDatabase", databaseOid, tablespaceOid);
+  public void dropDatabase(int databaseOid, int[] tablespaceOids) {
+    for (int tablespaceOid : tablespaceOids) {
+      add("dropDatabase", databaseOid, tablespaceOid);
+    }
   }
 
   @Override

@@ -195,25 +195,40 @@ final class LargeRecordsTest {
     close();
   }
 
+  /** Of two directories of the database the first has few relations, and the second has many. */
   @Test
   void aDatabaseOfManyRelationsIsDropped() {
     int count = 100_000;
+    int other = 16_384;
+    int few = ingest.state().intern(other, DATABASE_OID, 19_999, 0);
+    ingest.state().setSize(few, 7);
     for (int i = 0; i < count; i++) {
       ingest.state().setSize(ingest.state().intern(TABLESPACE, DATABASE_OID, 20_000 + i, 0), 7);
     }
     ingest.state().putDatabase(DATABASE_OID, TABLESPACE, null);
+    ingest.state().putDatabase(DATABASE_OID, other, null);
     wal.append(WalBuilder.record(XACT, HAS_INFO, 1000, commit(0, new byte[0])));
     flusher.start();
     receive();
+    // The layer that is open then begins before the record.
+    wal.append(WalBuilder.record(XACT, HAS_INFO, 1001, commit(0, new byte[0])));
+    receive();
+    long before = wal.lsn();
     ByteWriter main = new ByteWriter();
     main.i32(DATABASE_OID);
-    main.i32(1);
+    main.i32(2);
+    main.i32(other);
     main.i32(TABLESPACE);
     wal.append(WalBuilder.record(DATABASE, DROP, 0, WalBuilder.main(main.toByteArray())));
     receive();
-    assertEquals(List.of(), view(wal.lsn()).relations(TABLESPACE, DATABASE_OID));
-    assertEquals(List.of(), view(wal.lsn()).directories());
-    assertEquals(List.of(wal.lsn()), imageLsns());
+    long lsn = wal.lsn();
+    assertEquals(7, view(before).relationSize(few));
+    assertEquals(List.of(), view(lsn).relations(other, DATABASE_OID));
+    assertEquals(List.of(), view(lsn).relations(TABLESPACE, DATABASE_OID));
+    assertEquals(List.of(), view(lsn).directories());
+    assertEquals(List.of(lsn), imageLsns());
+    flusher.publishNow(Duration.ofMinutes(1));
+    assertEquals(lsn, layers.manifest().publishedLsn());
     close();
   }
 
