@@ -7,29 +7,21 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import dev.varve.engine.postgres.CheckPoint;
 import dev.varve.engine.postgres.ControlFile;
-import dev.varve.engine.postgres.Lsn;
-import dev.varve.engine.postgres.Page;
-import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.redo.IndexWorkloads;
 import dev.varve.engine.redo.OracleRounds;
 import dev.varve.engine.redo.RandomWorkload;
-import dev.varve.engine.redo.Slru;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.testkit.PostgresServer;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,13 +30,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * File by file: after a workload, every block of every relation fork that Varve serves at an LSN
- * equals what a stock standby has on disk after replaying the same base backup and the same WAL to
- * that LSN and shutting down. What a standby may leave otherwise is named where it is skipped.
+ * After a workload, everything that Varve serves at an LSN equals what a stock standby has on disk
+ * there: {@link StandbyComparison}.
  */
 final class StandbyOracleIT {
-  private static final int DEFAULT_TABLESPACE = 1663;
-
   @ParameterizedTest
   @CsvSource({"17, false", "18, true"})
   void pagesEqualAStandbys(int major, boolean checksums, @TempDir Path directory) throws Exception {
@@ -243,7 +232,8 @@ final class StandbyOracleIT {
       assertEquals(phase.newestXid(), i32(checkPoint, CheckPoint.NEWEST_COMMIT_TS_XID));
       assertEquals(
           phase.hints().equals("on"), ControlFile.logsHints(view.controlFile()), phase.toString());
-      compare(primary, copy, timeline, phase.lsn(), false, Map.of("wal_log_hints", phase.hints()));
+      StandbyComparison.compare(
+          primary, copy, timeline, phase.lsn(), false, Map.of("wal_log_hints", phase.hints()));
     }
   }
 
@@ -339,7 +329,8 @@ final class StandbyOracleIT {
       feed.catchUp(timeline);
       long lsn = timeline.receivedLsn();
       assertTrue(timeline.readableFromLsn() != 0, "the end of the backup was found");
-      compare(primary, copy, timeline, timeline.boundaryAt(lsn).endLsn(), checksums, Map.of());
+      StandbyComparison.compare(
+          primary, copy, timeline, timeline.boundaryAt(lsn).endLsn(), checksums, Map.of());
     } finally {
       PostgresServer.deleteTree(copy);
     }
@@ -365,170 +356,5 @@ final class StandbyOracleIT {
         "select pg_switch_wal()");
     primary.execute(
         "other", "create table o(i int)", "insert into o select generate_series(1, 1000)");
-  }
-
-  private static void compare(
-      PostgresServer primary,
-      Path copy,
-      Timeline timeline,
-      long lsn,
-      boolean checksums,
-      Map<String, String> settings)
-      throws Exception {
-    PostgresServer.Builder builder =
-        PostgresServer.builder(primary.major())
-            .setting(
-                "restore_command", "cp " + primary.dataDirectory().resolve("pg_wal") + "/%f %p")
-            .setting("recovery_target_lsn", Lsn.format(lsn))
-            .setting("recovery_target_inclusive", "off")
-            .setting("recovery_target_action", "shutdown")
-            .setting("hot_standby", "off")
-            .setting("log_min_messages", "log");
-    settings.forEach(builder::setting);
-    PostgresServer standby = builder.on(copy);
-    // Recovery stops before the first record behind the target: there has to be one, in a segment
-    // that is complete.
-    primary.execute(
-        "postgres",
-        "select pg_logical_emit_message(false, 'varve', 'end')",
-        "select pg_switch_wal()");
-    if (!Files.exists(copy.resolve("recovery.signal"))) {
-      Files.createFile(copy.resolve("recovery.signal"));
-      PostgresServer.own(copy.resolve("recovery.signal"));
-    }
-    standby.runToShutdown();
-
-    List<String> differences = new ArrayList<>();
-    int compared = 0;
-    for (ClusterView.Directory directory : timeline.view(lsn).directories()) {
-      String path = path(directory, copy);
-      for (RelationEntry entry :
-          timeline.listRelations(directory.tablespaceOid(), directory.databaseOid(), lsn)) {
-        if (entry.fork() == dev.varve.engine.postgres.ForkNumber.FREE_SPACE_MAP) {
-          // A standby keeps it by itself, Varve does not: decision 13.
-          continue;
-        }
-        Path file =
-            copy.resolve(path)
-                .resolve(
-                    Integer.toUnsignedString(entry.relationNumber())
-                        // The main fork of an unlogged relation is served from its init fork,
-                        // which a standby copies there only when its recovery ends.
-                        + dev.varve.engine.postgres.ForkNumber.suffix(entry.sourceFork()));
-        byte[] theirs = Files.exists(file) ? Files.readAllBytes(file) : new byte[0];
-        String name = path + "/" + file.getFileName();
-        if (theirs.length != entry.blocks() * Page.SIZE) {
-          differences.add(
-              name + ": " + entry.blocks() + " blocks, standby " + theirs.length / Page.SIZE);
-          continue;
-        }
-        byte[] ours = new byte[theirs.length];
-        timeline.readPages(
-            new RelFileLocator(
-                directory.tablespaceOid(), directory.databaseOid(), entry.relationNumber()),
-            entry.sourceFork(),
-            0,
-            entry.blocks(),
-            lsn,
-            ours);
-        for (int block = 0; block < entry.blocks(); block++) {
-          compared++;
-          int at = block * Page.SIZE;
-          int end = at + Page.SIZE;
-          if (!checksums) {
-            // Without checksums the field holds what some image left in it.
-            ours[at + 8] = theirs[at + 8];
-            ours[at + 9] = theirs[at + 9];
-          }
-          int mismatch = Arrays.mismatch(ours, at, end, theirs, at, end);
-          if (mismatch >= 0) {
-            differences.add(
-                name
-                    + " block "
-                    + block
-                    + " differs at byte "
-                    + mismatch
-                    + ": "
-                    + ours[at + mismatch]
-                    + " instead of "
-                    + theirs[at + mismatch]);
-          }
-        }
-      }
-    }
-    compareTransactionLogs(copy, timeline.view(lsn), differences);
-    assertTrue(compared > 1000, "only " + compared + " blocks compared");
-    assertEquals(
-        List.of(), differences.subList(0, Math.min(40, differences.size())), standby.log());
-  }
-
-  /**
-   * The durable SLRUs, file by file. {@code pg_subtrans}, {@code pg_serial} and {@code pg_notify}
-   * are none: PostgreSQL starts with them empty, and no WAL is about them.
-   */
-  private static void compareTransactionLogs(Path copy, ClusterView view, List<String> differences)
-      throws IOException {
-    List<String> directories =
-        List.of("pg_xact", "pg_multixact/offsets", "pg_multixact/members", "pg_commit_ts");
-    for (int slru = 0; slru < directories.size(); slru++) {
-      String directory = directories.get(slru);
-      Map<String, ByteArrayOutputStream> ours = new TreeMap<>();
-      byte[] page = new byte[Page.SIZE];
-      long pages = Slru.pages(slru);
-      long end = view.slruEndPage(slru) % pages;
-      for (long number = view.slruFirstPage(slru); number != end; number = (number + 1) % pages) {
-        view.slruPage(slru, (int) number, page);
-        ours.computeIfAbsent(
-                "%04X".formatted(number / Slru.PAGES_PER_SEGMENT),
-                name -> new ByteArrayOutputStream())
-            .writeBytes(page);
-      }
-      Map<String, byte[]> theirs = new TreeMap<>();
-      try (Stream<Path> files = Files.list(copy.resolve(directory))) {
-        for (Path file : (Iterable<Path>) files::iterator) {
-          theirs.put(file.getFileName().toString(), Files.readAllBytes(file));
-        }
-      }
-      if (!ours.keySet().equals(theirs.keySet())) {
-        differences.add(
-            directory
-                + ": "
-                + ours.keySet()
-                + ", standby "
-                + theirs.keySet()
-                + " at "
-                + view.lsn());
-        continue;
-      }
-      for (String name : theirs.keySet()) {
-        byte[] mine = ours.get(name).toByteArray();
-        int mismatch = Arrays.mismatch(mine, theirs.get(name));
-        if (mismatch >= 0) {
-          differences.add(
-              "%s/%s differs at page %d byte %d; %d pages, standby %d"
-                  .formatted(
-                      directory,
-                      name,
-                      mismatch / Page.SIZE,
-                      mismatch % Page.SIZE,
-                      mine.length / Page.SIZE,
-                      theirs.get(name).length / Page.SIZE));
-        }
-      }
-    }
-  }
-
-  private static String path(ClusterView.Directory directory, Path copy) throws IOException {
-    if (directory.databaseOid() == 0) {
-      return "global";
-    }
-    String database = Integer.toUnsignedString(directory.databaseOid());
-    if (directory.tablespaceOid() == DEFAULT_TABLESPACE) {
-      return "base/" + database;
-    }
-    String tablespace = "pg_tblspc/" + Integer.toUnsignedString(directory.tablespaceOid());
-    try (Stream<Path> versions = Files.list(copy.resolve(tablespace))) {
-      return copy.relativize(versions.findFirst().orElseThrow()) + "/" + database;
-    }
   }
 }
