@@ -19,24 +19,6 @@ final class DatabaseCopy {
   /** A fork to copy: {@code sourceId} and {@code copyId} of the dictionary, and its size. */
   record Fork(int sourceId, int copyId, RelFileLocator source, int fork, int blocks) {}
 
-  /** Who takes in the record. */
-  interface Host {
-    /** Brings everything before the record to files; the open layer is empty then. */
-    void writeOut();
-
-    /**
-     * Waits a little before {@code work} is tried again.
-     *
-     * @throws PageserverException when the timeline stopped: the record is not taken in
-     */
-    void retryLater(String work, Exception cause);
-
-    /**
-     * @throws PageserverException when the timeline stopped
-     */
-    void requireHealthy();
-  }
-
   /** Takes one copied page, which is only lent. */
   private interface Target {
     void page(long key, byte[] page) throws IOException;
@@ -46,18 +28,12 @@ final class DatabaseCopy {
   private final PageReader reader;
   private final Shard shard;
   private final EngineOptions options;
-  private final RecordImages images;
 
   DatabaseCopy(TimelineLayers layers, PageReader reader, Shard shard, EngineOptions options) {
     this.layers = layers;
     this.reader = reader;
     this.shard = shard;
     this.options = options;
-    this.images = new RecordImages(layers, options);
-  }
-
-  RecordImages images() {
-    return images;
   }
 
   /** Whether so many blocks, before they are dealt out to shards, are too many for memory. */
@@ -65,22 +41,22 @@ final class DatabaseCopy {
     return blocks / shard.count() * Page.SIZE > options.openLayerBytes();
   }
 
-  /** Hands every page of the forks, as of {@code lsn}, to {@code ingest}. */
-  void toOpenLayer(List<Fork> forks, long lsn, WalIngest ingest, Host host) {
+  /** Puts every page of the forks, as of the record that is being taken in, to the open layer. */
+  void toOpenLayer(List<Fork> forks, RecordEntries entries) {
     try {
-      copy(forks, lsn, ingest::putPage, host);
+      copy(forks, entries.lsn(), entries::page, entries.host());
     } catch (IOException e) {
       throw new UncheckedIOException("memory does no I/O", e);
     }
     layers.trouble().over(WORK);
   }
 
-  /** Writes every page of the forks, as of {@code lsn}, to image layers at it. */
-  void toImageLayers(List<Fork> forks, long lsn, Host host) {
-    images.write(WORK, lsn, host, run -> copy(forks, lsn, run::page, host));
+  /** The same, to image layers. */
+  void toImageLayers(List<Fork> forks, RecordEntries entries) {
+    entries.writeImages(WORK, images -> copy(forks, entries.lsn(), images::page, entries.host()));
   }
 
-  private void copy(List<Fork> forks, long lsn, Target target, Host host) throws IOException {
+  private void copy(List<Fork> forks, long lsn, Target target, RecordHost host) throws IOException {
     Chain chain = new Chain();
     byte[] page = new byte[Page.SIZE];
     for (Fork fork : forks) {
@@ -98,7 +74,7 @@ final class DatabaseCopy {
   }
 
   /** Returns false when it has to be done again, after a while that has passed. */
-  private boolean read(Fork fork, int block, long lsn, byte[] page, Chain chain, Host host) {
+  private boolean read(Fork fork, int block, long lsn, byte[] page, Chain chain, RecordHost host) {
     try {
       if (reader.page(KeySpace.key(fork.sourceId(), block), lsn, page, chain)) {
         return true;

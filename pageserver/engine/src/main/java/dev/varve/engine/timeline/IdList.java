@@ -14,14 +14,16 @@ final class IdList {
     ids[size++] = id;
   }
 
-  int size() {
-    return size;
-  }
-
-  /** Ascending. */
+  /** Ascending, each once. */
   int[] sorted() {
-    int[] sorted = Arrays.copyOf(ids, size);
-    Arrays.sort(sorted);
-    return sorted;
+    Arrays.sort(ids, 0, size);
+    int kept = 0;
+    for (int i = 0; i < size; i++) {
+      if (i == 0 || ids[i] != ids[i - 1]) {
+        ids[kept++] = ids[i];
+      }
+    }
+    size = kept;
+    return Arrays.copyOf(ids, size);
   }
 }

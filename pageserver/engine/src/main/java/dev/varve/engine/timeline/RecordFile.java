@@ -21,7 +21,7 @@ final class RecordFile implements RecordSpool, AutoCloseable {
 
   private final Path path;
   private final TimelineLayers layers;
-  private final DatabaseCopy.Host host;
+  private final RecordHost host;
   private @Nullable FileChannel channel;
   private @Nullable Arena arena;
   private long length;
@@ -29,7 +29,7 @@ final class RecordFile implements RecordSpool, AutoCloseable {
   /**
    * @param host waits while the disk is in trouble
    */
-  RecordFile(TimelineLayers layers, DatabaseCopy.Host host) {
+  RecordFile(TimelineLayers layers, RecordHost host) {
     this.path = layers.recordFile();
     this.layers = layers;
     this.host = host;

@@ -9,8 +9,8 @@ import java.io.IOException;
  *
  * <p>For the images to be found before anything older of the same keys, no delta layer and no layer
  * in memory reaches over their LSN: everything before the record is written to files first ({@link
- * DatabaseCopy.Host#writeOut}), the open layer ends with the record, and compaction does not merge
- * across. The record itself puts nothing of these keys into the open layer.
+ * RecordHost#writeOut}), the open layer ends with the record, and compaction does not merge across.
+ * The record itself puts nothing of these keys into the open layer.
  */
 final class RecordImages {
   private final TimelineLayers layers;
@@ -31,7 +31,7 @@ final class RecordImages {
    *
    * @param work for messages about that
    */
-  void write(String work, long lsn, DatabaseCopy.Host host, Content content) {
+  void write(String work, long lsn, RecordHost host, Content content) {
     while (!writeOnce(work, lsn, host, content)) {
       host.requireHealthy();
     }
@@ -39,7 +39,7 @@ final class RecordImages {
   }
 
   /** Returns false when it has to be done again, after a while that has passed. */
-  private boolean writeOnce(String work, long lsn, DatabaseCopy.Host host, Content content) {
+  private boolean writeOnce(String work, long lsn, RecordHost host, Content content) {
     try (ImageRun images = new ImageRun(layers, lsn, targetLayerBytes)) {
       try {
         content.writeTo(images);

@@ -106,7 +106,7 @@ final class RelationDictionary {
       int[] current = ids;
       int found = Arrays.binarySearch(current, 0, present, from);
       int start = found < 0 ? -found - 1 : found;
-      return Arrays.copyOfRange(current, start, Math.min(present, start + limit));
+      return Arrays.copyOfRange(current, start, start + Math.min(present - start, limit));
     }
   }
 
@@ -159,6 +159,20 @@ final class RelationDictionary {
     return directory == null ? new int[0] : directory.from(from, limit);
   }
 
+  /** The ids of all forks that were ever seen in a database directory, ascending. */
+  int[] idsIn(int tablespaceOid, int databaseOid) {
+    return idsIn(tablespaceOid, databaseOid, FIRST, Integer.MAX_VALUE);
+  }
+
+  /** The ids of all forks that were ever seen in a tablespace. */
+  int[] idsIn(int tablespaceOid) {
+    return directories.entrySet().stream()
+        .filter(directory -> (int) (directory.getKey() >>> 32) == tablespaceOid)
+        .flatMapToInt(
+            directory -> Arrays.stream(directory.getValue().from(FIRST, Integer.MAX_VALUE)))
+        .toArray();
+  }
+
   /** One more than the highest id. */
   int end() {
     return FIRST + count;
@@ -173,18 +187,6 @@ final class RelationDictionary {
 
   int fork(int id) {
     return table.forks[id - FIRST];
-  }
-
-  /** Whether the id's relation belongs to this database directory. */
-  boolean isIn(int id, int tablespaceOid, int databaseOid) {
-    Table current = table;
-    int at = id - FIRST;
-    return current.databases[at] == databaseOid && current.tablespaces[at] == tablespaceOid;
-  }
-
-  /** Whether the id's relation belongs to this tablespace. */
-  boolean isIn(int id, int tablespaceOid) {
-    return table.tablespaces[id - FIRST] == tablespaceOid;
   }
 
   /** Writes the id's entry as it is kept under {@link KeySpace#DICTIONARY}. */

@@ -58,13 +58,17 @@ record SlruBounds(long firstPage, long endPage) {
   }
 
   /**
-   * The same with {@code page} as the newest.
+   * The same with {@code page}, which they do not contain, as the newest or, when it {@linkplain
+   * #follows lies before them}, the oldest: from its segment's first page on.
    *
    * @param pages how many page numbers there are
    */
   SlruBounds withPage(long page, long pages) {
-    long end = page + 1 == pages ? 0 : page + 1;
-    return new SlruBounds(firstPage == endPage ? page : firstPage, end);
+    long segment = startOfSegment(page);
+    if (!isEmpty() && follows(page, pages)) {
+      return startingAt(segment);
+    }
+    return new SlruBounds(isEmpty() ? segment : firstPage, page + 1 == pages ? 0 : page + 1);
   }
 
   boolean isEmpty() {

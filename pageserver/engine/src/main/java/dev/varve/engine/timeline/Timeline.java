@@ -126,7 +126,8 @@ public final class Timeline implements AutoCloseable {
             identity.major(), checksums ? HintLogging.always(true) : hints(publishedLsn));
     OpenLayer open = new OpenLayer(publishedLsn, nanos.getAsLong(), layers.memory());
     DatabaseCopy databases = new DatabaseCopy(layers, reader, shard, options);
-    WalIngest ingest = new WalIngest(shard, dictionary, databases, context, open);
+    RecordImages images = new RecordImages(layers, options);
+    WalIngest ingest = new WalIngest(shard, dictionary, databases, images, context, open);
     ingest.state().load(view);
     layers.open(open);
     TimelineWriter writer =

@@ -22,7 +22,7 @@ import org.slf4j.LoggerFactory;
  * which is frozen when it is large or old enough. The WAL receiver's thread feeds it; the flusher's
  * may freeze an aged layer in between; one lock keeps them apart; waiting for room gives it up.
  */
-final class TimelineWriter implements DatabaseCopy.Host {
+final class TimelineWriter implements RecordHost {
   private static final Logger log = LoggerFactory.getLogger(TimelineWriter.class);
   private static final Duration RETRY = Duration.ofSeconds(1);
 
@@ -281,7 +281,7 @@ final class TimelineWriter implements DatabaseCopy.Host {
     return new PageserverException.Unavailable("interrupted while waiting for room", e);
   }
 
-  // DatabaseCopy.Host
+  // RecordHost
 
   @Override
   public void writeOut() {

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.ByteWriter;
 import dev.varve.engine.layer.Chain;
+import dev.varve.engine.layer.ImagePage;
 import dev.varve.engine.layer.LayerDescriptor;
 import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.Page;
@@ -27,6 +28,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -81,7 +83,9 @@ final class LargeRecordsTest {
     layers.open(open);
     reader = new PageReader(layers::map, () -> CONTEXT);
     DatabaseCopy databases = new DatabaseCopy(layers, reader, Shard.WHOLE, OPTIONS);
-    ingest = new WalIngest(Shard.WHOLE, dictionary, databases, CONTEXT, open);
+    ingest =
+        new WalIngest(
+            Shard.WHOLE, dictionary, databases, new RecordImages(layers, OPTIONS), CONTEXT, open);
     writer =
         new TimelineWriter(
             layers,
@@ -239,7 +243,10 @@ final class LargeRecordsTest {
     byte[] old = new byte[Page.SIZE];
     old[100] = 1;
     ingest.state().setSize(id, 500_001);
-    ingest.putPage(KeySpace.key(id, 500_000), old);
+    byte[] image = new byte[ImagePage.MAX_BYTES];
+    int length = ImagePage.encode(old, image);
+    Objects.requireNonNull(layers.map().open())
+        .put(KeySpace.key(id, 500_000), SEGMENT_SIZE + 8, ValueKind.IMAGE, image, 0, length);
     wal.append(WalBuilder.record(XACT, HAS_INFO, 1000, commit(0, new byte[0])));
     flusher.start();
     receive();
@@ -353,7 +360,9 @@ final class LargeRecordsTest {
     DatabaseCopy databases = new DatabaseCopy(layers, reader, Shard.WHOLE, OPTIONS);
     OpenLayer open = new OpenLayer(SEGMENT_SIZE, 0, layers.memory());
     layers.open(open);
-    WalIngest broken = new WalIngest(Shard.WHOLE, dictionary, databases, CONTEXT, open);
+    WalIngest broken =
+        new WalIngest(
+            Shard.WHOLE, dictionary, databases, new RecordImages(layers, OPTIONS), CONTEXT, open);
     broken.state().loadSize(source, 1);
     writer =
         new TimelineWriter(

@@ -34,7 +34,7 @@ final class SlruBoundsTest {
     assertEquals(new SlruBounds(131000, 1), wrapped);
     assertTrue(wrapped.contains(0));
     assertFalse(wrapped.contains(1));
-    assertEquals(new SlruBounds(131071, 0), SlruBounds.NONE.withPage(131071, XACT));
+    assertEquals(new SlruBounds(131040, 0), SlruBounds.NONE.withPage(131071, XACT));
   }
 
   @Test

@@ -47,6 +47,7 @@ final class SlruTruncationTest {
     long pages = Slru.pages(COMMIT_TS);
     SlruBounds bounds = new SlruBounds(96, 101);
     assertTrue(bounds.follows(90, pages));
+    assertEquals(new SlruBounds(64, 101), bounds.withPage(90, pages));
     assertFalse(bounds.follows(101, pages));
     assertFalse(new SlruBounds(pages - 32, pages).follows(0, pages));
   }

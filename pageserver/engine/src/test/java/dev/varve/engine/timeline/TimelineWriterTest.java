@@ -209,7 +209,8 @@ final class TimelineWriterTest {
 
   private WalIngest ingest(TimelineLayers layers, PageReader reader, OpenLayer open) {
     DatabaseCopy databases = new DatabaseCopy(layers, reader, Shard.WHOLE, ONE_RECORD_A_LAYER);
-    return new WalIngest(Shard.WHOLE, dictionary, databases, context(), open);
+    RecordImages images = new RecordImages(layers, ONE_RECORD_A_LAYER);
+    return new WalIngest(Shard.WHOLE, dictionary, databases, images, context(), open);
   }
 
   private TimelineWriter writer(TimelineLayers layers) {
