@@ -55,12 +55,12 @@ public final class Amcheck {
           Statement statement = connection.createStatement()) {
         statement.execute("set lock_timeout = '" + LOCK_TIMEOUT + "'");
         statement.execute("create extension if not exists amcheck");
-        for (String check : column(statement, INDEX_CHECKS)) {
+        for (String check : PostgresServer.column(statement, INDEX_CHECKS)) {
           check(statement, database + ": " + check, check, complaints);
         }
-        for (String heap : column(statement, HEAPS)) {
+        for (String heap : PostgresServer.column(statement, HEAPS)) {
           for (String complaint :
-              column(
+              PostgresServer.column(
                   statement,
                   "select blkno || ' ' || coalesce(offnum, 0) || ' ' || msg from verify_heapam('"
                       + heap.replace("'", "''")
@@ -79,15 +79,5 @@ public final class Amcheck {
     } catch (SQLException e) {
       complaints.add(what + ": " + e.getMessage());
     }
-  }
-
-  private static List<String> column(Statement statement, String sql) throws SQLException {
-    List<String> values = new ArrayList<>();
-    try (ResultSet rows = statement.executeQuery(sql)) {
-      while (rows.next()) {
-        values.add(rows.getString(1));
-      }
-    }
-    return values;
   }
 }

@@ -384,11 +384,11 @@ public final class FaultyS3Server implements AutoCloseable {
         to.write(head.toString().getBytes(StandardCharsets.ISO_8859_1));
         to.write(body);
         to.flush();
-        return answer(behind.getInputStream());
+        return receiveAnswer(behind.getInputStream());
       }
     }
 
-    private Answer answer(InputStream from) throws IOException {
+    private Answer receiveAnswer(InputStream from) throws IOException {
       List<String> answer = head(from);
       while (!answer.isEmpty() && answer.getFirst().split(" ", 3)[1].startsWith("1")) {
         answer = head(from);

@@ -411,6 +411,25 @@ public final class PostgresServer implements AutoCloseable {
     }
   }
 
+  /** The first column of a query's rows. */
+  public List<String> column(String database, String sql) throws SQLException {
+    try (Connection connection = connect(database);
+        Statement statement = connection.createStatement()) {
+      return column(statement, sql);
+    }
+  }
+
+  /** The same in a session that is there. */
+  public static List<String> column(Statement statement, String sql) throws SQLException {
+    List<String> values = new ArrayList<>();
+    try (ResultSet rows = statement.executeQuery(sql)) {
+      while (rows.next()) {
+        values.add(rows.getString(1));
+      }
+    }
+    return values;
+  }
+
   /** Where WAL ends now, as PostgreSQL writes LSNs. */
   public String currentLsn() throws SQLException {
     return query("postgres", "select pg_current_wal_flush_lsn()");

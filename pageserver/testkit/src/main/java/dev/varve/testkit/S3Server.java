@@ -9,9 +9,9 @@ import org.gaul.s3proxy.blobstore.BlobStore;
 import org.gaul.s3proxy.nio2blob.FilesystemNio2BlobStore;
 
 /**
- * An S3 server in this process, over a directory, on a free port of the loopback interface. For the
- * protocol only: its conditional writes are not atomic, so that races are tested elsewhere. Who
- * uses it names the dependency {@code org.gaul:s3proxy}.
+ * An S3 server in this process, over a directory, on a free port of the loopback interface. Of
+ * several that create an object at once one succeeds: the server links a finished file under the
+ * object's name. Who uses it names the dependency {@code org.gaul:s3proxy}.
  */
 public final class S3Server implements AutoCloseable {
   public static final String ACCESS_KEY = "varve";

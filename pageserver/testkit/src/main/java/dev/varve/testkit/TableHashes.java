@@ -37,7 +37,7 @@ public final class TableHashes {
   /** {@code database table} → count and hash. */
   public static SortedMap<String, String> of(PostgresServer server) throws SQLException {
     SortedMap<String, String> hashes = new TreeMap<>();
-    for (String database : column(server, "postgres", DATABASES)) {
+    for (String database : databases(server)) {
       try (Connection connection = server.connect(database);
           Statement statement = connection.createStatement()) {
         List<String[]> relations = new ArrayList<>();
@@ -65,21 +65,8 @@ public final class TableHashes {
     }
   }
 
-  private static List<String> column(PostgresServer server, String database, String sql)
-      throws SQLException {
-    List<String> values = new ArrayList<>();
-    try (Connection connection = server.connect(database);
-        Statement statement = connection.createStatement();
-        ResultSet rows = statement.executeQuery(sql)) {
-      while (rows.next()) {
-        values.add(rows.getString(1));
-      }
-    }
-    return values;
-  }
-
   /** The databases that can be connected to. */
   public static List<String> databases(PostgresServer server) throws SQLException {
-    return column(server, "postgres", DATABASES);
+    return server.column("postgres", DATABASES);
   }
 }

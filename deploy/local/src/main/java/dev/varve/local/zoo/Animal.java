@@ -1,6 +1,8 @@
 package dev.varve.local.zoo;
 
+import dev.varve.testkit.PostgresServer;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,12 +14,24 @@ import org.jspecify.annotations.Nullable;
  * afterwards. Names are timelines' names.
  */
 final class Animal {
+  /** When something is done to an animal. */
+  enum Moment {
+    /** After {@code initdb}, before the first start. */
+    CONFIGURED,
+    /** On the running primary, before it is attached. */
+    BUILT,
+    /** While the base backup runs. */
+    DURING,
+    /** On the primary, when it is attached. */
+    ATTACHED,
+    /** On the compute, among its writes: what this shape must allow besides. */
+    COMPUTED
+  }
+
   /** Something that is done to an animal. */
   interface Step {
     void run(Habitat habitat) throws Exception;
   }
-
-  private static final Step NOTHING = habitat -> {};
 
   private final String name;
   private final String description;
@@ -25,15 +39,11 @@ final class Animal {
   private final Map<String, String> settings = new LinkedHashMap<>();
   private final Map<String, String> logins = new LinkedHashMap<>();
   private final List<String> shown = new ArrayList<>();
+  private final Map<Moment, Step> steps = new EnumMap<>(Moment.class);
   private String superuser = "postgres";
   private @Nullable String password;
   private boolean checksums;
   private IntPredicate majors = major -> true;
-  private Step configured = NOTHING;
-  private Step built = NOTHING;
-  private Step during = NOTHING;
-  private Step attached = NOTHING;
-  private Step computed = NOTHING;
 
   private Animal(String name, String description) {
     this.name = name;
@@ -58,17 +68,9 @@ final class Animal {
     return this;
   }
 
-  List<String> initdb() {
-    return initdb;
-  }
-
   Animal checksums() {
     checksums = true;
     return this;
-  }
-
-  boolean hasChecksums() {
-    return checksums;
   }
 
   Animal superuser(String role) {
@@ -96,8 +98,17 @@ final class Animal {
     return this;
   }
 
-  Map<String, String> settings() {
-    return settings;
+  /** A server with this animal's superuser: the primary, or one that is made of it. */
+  PostgresServer.Builder server(int major) {
+    PostgresServer.Builder builder = PostgresServer.builder(major).superuser(superuser);
+    return password == null ? builder : builder.password(password);
+  }
+
+  /** What this animal wants of {@code initdb} and {@code postgresql.conf}. */
+  void shape(PostgresServer.Builder builder) {
+    builder.checksums(checksums);
+    initdb.forEach(builder::initdbArgument);
+    settings.forEach(builder::configuration);
   }
 
   /** A setting that {@code pg_settings} does not list. */
@@ -111,8 +122,8 @@ final class Animal {
   }
 
   /** A role whose password is tried, and a wrong one. */
-  Animal login(String role, String password) {
-    logins.put(role, password);
+  Animal login(String role, String secret) {
+    logins.put(role, secret);
     return this;
   }
 
@@ -129,20 +140,12 @@ final class Animal {
     return majors.test(major);
   }
 
-  /** After {@code initdb}, before the first start. */
   Animal configured(Step step) {
-    configured = step;
-    return this;
+    return at(Moment.CONFIGURED, step);
   }
 
-  Step configured() {
-    return configured;
-  }
-
-  /** On the running primary, before it is attached. */
   Animal built(Step step) {
-    built = step;
-    return this;
+    return at(Moment.BUILT, step);
   }
 
   /** The same as statements, each on its own. */
@@ -150,41 +153,36 @@ final class Animal {
     return built(habitat -> habitat.execute(statements));
   }
 
-  Step built() {
-    return built;
-  }
-
-  /** While the base backup runs. */
   Animal during(Step step) {
-    during = step;
-    return this;
+    return at(Moment.DURING, step);
   }
 
-  Step during() {
-    return during;
-  }
-
-  /** On the primary, when it is attached. */
   Animal attached(Step step) {
-    attached = step;
-    return this;
+    return at(Moment.ATTACHED, step);
   }
 
   Animal attached(String... statements) {
     return attached(habitat -> habitat.execute(statements));
   }
 
-  Step attached() {
-    return attached;
+  Animal computed(Step step) {
+    return at(Moment.COMPUTED, step);
   }
 
-  /** On the compute, among its writes: what this shape must allow besides. */
-  Animal computed(Step step) {
-    computed = step;
+  Animal computed(String... statements) {
+    return computed(habitat -> habitat.compute().execute("postgres", statements));
+  }
+
+  private Animal at(Moment moment, Step step) {
+    steps.put(moment, step);
     return this;
   }
 
-  Step computed() {
-    return computed;
+  /** Does what is to be done then, if anything is. */
+  void run(Moment moment, Habitat habitat) throws Exception {
+    Step step = steps.get(moment);
+    if (step != null) {
+      step.run(habitat);
+    }
   }
 }

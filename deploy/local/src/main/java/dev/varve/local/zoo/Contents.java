@@ -15,7 +15,7 @@ import java.util.TreeMap;
  *
  * @param tables {@code database table} → count and hash of the rows; unlogged tables are empty
  * @param catalogs {@code database catalog} → count and hash of the rows with place and xmin
- * @param sequences {@code database sequence} → last value, increment, cache
+ * @param sequences {@code database sequence} → next value, increment, cache
  */
 record Contents(
     SortedMap<String, String> tables,
@@ -63,7 +63,7 @@ record Contents(
 
   private static final String SEQUENCES =
       """
-      select format('select %L, last_value || '' '' || %s || '' '' || %s from %s',
+      select format('select %L, last_value + is_called::int * %s || '' '' || %2$s || '' '' || %s from %s',
         format('%I.%I', n.nspname, c.relname), s.seqincrement, s.seqcache, format('%I.%I', n.nspname, c.relname))
       from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_sequence s on s.seqrelid = c.oid
       where c.relpersistence = 'p' order by 1
@@ -86,21 +86,23 @@ record Contents(
       try (Connection connection = server.connect(database);
           Statement statement = connection.createStatement()) {
         // The catalogs first: what looks at them may fill them.
-        answer(statement, column(statement, CATALOGS), database, contents.catalogs);
-        answer(statement, column(statement, SUBSCRIPTIONS), database, contents.catalogs);
-        answer(statement, column(statement, TABLES), database, contents.tables);
+        answer(statement, CATALOGS, database, contents.catalogs);
+        answer(statement, SUBSCRIPTIONS, database, contents.catalogs);
+        answer(statement, TABLES, database, contents.tables);
         SortedMap<String, String> unlogged = new TreeMap<>();
-        answer(statement, column(statement, UNLOGGED), database, unlogged);
+        answer(statement, UNLOGGED, database, unlogged);
         unlogged.forEach((name, count) -> contents.tables.put(name, original ? "0" : count));
-        answer(statement, column(statement, SEQUENCES), database, contents.sequences);
+        answer(statement, SEQUENCES, database, contents.sequences);
       }
     }
     return contents;
   }
 
+  /** Runs the queries that a query makes. */
   private static void answer(
-      Statement statement, List<String> queries, String database, SortedMap<String, String> into)
+      Statement statement, String sql, String database, SortedMap<String, String> into)
       throws SQLException {
+    List<String> queries = PostgresServer.column(statement, sql);
     for (int i = 0; i < queries.size(); i += BATCH) {
       String all =
           String.join(" union all ", queries.subList(i, Math.min(queries.size(), i + BATCH)));
@@ -110,24 +112,6 @@ record Contents(
         }
       }
     }
-  }
-
-  static List<String> column(PostgresServer server, String database, String sql)
-      throws SQLException {
-    try (Connection connection = server.connect(database);
-        Statement statement = connection.createStatement()) {
-      return column(statement, sql);
-    }
-  }
-
-  private static List<String> column(Statement statement, String sql) throws SQLException {
-    List<String> values = new ArrayList<>();
-    try (ResultSet rows = statement.executeQuery(sql)) {
-      while (rows.next()) {
-        values.add(rows.getString(1));
-      }
-    }
-    return values;
   }
 
   /** What of a copy's sequences went back, or further than one WAL record goes. */
@@ -141,7 +125,8 @@ record Contents(
       }
       String[] parts = value.split(" ", -1);
       long step = Long.parseLong(parts[1]);
-      long ahead = (Long.parseLong(other.split(" ", -1)[0]) - Long.parseLong(parts[0])) / step;
+      long moved = Long.parseLong(other.split(" ", -1)[0]) - Long.parseLong(parts[0]);
+      long ahead = Math.floorDiv(moved, step);
       if (ahead < 0 || ahead > SEQ_LOG_VALS + Long.parseLong(parts[2])) {
         complaints.add(name + ": " + value + " → " + other);
       }

@@ -69,16 +69,13 @@ final class DatabaseAnimals {
                 "vacuum full a",
                 "truncate b",
                 "reindex table a")
-            .computed(habitat -> habitat.compute().execute("postgres", "drop tablespace empty")),
+            .computed("drop tablespace empty"),
         Animal.named("tablespace-drop-on-copy", "a tablespace that the compute empties and drops")
             .built(habitat ->
                 habitat.execute(
                     "create tablespace one location '" + habitat.directory("one") + "'",
                     "create table a tablespace one as select generate_series(1, 1000) i"))
-            .computed(habitat ->
-                habitat
-                    .compute()
-                    .execute("postgres", "drop table a", "checkpoint", "drop tablespace one")),
+            .computed("drop table a", "checkpoint", "drop tablespace one"),
         Animal.named("tablespace-in-place", "in-place tablespaces, and a database in one")
             .setting("allow_in_place_tablespaces", "on")
             .built(
@@ -138,14 +135,10 @@ final class DatabaseAnimals {
                 "create database wal_logged template source strategy wal_log",
                 "create database copied template source strategy file_copy",
                 "update pg_database set datallowconn = false where datname = 'copied'")
-            .computed(habitat ->
-                habitat
-                    .compute()
-                    .execute(
-                        "postgres",
-                        "drop database invalid",
-                        "alter database closed allow_connections true",
-                        "create database of_source template source")),
+            .computed(
+                "drop database invalid",
+                "alter database closed allow_connections true",
+                "create database of_source template source"),
         Animal.named("databases-200", "200 databases")
             .built(habitat -> {
               String[] statements = new String[200];

@@ -1,5 +1,6 @@
 package dev.varve.local.zoo;
 
+import dev.varve.local.zoo.Animal.Moment;
 import dev.varve.testkit.FreePort;
 import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.ServerBackup;
@@ -55,19 +56,14 @@ final class Habitat implements AutoCloseable {
   /** How servers of this animal are made. */
   PostgresServer.Builder builder() throws IOException {
     PostgresServer.Builder builder =
-        PostgresServer.builder(major)
-            .superuser(animal.superuser())
-            .checksums(animal.hasChecksums())
+        animal
+            .server(major)
             .setting("autovacuum", "off") // it would write between the look and its LSN
             .setting("wal_keep_size", "4GB")
             .setting("shared_buffers", "32MB")
             .setting("listen_addresses", "127.0.0.1," + SECOND_ADDRESS)
             .port(FreePort.reserved());
-    if (animal.password() != null) {
-      builder.password(animal.password());
-    }
-    animal.initdb().forEach(builder::initdbArgument);
-    animal.settings().forEach(builder::configuration);
+    animal.shape(builder);
     return builder;
   }
 
@@ -81,7 +77,7 @@ final class Habitat implements AutoCloseable {
         server.dataDirectory().resolve("pg_hba.conf"),
         "host all all " + SECOND_ADDRESS + "/32 md5\n",
         StandardOpenOption.APPEND);
-    animal.configured().run(this);
+    animal.run(Moment.CONFIGURED, this);
     server.start();
   }
 
@@ -181,7 +177,6 @@ final class Habitat implements AutoCloseable {
   PostgresServer standbyOf(PostgresServer server) throws IOException {
     PostgresServer standby = backupOf(server);
     write(standby.dataDirectory().resolve("standby.signal"), "");
-    standby.setting("hot_standby", "on"); // computes have it off
     standby.setting(
         "primary_conninfo",
         "host=127.0.0.1 port="

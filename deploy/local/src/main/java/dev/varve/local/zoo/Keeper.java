@@ -7,11 +7,13 @@ import dev.varve.api.v1.PrimarySource;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.local.ComputeProcess;
+import dev.varve.local.zoo.Animal.Moment;
 import dev.varve.testkit.Amcheck;
 import dev.varve.testkit.FreePort;
 import dev.varve.testkit.PageserverProcess;
 import dev.varve.testkit.PostgresServer;
 import java.nio.file.Path;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;
@@ -45,7 +47,7 @@ final class Keeper {
       try {
         habitat.create();
         Common.build(habitat);
-        animal.built().run(habitat);
+        animal.run(Moment.BUILT, habitat);
         standby = habitat.backupOf(habitat.primary());
       } catch (InterruptedException e) {
         throw e;
@@ -53,7 +55,6 @@ final class Keeper {
         visit.notBuilt(e);
         return visit;
       }
-      String[] lsn = new String[1];
       Original[] original = new Original[1];
       if (visit.compare(
           Comparison.ATTACH,
@@ -61,21 +62,22 @@ final class Keeper {
             attach(habitat);
             habitat.execute("checkpoint"); // or the standby would not write its buffers out
             Common.attached(habitat);
-            animal.attached().run(habitat);
+            animal.run(Moment.ATTACHED, habitat);
             original[0] = Original.of(habitat);
-            lsn[0] = original[0].lsn();
-            long reached = parse(lsn[0]);
-            var _ = await("received", status -> status.getReceivedLsn() >= reached);
+            long lsn = parse(original[0].lsn());
+            var _ =
+                await(
+                    "received", status -> Long.compareUnsigned(status.getReceivedLsn(), lsn) >= 0);
             return List.of();
           })) {
         boolean imaged = compareEager(habitat, original[0]);
         compareMounted(habitat, original[0]);
-        detach();
+        detach(habitat);
         if (imaged) {
           compareFiles(habitat, original[0], standby);
         }
       } else {
-        detach();
+        detach(habitat);
       }
       return visit;
     }
@@ -85,9 +87,11 @@ final class Keeper {
    * The primary as it was looked at.
    *
    * @param lsn of that look
+   * @param counters of ids at that look
    */
   private record Original(
       String lsn,
+      String counters,
       Contents contents,
       SortedMap<String, String> settings,
       SortedMap<String, String> logins) {
@@ -98,7 +102,14 @@ final class Keeper {
       SortedMap<String, String> logins = Logins.of(primary, Common.logins(habitat.animal()));
       // Its commit flushes all WAL: that of a transaction without a record would not.
       primary.query("postgres", "select pg_logical_emit_message(true, 'zoo', 'end')");
-      return new Original(primary.currentLsn(), contents, settings, logins);
+      String counters = counters(primary);
+      return new Original(primary.currentLsn(), counters, contents, settings, logins);
+    }
+
+    /** Of transactions and multixacts; LSNs move on by themselves, since snapshots are logged. */
+    static String counters(PostgresServer primary) throws SQLException {
+      return primary.query(
+          "postgres", "select pg_snapshot_xmax(pg_current_snapshot()) || ' ' || mxid_age('1')");
     }
   }
 
@@ -118,7 +129,7 @@ final class Keeper {
                             .setPassword(animal.password() == null ? "" : animal.password())
                             .setSslMode("disable"))
                     .build());
-    animal.during().run(habitat);
+    animal.run(Moment.DURING, habitat);
     var _ = await("attached", status -> status.getState() == TimelineState.TIMELINE_STATE_ACTIVE);
   }
 
@@ -126,7 +137,7 @@ final class Keeper {
     return animal.name() + "-" + visit.major();
   }
 
-  private void detach() throws InterruptedException {
+  private void detach(Habitat habitat) throws InterruptedException {
     visit.compare(
         Comparison.DETACH,
         () -> {
@@ -140,7 +151,11 @@ final class Keeper {
                           .setDropSlot(true)
                           .setDeleteObjects(true)
                           .build());
-          return List.of();
+          return habitat
+              .source()
+              .column(
+                  "postgres",
+                  "select slot_name || ' is left' from pg_replication_slots where slot_name like 'varve%'");
         });
   }
 
@@ -184,12 +199,7 @@ final class Keeper {
   }
 
   private PostgresServer at(int port) {
-    PostgresServer.Builder builder =
-        PostgresServer.builder(visit.major()).superuser(animal.superuser());
-    if (animal.password() != null) {
-      builder.password(animal.password());
-    }
-    return builder.at(port);
+    return animal.server(visit.major()).at(port);
   }
 
   private void compareMounted(Habitat habitat, Original original) throws InterruptedException {
@@ -285,7 +295,7 @@ final class Keeper {
     visit.compare(
         Comparison.CONTROL,
         () -> {
-          boolean wentOn = !primary.currentLsn().equals(original.lsn());
+          boolean wentOn = !Original.counters(primary).equals(original.counters());
           primary.stop();
           return StandbyComparison.control(visit.major(), primary.dataDirectory(), image(), wentOn);
         });

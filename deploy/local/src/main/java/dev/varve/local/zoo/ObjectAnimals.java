@@ -69,10 +69,7 @@ final class ObjectAnimals {
                 "alter table was_logged set logged",
                 "alter table was_unlogged set unlogged",
                 "create unlogged table later as select generate_series(1, 1000) i")
-            .computed(habitat ->
-                habitat
-                    .compute()
-                    .execute("postgres", "insert into u(t) values ('after')", "select * from u")),
+            .computed("insert into u(t) values ('after')", "select * from u"),
         Animal.named("indexes", "every access method, and indexes in every state")
             .built(
                 "create table x(i int, t text, p point, a int[], v tsvector, r int4range, n inet)",

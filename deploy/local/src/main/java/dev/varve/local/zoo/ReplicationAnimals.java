@@ -50,11 +50,7 @@ final class ReplicationAnimals {
                 "select pg_replication_origin_drop('o5')",
                 "select pg_replication_origin_advance('o4', '0/FFFF')"),
         Animal.named("standby", "attached to a standby")
-            .built(habitat -> {
-              PostgresServer original = habitat.primary();
-              PostgresServer standby = habitat.standbyOf(original);
-              habitat.follower(standby);
-            }));
+            .built(habitat -> habitat.follower(habitat.standbyOf(habitat.primary()))));
   }
 
   private static void subscribe(Habitat habitat, String options) throws Exception {

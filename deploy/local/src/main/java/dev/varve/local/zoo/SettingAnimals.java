@@ -17,7 +17,7 @@ final class SettingAnimals {
             .setting("max_worker_processes", "100")
             .setting("max_wal_senders", "100")
             .setting("max_replication_slots", "100"),
-        Animal.named("connections-few", "`max_connections` 5 and other small limits")
+        Animal.named("connections-few", "`max_connections` 12 and other small limits")
             .setting("max_connections", "12")
             .setting("superuser_reserved_connections", "0")
             .setting("max_locks_per_transaction", "10")
@@ -43,23 +43,18 @@ final class SettingAnimals {
                 "commit prepared 'number 3'",
                 "rollback prepared 'number 4'",
                 "begin; insert into zoo_common(t) values ('later'); prepare transaction 'later'")
-            .computed(habitat ->
-                habitat
-                    .compute()
-                    .execute(
-                        "postgres",
-                        "commit prepared 'number 5'",
-                        "select * from prepared5",
-                        "rollback prepared 'number 6'",
-                        "commit prepared 'later'")),
+            .computed(
+                "commit prepared 'number 5'",
+                "select * from prepared5",
+                "rollback prepared 'number 6'",
+                "commit prepared 'later'"),
         Animal.named("commit-timestamps", "`track_commit_timestamp`, with data")
             .setting("track_commit_timestamp", "on")
             .built(SettingAnimals::manyTransactions)
             .attached(SettingAnimals::manyTransactions),
         Animal.named("commit-timestamps-later", "`track_commit_timestamp` from the attach on")
             .attached(habitat -> {
-              habitat.execute("alter system set track_commit_timestamp = on");
-              habitat.primary().restart();
+              restartWith(habitat, "track_commit_timestamp = on");
               manyTransactions(habitat);
             }),
         Animal.named(
@@ -67,15 +62,13 @@ final class SettingAnimals {
             .setting("track_commit_timestamp", "on")
             .built(SettingAnimals::manyTransactions)
             .attached(habitat -> {
-              habitat.execute("alter system set track_commit_timestamp = off");
-              habitat.primary().restart();
+              restartWith(habitat, "track_commit_timestamp = off");
               manyTransactions(habitat);
             }),
         Animal.named("log-hints", "`wal_log_hints`, on and off again")
             .setting("wal_log_hints", "on")
             .attached(habitat -> {
-              habitat.execute("alter system set wal_log_hints = off");
-              habitat.primary().restart();
+              restartWith(habitat, "wal_log_hints = off");
               habitat.execute(
                   "update zoo_common set t = t || 'y'", "select count(*) from zoo_common");
             }),
@@ -159,12 +152,17 @@ final class SettingAnimals {
                 "alter system set timezone = 'Europe/Paris'",
                 "alter system set datestyle = 'german'",
                 "select pg_reload_conf()")
-            .attached(
-                "alter system set timezone = 'Asia/Kolkata'",
-                "alter system reset datestyle",
-                "alter system set default_text_search_config = 'pg_catalog.german'",
-                "select pg_reload_conf()",
-                "select pg_sleep(0.2)"),
+            .attached(habitat -> {
+              habitat.execute(
+                  "alter system set timezone = 'Asia/Kolkata'",
+                  "alter system reset datestyle",
+                  "alter system set default_text_search_config = 'pg_catalog.german'",
+                  "select pg_reload_conf()");
+              Habitat.await(
+                  habitat.primary(),
+                  "select current_setting('default_text_search_config') = 'pg_catalog.german'",
+                  "the settings are read again");
+            }),
         Animal.named("settings-in-catalogs", "`ALTER DATABASE` and `ALTER ROLE … SET`")
             .built(
                 "create database other",
@@ -215,6 +213,11 @@ final class SettingAnimals {
               habitat.primary().start();
               habitat.execute("insert into zoo_common(t) values ('after the crash')");
             }));
+  }
+
+  private static void restartWith(Habitat habitat, String setting) throws Exception {
+    habitat.execute("alter system set " + setting);
+    habitat.primary().restart();
   }
 
   private static void manyTransactions(Habitat habitat) throws Exception {

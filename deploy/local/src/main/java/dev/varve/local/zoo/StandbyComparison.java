@@ -35,7 +35,7 @@ final class StandbyComparison {
           "unloggedLSN", "counts changes that are not logged, which a copy begins without",
           "fullPageWrites", "off on computes: local files are never the durable copy");
 
-  /** Fields that a primary moves on when it writes after the look. */
+  /** Fields that a primary moves on when it takes ids after the look. */
   private static final Set<String> COUNTERS =
       Set.of("nextXid", "nextMulti", "nextMultiOffset", "oldestXid", "newestCommitTsXid");
 
@@ -128,7 +128,7 @@ final class StandbyComparison {
   }
 
   /**
-   * @param wentOn whether the primary wrote after the look
+   * @param wentOn whether the primary took ids after the look
    */
   static List<String> control(int major, Path primary, Path image, boolean wentOn)
       throws IOException {

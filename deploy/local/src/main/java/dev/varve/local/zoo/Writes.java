@@ -1,6 +1,7 @@
 package dev.varve.local.zoo;
 
 import dev.varve.local.ComputeProcess;
+import dev.varve.local.zoo.Animal.Moment;
 import dev.varve.testkit.PostgresServer;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -33,7 +34,7 @@ final class Writes {
         "checkpoint");
     server.execute(
         "zoo_copy", "create table t(i int)", "insert into t select generate_series(1, 100)");
-    for (String tablespace : Contents.column(server, "postgres", TABLESPACES)) {
+    for (String tablespace : server.column("postgres", TABLESPACES)) {
       String name = "\"" + tablespace.replace("\"", "\"\"") + "\"";
       server.execute(
           "postgres",
@@ -43,7 +44,7 @@ final class Writes {
           "drop table zoo_there");
     }
     habitat.compute(server);
-    habitat.animal().computed().run(habitat);
+    habitat.animal().run(Moment.COMPUTED, habitat);
     for (String database : Habitat.databases(server)) {
       try (Connection connection = server.connect(database);
           Statement statement = connection.createStatement()) {

@@ -11,7 +11,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
 /** The command {@code deploy/local/zoo}. */
@@ -29,7 +32,7 @@ public final class Zoo {
         --parallel N    animals at a time (default 2)
         --directory D   where files go (default: a temporary directory, removed at the end)
         --keep          leave the files, data directories included
-        --docs          write the table into docs/fidelity.md
+        --docs          write the table into docs/fidelity.md; with --only, those animals' lines of it
       """;
 
   private final Path root;
@@ -77,45 +80,31 @@ public final class Zoo {
     return found;
   }
 
-  /** One animal on one major. */
-  private record Pair(Animal animal, int major) {}
-
-  /** Visits the animals on each major that they live on, and says what it finds as it goes. */
+  /** Visits the animals on each major that they live on, and prints what it finds as it goes. */
   static List<Visit> visit(
       Path root, Path home, List<Animal> animals, List<Integer> majors, int parallel, boolean keep)
-      throws InterruptedException {
-    ConcurrentLinkedQueue<Pair> pairs = new ConcurrentLinkedQueue<>();
-    for (int major : majors) {
-      animals.stream()
-          .filter(animal -> animal.livesOn(major))
-          .forEach(animal -> pairs.add(new Pair(animal, major)));
-    }
+      throws InterruptedException, ExecutionException {
     Zoo zoo = new Zoo(root, home, keep);
-    ConcurrentLinkedQueue<Visit> visits = new ConcurrentLinkedQueue<>();
-    List<Thread> keepers = new ArrayList<>();
-    for (int i = 0; i < parallel; i++) {
-      keepers.add(
-          Thread.ofPlatform()
-              .start(() -> {
-                for (Pair pair = pairs.poll(); pair != null; pair = pairs.poll()) {
-                  try {
-                    visits.add(zoo.visit(pair.animal, pair.major));
-                  } catch (IOException e) {
-                    throw new IllegalStateException(e);
-                  } catch (InterruptedException e) {
-                    return;
-                  }
-                }
-              }));
-    }
+    List<Future<Visit>> begun = new ArrayList<>();
+    List<Visit> visits = new ArrayList<>();
+    ExecutorService keepers = Executors.newFixedThreadPool(parallel);
     try {
-      for (Thread keeper : keepers) {
-        keeper.join();
+      for (int major : majors) {
+        for (Animal animal : animals) {
+          if (animal.livesOn(major)) {
+            begun.add(keepers.submit(() -> zoo.visit(animal, major)));
+          }
+        }
+      }
+      for (Future<Visit> visit : begun) {
+        visits.add(visit.get());
       }
     } finally {
+      keepers.shutdownNow();
+      keepers.close();
       zoo.close();
     }
-    return List.copyOf(visits);
+    return visits;
   }
 
   private Visit visit(Animal animal, int major) throws IOException, InterruptedException {
@@ -181,6 +170,10 @@ public final class Zoo {
           case "--directory" -> directory = Path.of(value(arguments, ++i)[0]);
           case "--keep" -> keep = true;
           case "--docs" -> docs = true;
+          case "--help" -> {
+            System.out.print(USAGE);
+            return;
+          }
           case "--list" -> {
             animals.forEach(
                 animal -> System.out.printf("%-28s %s%n", animal.name(), animal.description()));
@@ -200,11 +193,10 @@ public final class Zoo {
     Path home = directory == null ? PostgresServer.temporaryDirectory() : directory;
     Files.createDirectories(home);
     List<Visit> visits = visit(root, home, animals, majors, parallel, keep);
-    String table = ZooTable.render(animals, visits);
     System.out.println();
-    System.out.print(table);
+    System.out.print(ZooTable.render(animals, visits, Map.of()));
     if (docs) {
-      ZooTable.write(root.resolve("docs/fidelity.md"), table);
+      ZooTable.write(root.resolve("docs/fidelity.md"), visits);
     }
     if (!keep && directory == null) {
       PostgresServer.deleteTree(home);

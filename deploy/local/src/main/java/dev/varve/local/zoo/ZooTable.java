@@ -4,20 +4,28 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** The table of a run, as Markdown: one line for each animal, one column for each comparison. */
 final class ZooTable {
   /** What {@code docs/fidelity.md} has from here on is the zoo's. */
   static final String HEADING = "# Clusters of many shapes\n";
 
+  private static final int COLUMNS = Comparison.values().length;
   private static final String EQUAL = "=";
   private static final String NOT_COMPARED = "-";
 
   private ZooTable() {}
 
-  static String render(List<Animal> animals, List<Visit> visits) {
+  /**
+   * @param kept lines by the names of animals, for those that were not visited
+   */
+  static String render(List<Animal> animals, List<Visit> visits, Map<String, String> kept) {
     StringBuilder text = new StringBuilder(HEADING);
     text.append(
         """
@@ -46,7 +54,7 @@ final class ZooTable {
     for (Comparison comparison : Comparison.values()) {
       text.append(' ').append(comparison.title()).append(" |");
     }
-    text.append("\n|---|---|").append("---|".repeat(Comparison.values().length)).append('\n');
+    text.append("\n|---|---|").append("---|".repeat(COLUMNS)).append('\n');
     for (Animal animal : animals) {
       List<Visit> some =
           visits.stream()
@@ -54,6 +62,7 @@ final class ZooTable {
               .sorted((a, b) -> Integer.compare(a.major(), b.major()))
               .toList();
       if (some.isEmpty()) {
+        text.append(kept.getOrDefault(animal.name(), ""));
         continue;
       }
       text.append("| ").append(animal.name()).append(": ").append(animal.description());
@@ -80,11 +89,22 @@ final class ZooTable {
     return compared.isEmpty() ? NOT_COMPARED : EQUAL;
   }
 
-  /** Puts the table where an earlier one was, or behind everything else. */
-  static void write(Path document, String table) throws IOException {
+  /**
+   * Puts the table where an earlier one was, or behind everything else. What the earlier one says
+   * of animals that were not visited stays, unless it has other columns.
+   */
+  static void write(Path document, List<Visit> visits) throws IOException {
     String text = Files.readString(document);
     int at = text.indexOf("\n" + HEADING);
     String before = at < 0 ? text : text.substring(0, at);
-    Files.writeString(document, before + "\n" + table);
+    Map<String, String> kept = new HashMap<>();
+    Pattern line = Pattern.compile("\\| ([a-z0-9-]+): [^|]*\\|[^|]*\\|(.*)");
+    text.substring(before.length())
+        .lines()
+        .map(line::matcher)
+        .filter(Matcher::matches)
+        .filter(row -> row.group(2).chars().filter(c -> c == '|').count() == COLUMNS)
+        .forEach(row -> kept.put(row.group(1), row.group() + "\n"));
+    Files.writeString(document, before + "\n" + render(Zoo.animals(), visits, kept));
   }
 }

@@ -24,11 +24,6 @@ public abstract class ObjectStoreContractTest {
   /** A new, empty store. */
   protected abstract ObjectStore create() throws Exception;
 
-  /** Whether of racing creators exactly one wins. */
-  protected boolean createsExclusively() {
-    return true;
-  }
-
   @BeforeEach
   void open() throws Exception {
     store = create();
@@ -113,9 +108,6 @@ public abstract class ObjectStoreContractTest {
 
   @Test
   void ofSixteenRacingCreatorsOneWins() throws Exception {
-    if (!createsExclusively()) {
-      return;
-    }
     for (int round = 0; round < 20; round++) {
       String name = "race/" + round;
       CountDownLatch start = new CountDownLatch(1);

@@ -6,12 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.varve.engine.bytes.LittleEndian;
-import dev.varve.engine.image.WalReset;
-import dev.varve.engine.postgres.CheckPoint;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.testkit.ClusterReset;
+import dev.varve.testkit.ControlFile.Field;
 import dev.varve.testkit.DdlRich;
 import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.TableHashes;
@@ -23,6 +22,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
@@ -315,7 +315,7 @@ final class ClusterShapesIT {
   // SLRUs
 
   /** The last ids before each circle closes. */
-  private static final int NEAR_THE_END = 0xFFFFFF00;
+  private static final long NEAR_THE_END = 0xFFFF_FF00L;
 
   @ParameterizedTest
   @ValueSource(ints = {15, 17, 18})
@@ -326,17 +326,16 @@ final class ClusterShapesIT {
         server.execute(database, "vacuum (freeze)");
       }
       server.stop();
-      WalReset.run(
+      ClusterReset.run(
           server,
-          counters -> {
-            LittleEndian.putI64(counters, CheckPoint.NEXT_XID, NEAR_THE_END & 0xFFFF_FFFFL);
-            LittleEndian.putI32(counters, CheckPoint.OLDEST_XID, NEAR_THE_END - 100_000);
-            LittleEndian.putI32(counters, CheckPoint.NEXT_MULTI, NEAR_THE_END);
-            LittleEndian.putI32(counters, CheckPoint.OLDEST_MULTI, NEAR_THE_END);
-            LittleEndian.putI32(counters, CheckPoint.NEXT_MULTI_OFFSET, NEAR_THE_END);
-            LittleEndian.putI32(counters, CheckPoint.OLDEST_COMMIT_TS_XID, 0);
-            LittleEndian.putI32(counters, CheckPoint.NEWEST_COMMIT_TS_XID, 0);
-          });
+          Map.of(
+              Field.NEXT_XID, NEAR_THE_END,
+              Field.OLDEST_XID, NEAR_THE_END - 100_000,
+              Field.NEXT_MULTI, NEAR_THE_END,
+              Field.OLDEST_MULTI, NEAR_THE_END,
+              Field.NEXT_MULTI_OFFSET, NEAR_THE_END,
+              Field.OLDEST_COMMIT_TS_XID, 0L,
+              Field.NEWEST_COMMIT_TS_XID, 0L));
       Path data = server.dataDirectory();
       slruFile(data, "pg_xact/0FFC", 32);
       slruFile(data, "pg_xact/0FFD", 32);

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The contract over the S3 protocol, but for races: the server's conditional writes have some. */
+/** The contract over the S3 protocol. */
 final class S3ObjectStoreContractTest extends ObjectStoreContractTest {
   private static final String BUCKET = "varve-test";
   private static final Duration TIMEOUT = Duration.ofSeconds(20);
@@ -45,11 +45,6 @@ final class S3ObjectStoreContractTest extends ObjectStoreContractTest {
             S3Server.ACCESS_KEY,
             S3Server.SECRET_KEY,
             TIMEOUT));
-  }
-
-  @Override
-  protected boolean createsExclusively() {
-    return false;
   }
 
   @AfterEach
