@@ -122,7 +122,8 @@ public final class StoreOutages {
     Kind kind = Kind.of(e);
     failedAttempts.computeIfAbsent(kind, _ -> new LongAdder()).increment();
     Failure failure =
-        failures.computeIfAbsent(place(operation, name), _ -> new Failure(began, kind, FailureText.of(e)));
+        failures.computeIfAbsent(
+            place(operation, name), _ -> new Failure(began, kind, FailureText.of(e)));
     failure.attempts++;
     failure.last = clock.instant();
     failure.kind = kind;

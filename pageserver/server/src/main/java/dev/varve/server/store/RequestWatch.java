@@ -126,7 +126,9 @@ final class RequestWatch implements AutoCloseable {
       movedNanos = System.nanoTime();
     }
 
-    /** Ends it if it is to end: once, and whoever never says that it is over leaves nothing here. */
+    /**
+     * Ends it if it is to end: once, and whoever never says that it is over leaves nothing here.
+     */
     private void look() {
       String reason = null;
       long silentNanos = System.nanoTime() - movedNanos;
