@@ -50,7 +50,7 @@ public final class Attachment implements AutoCloseable {
   private static final SourceCost NO_COST = new SourceCost(0, 0, 0, false);
 
   /** A compute's start waits no longer for a primary to show its settings. */
-  private static final Duration SETTINGS_PATIENCE = Duration.ofMillis(500);
+  private static final Duration SETTINGS_TIMEOUT = Duration.ofMillis(500);
 
   private final AttachmentRecord record;
   private final Tenants tenants;
@@ -286,7 +286,7 @@ public final class Attachment implements AutoCloseable {
       WalSink sink = new TimelineWalSink(target);
       String name = record.id().toString();
       try (WalReceiver feed = new WalReceiver(name, primary, expected(target, record.tli()), sink);
-          SettingsWatch watch = new SettingsWatch(name, primary, sink)) {
+          SettingsWatch watch = new SettingsWatch(name, primary, sink, feed::isStreaming)) {
         receiver = feed;
         if (target.shard().index() == 0) { // which images are made by
           settings = watch;
@@ -392,12 +392,8 @@ public final class Attachment implements AutoCloseable {
    */
   public void refreshSettings(long lsn) {
     SettingsWatch watch = settings;
-    WalReceiver feed = receiver;
-    if (watch != null
-        && feed != null
-        && feed.status().state() == ReceiverStatus.State.STREAMING
-        && Long.compareUnsigned(lsn, timeline().settingsAskedLsn()) >= 0) {
-      watch.refresh(SETTINGS_PATIENCE);
+    if (watch != null && Long.compareUnsigned(lsn, timeline().settingsAskedLsn()) >= 0) {
+      watch.refresh(SETTINGS_TIMEOUT);
     }
   }
 

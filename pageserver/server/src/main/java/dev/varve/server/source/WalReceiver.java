@@ -93,6 +93,11 @@ public final class WalReceiver implements Runnable, AutoCloseable {
         limits);
   }
 
+  /** Whether WAL comes. Thread-safe. */
+  public boolean isStreaming() {
+    return state == State.STREAMING;
+  }
+
   @Override
   public void run() {
     long pauseMillis = SHORTEST_PAUSE_MILLIS;
