@@ -253,7 +253,7 @@ public final class Attachment implements AutoCloseable {
         copiedBytes.set(0);
         backup = copy;
         PrimaryIdentity identity = primary.identify();
-        long keptLsn = primary.createSlot();
+        long keptLsn = primary.slot().create();
         LOG.info("{}: copying {}", record.id(), primary.settings());
         try (BaseBackupImport into = target.beginImport(clusterIdentity(identity), keptLsn)) {
           copy.copy(identity, new ImportSink(into));
