@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -28,15 +29,14 @@ final class StandbySourceIT {
   @TempDir Path directory;
   private final MemoryObjectStore store = new MemoryObjectStore();
 
-  @ParameterizedTest
-  @ValueSource(ints = {15, 18})
-  void isFollowed(int major) throws Exception {
+  private interface Scenario {
+    void run(PostgresServer primary, PostgresServer standby) throws Exception;
+  }
+
+  /** A primary and a standby of it, both started. */
+  private static void withStandby(int major, Scenario scenario) throws Exception {
     try (PostgresServer primary =
-        PostgresServer.builder(major)
-            .checksums(true)
-            .setting("autovacuum", "off")
-            .setting("full_page_writes", "on")
-            .create()) {
+        PostgresServer.builder(major).checksums(true).setting("autovacuum", "off").create()) {
       Path home = PostgresServer.temporaryDirectory();
       Path data = home.resolve("standby");
       SynchronousStandbyIT.copyTree(primary.dataDirectory(), data);
@@ -46,15 +46,21 @@ final class StandbySourceIT {
           PostgresServer.builder(major)
               .setting("primary_conninfo", "host=127.0.0.1 user=postgres port=" + primary.port())
               .on(data)) {
-        follow(primary, standby);
+        standby.start();
+        scenario.run(primary, standby);
       } finally {
         PostgresServer.deleteTree(home);
       }
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {15, 18})
+  void isFollowed(int major) throws Exception {
+    withStandby(major, this::follow);
+  }
+
   private void follow(PostgresServer primary, PostgresServer standby) throws Exception {
-    standby.start();
     load(primary, "before");
     awaitReplay(primary, standby);
     try (TestPageserver pageserver = start()) {
@@ -143,99 +149,74 @@ final class StandbySourceIT {
    * A slot that is younger than the standby's last restartpoint: the copy waits for the next one.
    * Meanwhile nobody else gets the slot of a timeline.
    */
-  @ParameterizedTest
-  @ValueSource(ints = 17)
-  void waitsForRestartpointBehindItsSlot(int major) throws Exception {
-    try (PostgresServer primary =
-        PostgresServer.builder(major).checksums(true).setting("autovacuum", "off").create()) {
-      Path home = PostgresServer.temporaryDirectory();
-      Path data = home.resolve("standby");
-      SynchronousStandbyIT.copyTree(primary.dataDirectory(), data);
-      PostgresServer.own(Files.createFile(data.resolve("standby.signal")));
-      primary.start();
-      try (PostgresServer standby =
-              PostgresServer.builder(major)
-                  .setting(
-                      "primary_conninfo", "host=127.0.0.1 user=postgres port=" + primary.port())
-                  .on(data);
-          TestPageserver pageserver = start()) {
-        standby.start();
-        primary.execute("postgres", "create table t(a int)", "checkpoint");
-        awaitReplay(primary, standby);
-        standby.execute("postgres", "checkpoint");
-        primary.execute("postgres", "insert into t select generate_series(1, 40000)");
-        awaitReplay(primary, standby);
-        standby.execute(
-            "postgres",
-            "select pg_create_physical_replication_slot('varve_main', true)",
-            "select pg_replication_slot_advance('varve_main', pg_last_wal_replay_lsn())");
-        ExpectedLog.containing("test/main: ");
-        pageserver.attach("main", TestPageserver.primary(standby.port()));
-        pageserver.await(
-            "main", "waiting", s -> s.getProblem().contains("wait for the standby's next"));
-        StatusRuntimeException shared =
-            assertThrows(
-                StatusRuntimeException.class,
-                () ->
-                    pageserver.attach(
-                        "other", TestPageserver.primary(standby.port()).setSlot("varve_main")));
-        assertEquals(Status.Code.INVALID_ARGUMENT, shared.getStatus().getCode());
-        assertTrue(
-            String.valueOf(shared.getStatus().getDescription()).contains("is the one of test/main"),
-            shared::toString);
-        load(primary, "u");
-        awaitReplay(primary, standby);
-        standby.execute("postgres", "checkpoint");
-        pageserver.await("main", "active", StandbySourceIT::readable);
-        assertSame(pageserver, primary);
-        pageserver.detach("main", true);
-      } finally {
-        PostgresServer.deleteTree(home);
-      }
-    }
+  @Test
+  void waitsForRestartpointBehindItsSlot() throws Exception {
+    withStandby(
+        17,
+        (primary, standby) -> {
+          try (TestPageserver pageserver = start()) {
+            primary.execute("postgres", "create table t(a int)", "checkpoint");
+            awaitReplay(primary, standby);
+            standby.execute("postgres", "checkpoint");
+            primary.execute("postgres", "insert into t select generate_series(1, 40000)");
+            awaitReplay(primary, standby);
+            standby.execute(
+                "postgres",
+                "select pg_create_physical_replication_slot('varve_main', true)",
+                "select pg_replication_slot_advance('varve_main', pg_last_wal_replay_lsn())");
+            ExpectedLog.containing("test/main: ");
+            pageserver.attach("main", TestPageserver.primary(standby.port()));
+            pageserver.await(
+                "main", "waiting", s -> s.getProblem().contains("wait for the standby's next"));
+            StatusRuntimeException shared =
+                assertThrows(
+                    StatusRuntimeException.class,
+                    () ->
+                        pageserver.attach(
+                            "other", TestPageserver.primary(standby.port()).setSlot("varve_main")));
+            assertEquals(Status.Code.INVALID_ARGUMENT, shared.getStatus().getCode());
+            assertTrue(
+                String.valueOf(shared.getStatus().getDescription())
+                    .contains("is the one of test/main"),
+                shared::toString);
+            load(primary, "u");
+            awaitReplay(primary, standby);
+            standby.execute("postgres", "checkpoint");
+            pageserver.await("main", "active", StandbySourceIT::readable);
+            assertSame(pageserver, primary);
+            pageserver.detach("main", true);
+          }
+        });
   }
 
   /** Refused before anything is copied, and followed when the reason is gone. */
-  @ParameterizedTest
-  @ValueSource(ints = 17)
-  void isRefusedWhileItsPrimaryWritesNoFullPages(int major) throws Exception {
-    try (PostgresServer primary =
-        PostgresServer.builder(major).checksums(true).setting("autovacuum", "off").create()) {
-      Path home = PostgresServer.temporaryDirectory();
-      Path data = home.resolve("standby");
-      SynchronousStandbyIT.copyTree(primary.dataDirectory(), data);
-      PostgresServer.own(Files.createFile(data.resolve("standby.signal")));
-      primary.start();
-      try (PostgresServer standby =
-              PostgresServer.builder(major)
-                  .setting(
-                      "primary_conninfo", "host=127.0.0.1 user=postgres port=" + primary.port())
-                  .on(data);
-          TestPageserver pageserver = start()) {
-        standby.start();
-        primary.execute("postgres", "alter system set full_page_writes = off");
-        primary.execute("postgres", "select pg_reload_conf()");
-        load(primary, "t");
-        awaitReplay(primary, standby);
-        ExpectedLog.containing("test/main: ");
-        pageserver.attach("main", TestPageserver.primary(standby.port()));
-        TimelineStatus refused =
-            pageserver.await(
-                "main",
-                "refused",
-                s -> s.getProblem().contains("its primary has full_page_writes = on"));
-        assertEquals(0, refused.getCopiedBytes());
-        primary.execute("postgres", "alter system reset full_page_writes");
-        primary.execute("postgres", "select pg_reload_conf()");
-        load(primary, "u");
-        awaitReplay(primary, standby);
-        standby.execute("postgres", "checkpoint");
-        pageserver.await("main", "active", StandbySourceIT::readable);
-        assertSame(pageserver, primary);
-        pageserver.detach("main", true);
-      } finally {
-        PostgresServer.deleteTree(home);
-      }
-    }
+  @Test
+  void isRefusedWhileItsPrimaryWritesNoFullPages() throws Exception {
+    withStandby(
+        17,
+        (primary, standby) -> {
+          try (TestPageserver pageserver = start()) {
+            primary.execute("postgres", "alter system set full_page_writes = off");
+            primary.execute("postgres", "select pg_reload_conf()");
+            load(primary, "t");
+            awaitReplay(primary, standby);
+            ExpectedLog.containing("test/main: ");
+            pageserver.attach("main", TestPageserver.primary(standby.port()));
+            TimelineStatus refused =
+                pageserver.await(
+                    "main",
+                    "refused",
+                    s -> s.getProblem().contains("its primary has full_page_writes = on"));
+            assertEquals(0, refused.getCopiedBytes());
+            primary.execute("postgres", "alter system reset full_page_writes");
+            primary.execute("postgres", "select pg_reload_conf()");
+            load(primary, "u");
+            awaitReplay(primary, standby);
+            standby.execute("postgres", "checkpoint");
+            pageserver.await("main", "active", StandbySourceIT::readable);
+            assertSame(pageserver, primary);
+            pageserver.detach("main", true);
+          }
+        });
   }
 }

@@ -1,9 +1,7 @@
 package dev.varve.engine.store;
 
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -20,16 +18,15 @@ import org.slf4j.LoggerFactory;
  * after a while, since somebody may have mended it. One that does not answer is not known yet. Any
  * thread.
  */
-public final class ProbedObjectStore implements ObjectStore {
+public final class ProbedObjectStore extends ForwardingObjectStore {
   private static final Logger log = LoggerFactory.getLogger(ProbedObjectStore.class);
   private static final Duration AGAIN_AFTER = Duration.ofSeconds(30);
 
-  private final ObjectStore inner;
   private final Supplier<StoreProbe> probes;
   private volatile boolean fit;
 
-  /** What it lacked; guarded by this, as are the others. */
-  private volatile String unmet = "";
+  /** What it lacked when it was probed last; guarded by this, as are the others. */
+  private String unmet = "";
 
   private long probedNanos;
   private @Nullable FutureTask<String> underWay;
@@ -38,7 +35,7 @@ public final class ProbedObjectStore implements ObjectStore {
    * @param probes makes one for each attempt
    */
   public ProbedObjectStore(ObjectStore inner, Supplier<StoreProbe> probes) {
-    this.inner = inner;
+    super(inner);
     this.probes = probes;
   }
 
@@ -78,6 +75,9 @@ public final class ProbedObjectStore implements ObjectStore {
     try {
       lacks = probe.get(StoreDeadline.current().nanosLeft(), TimeUnit.NANOSECONDS);
     } catch (ExecutionException e) {
+      if (!(e.getCause() instanceof IOException)) {
+        throw new IllegalStateException("the probe of the object store failed", e);
+      }
       throw new IOException("the object store cannot be probed: " + FailureText.of(e), e);
     } catch (TimeoutException e) {
       throw new IOException("the object store is still being probed", e);
@@ -93,15 +93,17 @@ public final class ProbedObjectStore implements ObjectStore {
   private String probe() throws IOException {
     try {
       String lacks = lacking(probes.get().run());
+      String lacked;
+      synchronized (this) {
+        lacked = unmet;
+        unmet = lacks;
+        probedNanos = System.nanoTime();
+      }
       if (lacks.isEmpty()) {
         log.info("the object store does what is needed of it");
         fit = true;
-      } else if (!lacks.equals(unmet)) {
+      } else if (!lacks.equals(lacked)) {
         log.error("the object store cannot be used: {}", lacks);
-      }
-      synchronized (this) {
-        unmet = lacks;
-        probedNanos = System.nanoTime();
       }
       return lacks;
     } finally {
@@ -121,41 +123,6 @@ public final class ProbedObjectStore implements ObjectStore {
   @Override
   public void create(String name, byte[] bytes) throws IOException {
     requireFit();
-    inner.create(name, bytes);
-  }
-
-  @Override
-  public byte[] get(String name) throws IOException {
-    return inner.get(name);
-  }
-
-  @Override
-  public byte[] getRange(String name, long offset, int length) throws IOException {
-    return inner.getRange(name, offset, length);
-  }
-
-  @Override
-  public void put(String name, byte[] bytes) throws IOException {
-    inner.put(name, bytes);
-  }
-
-  @Override
-  public void putFile(String name, Path file) throws IOException {
-    inner.putFile(name, file);
-  }
-
-  @Override
-  public List<ObjectEntry> list(String prefix) throws IOException {
-    return inner.list(prefix);
-  }
-
-  @Override
-  public void delete(String name) throws IOException {
-    inner.delete(name);
-  }
-
-  @Override
-  public String trouble(String prefix) {
-    return inner.trouble(prefix);
+    super.create(name, bytes);
   }
 }

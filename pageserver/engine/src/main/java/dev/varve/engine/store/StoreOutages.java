@@ -13,7 +13,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -123,11 +122,12 @@ public final class StoreOutages {
     Kind kind = Kind.of(e);
     failedAttempts.computeIfAbsent(kind, _ -> new LongAdder()).increment();
     Failure failure =
-        failures.computeIfAbsent(place(operation, name), _ -> new Failure(began, kind, text(e)));
+        failures.computeIfAbsent(
+            place(operation, name), _ -> new Failure(began, kind, FailureText.of(e)));
     failure.attempts++;
     failure.last = clock.instant();
     failure.kind = kind;
-    failure.cause = text(e);
+    failure.cause = FailureText.of(e);
     if (failure.isOutage() && logged.putIfAbsent(kind, failure.since) == null) {
       log.warn(
           "the object store {} since {}, {} of {}: {}; trying again",
@@ -213,9 +213,5 @@ public final class StoreOutages {
 
   private static String time(Instant instant) {
     return instant.truncatedTo(ChronoUnit.SECONDS).toString();
-  }
-
-  private static String text(@Nullable Exception e) {
-    return e == null || e.getMessage() == null ? String.valueOf(e) : e.getMessage();
   }
 }

@@ -47,10 +47,8 @@ public final class Attachment implements AutoCloseable {
   private static final Duration HAND_OVER_TIMEOUT = Duration.ofSeconds(4);
   private static final long END_TIMEOUT_MILLIS = 10_000;
 
-  private static final SourceCost NO_COST = new SourceCost(0, 0, 0, false);
-
   /** A compute's start waits no longer for a primary to show its settings. */
-  private static final Duration SETTINGS_PATIENCE = Duration.ofMillis(500);
+  private static final Duration SETTINGS_TIMEOUT = Duration.ofMillis(500);
 
   private final AttachmentRecord record;
   private final Tenants tenants;
@@ -58,7 +56,6 @@ public final class Attachment implements AutoCloseable {
   private final boolean counted;
   private final Consumer<Attachment> whenCopied;
   private final AtomicLong copiedBytes = new AtomicLong();
-  private final CountDownLatch closed = new CountDownLatch(1);
 
   /** Null: there is no source. */
   private final @Nullable SourceRetention retention;
@@ -79,6 +76,7 @@ public final class Attachment implements AutoCloseable {
   private volatile AttachmentState phase = AttachmentState.LOADING;
   private volatile String problem = "";
   private volatile @Nullable Token token;
+  private volatile boolean closed;
 
   /**
    * @param timeline when it is attached already; else null and the thread does that
@@ -210,8 +208,8 @@ public final class Attachment implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (RuntimeException | Error e) {
-      if (!isClosed()) {
-        problem = text(e);
+      if (!closed) {
+        problem = FailureText.of(e);
         phase = AttachmentState.BROKEN;
         LOG.error("{}: stopped", record.id(), e);
       }
@@ -253,7 +251,7 @@ public final class Attachment implements AutoCloseable {
         copiedBytes.set(0);
         backup = copy;
         PrimaryIdentity identity = primary.identify();
-        long keptLsn = primary.createSlot();
+        long keptLsn = primary.slot().create();
         LOG.info("{}: copying {}", record.id(), primary.settings());
         try (BaseBackupImport into = target.beginImport(clusterIdentity(identity), keptLsn)) {
           copy.copy(identity, new ImportSink(into));
@@ -270,8 +268,9 @@ public final class Attachment implements AutoCloseable {
         boolean begun =
             copiedBytes.get() > 0
                 || (e instanceof SourceException s && s.kind() == SourceException.Kind.UNFIT);
-        if (begun && retry.compareTo(LONGEST_BACKUP_RETRY) < 0) {
-          retry = retry.multipliedBy(2);
+        if (begun) {
+          Duration doubled = retry.multipliedBy(2);
+          retry = doubled.compareTo(LONGEST_BACKUP_RETRY) < 0 ? doubled : LONGEST_BACKUP_RETRY;
         }
       } finally {
         backup = null;
@@ -286,7 +285,7 @@ public final class Attachment implements AutoCloseable {
       WalSink sink = new TimelineWalSink(target);
       String name = record.id().toString();
       try (WalReceiver feed = new WalReceiver(name, primary, expected(target, record.tli()), sink);
-          SettingsWatch watch = new SettingsWatch(name, primary, sink)) {
+          SettingsWatch watch = new SettingsWatch(name, primary, sink, feed::isStreaming)) {
         receiver = feed;
         if (target.shard().index() == 0) { // which images are made by
           settings = watch;
@@ -361,10 +360,10 @@ public final class Attachment implements AutoCloseable {
   }
 
   private void pause(Exception e, Duration retry) throws InterruptedException {
-    if (!text(e).equals(problem)) {
-      LOG.warn("{}: {}; trying again", record.id(), text(e));
+    if (!FailureText.of(e).equals(problem)) {
+      LOG.warn("{}: {}; trying again", record.id(), FailureText.of(e));
     }
-    problem = text(e);
+    problem = FailureText.of(e);
     receivingEnds.await(retry.toMillis(), TimeUnit.MILLISECONDS);
   }
 
@@ -392,73 +391,37 @@ public final class Attachment implements AutoCloseable {
    */
   public void refreshSettings(long lsn) {
     SettingsWatch watch = settings;
-    WalReceiver feed = receiver;
-    if (watch != null
-        && feed != null
-        && feed.status().state() == ReceiverStatus.State.STREAMING
-        && Long.compareUnsigned(lsn, timeline().settingsAskedLsn()) >= 0) {
-      watch.refresh(SETTINGS_PATIENCE);
+    if (watch != null && Long.compareUnsigned(lsn, timeline().settingsAskedLsn()) >= 0) {
+      watch.refresh(SETTINGS_TIMEOUT);
     }
   }
 
   /** What it is about now. */
   public TimelineReport report() {
+    return snapshot().report();
+  }
+
+  private AttachmentSnapshot snapshot() {
     Timeline loaded = timeline;
     boolean takenOver = loaded != null && loaded.isTakenOver();
     WalReceiver feed = takenOver ? null : receiver;
-    ReceiverStatus status = feed == null ? null : feed.status();
-    Timeline imported = loaded == null || loaded.isEmpty() ? null : loaded;
-    ClusterIdentity identity = imported == null ? null : imported.identity();
-    PageserverException failure = loaded == null ? null : loaded.failure();
-    return new TimelineReport(
+    return new AttachmentSnapshot(
         record.id(),
-        loaded == null ? 0 : loaded.generation(),
-        failure != null ? stopped(takenOver) : state(loaded, status),
-        takenOver ? reason(loaded, status) : problem(reason(loaded, status)),
-        identity == null ? 0 : identity.systemIdentifier(),
-        identity == null ? 0 : identity.major().number(),
-        imported == null ? 0 : imported.readableFromLsn(),
-        imported == null ? 0 : imported.receivedLsn(),
-        imported == null ? 0 : imported.publishedLsn(),
-        status == null ? 0 : status.sourceLsn(),
-        status == null ? 0 : status.lagBytes(),
-        status == null ? 0 : status.lagSeconds(),
-        copiedBytes.get(),
-        imported == null ? 0 : imported.layerCount(),
-        imported == null ? 0 : imported.layerBytes(),
-        imported == null ? 0 : imported.unpublishedBytes(),
-        loaded == null ? 0 : loaded.storageErrors(),
-        retention == null ? NO_COST : retention.cost());
-  }
-
-  /** Why WAL is not taken, or what else is wrong; empty while nothing is. */
-  private String reason(@Nullable Timeline loaded, @Nullable ReceiverStatus status) {
-    PageserverException failure = loaded == null ? null : loaded.failure();
-    return failure != null ? stoppedBecause(failure) : trouble(loaded, status);
-  }
-
-  /** What is wrong, and what the primary keeps for it when that is too much. */
-  private String problem(String reason) {
-    String kept = retention == null ? "" : retention.problem(reason);
-    return kept.isEmpty() ? reason : kept;
+        phase,
+        problem,
+        loaded,
+        takenOver,
+        feed == null ? null : feed.status(),
+        retention,
+        copiedBytes.get());
   }
 
   /** One look at what the primary keeps for this timeline; does not block. */
   void watchRetention() {
-    Timeline loaded = timeline;
-    WalReceiver feed = receiver;
-    ReceiverStatus status = feed == null ? null : feed.status();
-    boolean another =
-        (loaded != null && (loaded.isTakenOver() || isFenced(loaded.failure())))
-            || (status != null && status.state() == ReceiverStatus.State.FENCED);
-    if (retention != null && !another && !isClosed()) {
-      retention.step(status, reason(loaded, status));
+    AttachmentSnapshot now = snapshot();
+    if (retention != null && !now.isAnothers() && !closed) {
+      retention.step(now.receiver(), now.reason());
     }
-  }
-
-  private static boolean isFenced(@Nullable PageserverException failure) {
-    return failure instanceof PageserverException.Fenced
-        || failure instanceof PageserverException.NotHere;
   }
 
   private void requireOwner() {
@@ -485,51 +448,13 @@ public final class Attachment implements AutoCloseable {
     return receivingEnds.getCount() == 0;
   }
 
-  private static AttachmentState stopped(boolean takenOver) {
-    return takenOver ? AttachmentState.HANDED_OVER : AttachmentState.BROKEN;
-  }
-
-  /** Nothing is wrong with a timeline that was handed over. */
-  private static String stoppedBecause(PageserverException failure) {
-    return failure instanceof PageserverException.NotHere ? "" : text(failure);
-  }
-
-  /** The source's trouble, else the storage's, which leaves WAL coming in as long as it fits. */
-  private String trouble(@Nullable Timeline loaded, @Nullable ReceiverStatus status) {
-    String current = status != null ? status.problem() : problem;
-    return current.isEmpty() && loaded != null ? loaded.storageTrouble() : current;
-  }
-
-  private AttachmentState state(@Nullable Timeline loaded, @Nullable ReceiverStatus status) {
-    if (retention != null && retention.isGivenUp()) {
-      return AttachmentState.SOURCE_GIVEN_UP;
-    }
-    if (status == null || loaded == null) {
-      return phase;
-    }
-    return switch (status.state()) {
-      case SOURCE_TROUBLE, SINK_TROUBLE -> AttachmentState.SOURCE_TROUBLE;
-      case FENCED, BROKEN -> AttachmentState.BROKEN;
-      case CONNECTING, STREAMING, STOPPED ->
-          loaded.readableFromLsn() == 0 ? AttachmentState.CATCHING_UP : AttachmentState.ACTIVE;
-    };
-  }
-
-  private static String text(Throwable e) {
-    return FailureText.of(e);
-  }
-
-  private boolean isClosed() {
-    return closed.getCount() == 0;
-  }
-
   /**
    * Stops the thread, then the timeline. What was received and not published will be asked for
    * again.
    */
   @Override
   public void close() {
-    closed.countDown();
+    closed = true;
     storeCalls.expire();
     stopReceiving();
     tenants.detach(record.id());

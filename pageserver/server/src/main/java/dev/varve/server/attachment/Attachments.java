@@ -191,7 +191,7 @@ public final class Attachments implements AutoCloseable {
     } else if (timeline.isEmpty()) {
       files.save(record);
       try {
-        source.createSlot();
+        source.slot().create();
       } catch (SourceException e) {
         files.delete(record);
         throw e;
@@ -385,7 +385,7 @@ public final class Attachments implements AutoCloseable {
   private static void dropSlot(TimelineId id, boolean dropSlot, @Nullable PrimarySource source) {
     if (dropSlot && source != null) {
       try {
-        source.dropSlot();
+        source.slot().drop();
       } catch (SourceException e) {
         PageserverException cause = e.toPageserverException();
         throw new PageserverException.Unavailable(

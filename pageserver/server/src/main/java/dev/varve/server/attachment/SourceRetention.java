@@ -105,14 +105,14 @@ final class SourceRetention {
   private void ask(boolean connected, String reason) {
     try {
       if (!connected && !givenUp) {
-        SlotReport report = source.slotReport();
+        SlotReport report = source.slot().report();
         measured(report.restartLsn(), report.walEndLsn(), report.limits());
       }
       if (!givenUp && retention().dropsSlot() && isTooMuch() && isOwner()) {
         giveUp(reason);
       }
       if (givenUp && !slotDropped) {
-        source.dropSlot();
+        source.slot().drop();
         slotDropped = true;
         LOG.info("{}: dropped its slot", name);
       }

@@ -2,6 +2,7 @@ package dev.varve.server.source;
 
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.PostgresMajor;
+import dev.varve.engine.store.FailureText;
 import dev.varve.server.source.SourceException.Kind;
 import java.io.IOException;
 import java.net.ConnectException;
@@ -11,15 +12,12 @@ import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
-import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One primary, as its replication protocol shows it: connects, checks that it can be a source,
- * minds its slot. Every refusal becomes a {@link SourceException} that says what to do. Stateless
- * and thread-safe.
+ * One primary, as its replication protocol shows it: connects, and checks that it can be a source.
+ * Every refusal becomes a {@link SourceException} that says what to do. Stateless and thread-safe.
  */
 public final class PrimarySource {
   private static final String APPLICATION_NAME = "varve";
@@ -28,8 +26,6 @@ public final class PrimarySource {
   private static final int MAX_NAME_CHARS = 63;
 
   private static final Duration ANSWER_TIMEOUT = Duration.ofSeconds(20);
-  private static final Duration SLOT_RELEASE_TIMEOUT = Duration.ofSeconds(10);
-  private static final long SLOT_POLL_MILLIS = 20;
 
   private final SourceSettings settings;
   private final Tls tls;
@@ -41,6 +37,11 @@ public final class PrimarySource {
 
   public SourceSettings settings() {
     return settings;
+  }
+
+  /** The slot that the settings name. */
+  public ReplicationSlot slot() {
+    return new ReplicationSlot(this);
   }
 
   /** Connects once, and checks that the primary can be a source. */
@@ -57,49 +58,12 @@ public final class PrimarySource {
   public void verify(PrimaryIdentity expected) throws SourceException {
     try (PostgresConnection connection = connect()) {
       requireSameCluster(expected, identify(connection));
-      requireSlot(connection);
-    }
-  }
-
-  /**
-   * Makes the slot, which keeps WAL from now on, unless a usable one is there.
-   *
-   * @return what it keeps WAL from
-   */
-  public long createSlot() throws SourceException {
-    try (PostgresConnection connection = connect()) {
-      Slot slot = readSlot(connection);
-      if (slot == null) {
-        createSlot(connection);
-        slot = readSlot(connection);
-      }
-      if (slot == null) {
-        throw slotLost("was dropped as soon as it was made", null);
-      }
-      requireUsable(slot);
-      return Lsn.parse(Objects.requireNonNull(slot.restart(), "a usable slot keeps WAL"));
-    } catch (IllegalArgumentException e) {
-      throw trouble(nonsense(String.valueOf(e.getMessage()), e));
-    }
-  }
-
-  private void createSlot(PostgresConnection connection) throws SourceException {
-    try {
-      connection.query("CREATE_REPLICATION_SLOT " + quoted() + " PHYSICAL RESERVE_WAL");
-    } catch (ServerError e) {
-      switch (e.sqlState()) {
-        // Somebody was faster: it is looked at like any other.
-        case "42710" -> {}
-        case "53400" -> throw full(Kind.UNFIT, e);
-        default -> throw trouble(e);
-      }
-    } catch (IOException e) {
-      throw trouble(e);
+      slot().require(connection);
     }
   }
 
   /** No slot or WAL sender is left. The operator reads the two settings out of the message. */
-  private SourceException full(Kind kind, ServerError error) {
+  SourceException noRoom(Kind kind, ServerError error) {
     String slots = asSession("SHOW max_replication_slots");
     String senders = asSession("SHOW max_wal_senders");
     String has =
@@ -117,59 +81,6 @@ public final class PrimarySource {
         error);
   }
 
-  /**
-   * Drops the slot if there is one. The WAL sender of a connection that was just closed may still
-   * have it: that is waited for. The server is not asked to wait ({@code DROP_REPLICATION_SLOT …
-   * WAIT}): it would drop the slot however much later, when somebody else relies on it.
-   */
-  public void dropSlot() throws SourceException {
-    long deadline = System.nanoTime() + SLOT_RELEASE_TIMEOUT.toNanos();
-    try (PostgresConnection connection = connect()) {
-      while (readSlot(connection) != null) {
-        try {
-          connection.query("DROP_REPLICATION_SLOT " + quoted());
-          return;
-        } catch (ServerError e) {
-          boolean inUse = e.sqlState().equals("55006");
-          if (inUse && System.nanoTime() > deadline) {
-            throw new SourceException(
-                Kind.SLOT_IN_USE,
-                at()
-                    + ": "
-                    + e.getMessage()
-                    + " and cannot be dropped; end what uses it, or SELECT"
-                    + " pg_drop_replication_slot('"
-                    + settings.slot()
-                    + "') later: it makes the primary keep WAL until then",
-                e);
-          }
-          // Without the slot (42704) there is nothing to do.
-          if (!inUse && !e.sqlState().equals("42704")) {
-            throw trouble(e);
-          }
-        }
-        TimeUnit.MILLISECONDS.sleep(SLOT_POLL_MILLIS);
-      }
-    } catch (IOException e) {
-      throw trouble(e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new SourceException(Kind.SLOT_IN_USE, at() + ": interrupted", e);
-    }
-  }
-
-  /** Connects once and asks what the slot makes the primary keep. */
-  public SlotReport slotReport() throws SourceException {
-    try (PostgresConnection connection = connect()) {
-      long walEndLsn = identify(connection).walEndLsn();
-      Slot slot = readSlot(connection);
-      long restart = slot == null || slot.restart() == null ? 0 : Lsn.parse(slot.restart());
-      return new SlotReport(restart, walEndLsn, limits(connection));
-    } catch (IllegalArgumentException e) {
-      throw trouble(nonsense(String.valueOf(e.getMessage()), e));
-    }
-  }
-
   /** A WAL sender connection that shows which timeline it is for. */
   PostgresConnection connect(String timeline) throws SourceException {
     return connectAs(applicationName(timeline));
@@ -179,22 +90,6 @@ public final class PrimarySource {
   static String applicationName(String timeline) {
     String name = APPLICATION_NAME + ' ' + timeline;
     return name.length() <= MAX_NAME_CHARS ? name : name.substring(0, MAX_NAME_CHARS);
-  }
-
-  /**
-   * Ends the connection through which another pageserver receives for this timeline, if PostgreSQL
-   * lets us: one whose machine died keeps the slot until {@code wal_sender_timeout}. Anything else
-   * that uses the slot is left alone.
-   */
-  void endOtherReceiver(String timeline) {
-    asSession(
-        "SELECT pg_terminate_backend(s.active_pid, 1000) FROM pg_replication_slots s"
-            + " JOIN pg_stat_replication r ON r.pid = s.active_pid"
-            + " WHERE s.slot_name = '"
-            + settings.slot()
-            + "' AND r.application_name = '"
-            + applicationName(timeline)
-            + "'");
   }
 
   /** A WAL sender connection. */
@@ -207,11 +102,9 @@ public final class PrimarySource {
       return PostgresConnection.open(
           settings, PostgresConnection.Role.WAL_SENDER, applicationName, tls, ANSWER_TIMEOUT);
     } catch (IOException e) {
-      SourceException trouble = trouble(e);
-      if (e instanceof ServerError error && error.sqlState().equals("53300")) {
-        throw explainFullHouse(error);
-      }
-      throw trouble;
+      throw e instanceof ServerError error && error.sqlState().equals("53300")
+          ? noWalSender(error)
+          : trouble(e);
     }
   }
 
@@ -235,8 +128,8 @@ public final class PrimarySource {
           Lsn.parse(system.require(2)));
     } catch (IOException e) {
       throw trouble(e);
-    } catch (IllegalArgumentException e) {
-      throw trouble(nonsense(String.valueOf(e.getMessage()), e));
+    } catch (IllegalArgumentException | ArithmeticException e) {
+      throw nonsense(e);
     }
   }
 
@@ -249,7 +142,7 @@ public final class PrimarySource {
     } catch (IOException e) {
       throw trouble(e);
     } catch (IllegalArgumentException | ArithmeticException e) {
-      throw trouble(nonsense(String.valueOf(e.getMessage()), e));
+      throw nonsense(e);
     }
   }
 
@@ -293,15 +186,6 @@ public final class PrimarySource {
     }
   }
 
-  /** Fails unless the slot is there and still keeps WAL. */
-  void requireSlot(PostgresConnection connection) throws SourceException {
-    Slot slot = readSlot(connection);
-    if (slot == null) {
-      throw slotLost("does not exist", null);
-    }
-    requireUsable(slot);
-  }
-
   /** Fails while the WAL that is wanted next is not there yet. */
   void requireWal(PrimaryIdentity found, long startLsn) throws SourceException {
     if (Long.compareUnsigned(found.walEndLsn(), startLsn) < 0) {
@@ -314,22 +198,6 @@ public final class PrimarySource {
               + Lsn.format(startLsn)
               + ": a standby that lags gets there; a primary that was set back does not, and is to be"
               + " attached under another name");
-    }
-  }
-
-  private void requireUsable(Slot slot) throws SourceException {
-    if (!slot.type().equals("physical")) {
-      throw new SourceException(
-          Kind.UNFIT,
-          at()
-              + ": slot \""
-              + settings.slot()
-              + "\" is "
-              + slot.type()
-              + "; name another, or drop it for a physical one");
-    }
-    if (slot.restart() == null) {
-      throw slotLost("keeps no WAL" + invalidation(), null);
     }
   }
 
@@ -351,7 +219,7 @@ public final class PrimarySource {
               e);
         }
         case "55000", "42704" -> {
-          return slotLost("is of no more use (" + error.getMessage() + ")", error);
+          return slot().lost("is of no more use (" + error.getMessage() + ")", error);
         }
         case "55006" -> {
           return new SourceException(
@@ -412,32 +280,18 @@ public final class PrimarySource {
               "cannot be reached: no address is known; check the host's name";
           case ConnectException _ ->
               "cannot be reached: "
-                  + message(e)
+                  + FailureText.of(e)
                   + "; check that it is up, its host and port, listen_addresses, and firewalls";
           case ProtocolException _ ->
-              "answered nonsense: " + message(e) + "; is it PostgreSQL that listens there?";
-          default -> "cannot be reached: " + message(e);
+              "answered nonsense: " + FailureText.of(e) + "; is it PostgreSQL that listens there?";
+          default -> "cannot be reached: " + FailureText.of(e);
         };
     return new SourceException(Kind.UNREACHABLE, at() + " " + why, e);
   }
 
   private SourceException refused(IOException e, String remedy) {
-    return new SourceException(Kind.REFUSED, at() + " refuses: " + message(e) + "; " + remedy, e);
-  }
-
-  private SourceException slotLost(String what, @Nullable IOException cause) {
     return new SourceException(
-        Kind.SLOT_LOST,
-        at()
-            + ": replication slot \""
-            + settings.slot()
-            + "\" "
-            + what
-            + "; drop it if it is there and SELECT pg_create_physical_replication_slot('"
-            + settings.slot()
-            + "', true): receiving goes on if the WAL is still there, else attach the primary under"
-            + " another name; max_slot_wal_keep_size decides how soon a slot is given up",
-        cause);
+        Kind.REFUSED, at() + " refuses: " + FailureText.of(e) + "; " + remedy, e);
   }
 
   private SourceException unfit(String what) {
@@ -455,7 +309,7 @@ public final class PrimarySource {
   }
 
   /** No walsender was free: says whether that is for now or for ever. */
-  private SourceException explainFullHouse(ServerError error) {
+  private SourceException noWalSender(ServerError error) {
     String message = String.valueOf(error.getMessage());
     String walLevel = asSession("SHOW wal_level");
     if ("minimal".equals(walLevel)) {
@@ -467,21 +321,11 @@ public final class PrimarySource {
               + message
               + "); set max_wal_senders to 2 or more, and restart it");
     }
-    return full(Kind.UNREACHABLE, error);
-  }
-
-  /** Why the slot keeps nothing, as far as an ordinary session is told; starts with a space. */
-  private String invalidation() {
-    String status =
-        asSession(
-            "SELECT wal_status FROM pg_replication_slots WHERE slot_name = '"
-                + settings.slot()
-                + "'");
-    return status == null ? "" : " (wal_status " + status + ")";
+    return noRoom(Kind.UNREACHABLE, error);
   }
 
   /** One value from an ordinary session, or null: only for better messages. */
-  private @Nullable String asSession(String query) {
+  @Nullable String asSession(String query) {
     try (PostgresConnection session =
         PostgresConnection.open(
             settings, PostgresConnection.Role.SESSION, APPLICATION_NAME, tls, ANSWER_TIMEOUT)) {
@@ -492,26 +336,11 @@ public final class PrimarySource {
     }
   }
 
-  private @Nullable Slot readSlot(PostgresConnection connection) throws SourceException {
-    try {
-      ResultRow row = only(connection.query("READ_REPLICATION_SLOT " + quoted()));
-      String type = row.get(0);
-      return type == null ? null : new Slot(type, row.get(1));
-    } catch (ServerError e) {
-      // The command reads physical slots only.
-      if (e.sqlState().equals("0A000")) {
-        return new Slot("logical", null);
-      }
-      throw trouble(e);
-    } catch (IOException e) {
-      throw trouble(e);
-    }
-  }
-
-  private static ProtocolException nonsense(String message, Exception cause) {
-    ProtocolException nonsense = new ProtocolException(message);
-    nonsense.initCause(cause);
-    return nonsense;
+  /** An answer that cannot be read. */
+  SourceException nonsense(RuntimeException e) {
+    ProtocolException nonsense = new ProtocolException(String.valueOf(e.getMessage()));
+    nonsense.initCause(e);
+    return trouble(nonsense);
   }
 
   private String show(PostgresConnection connection, String parameter)
@@ -528,7 +357,7 @@ public final class PrimarySource {
     }
   }
 
-  private static ResultRow only(List<ResultRow> rows) throws IOException {
+  static ResultRow only(List<ResultRow> rows) throws IOException {
     if (rows.size() != 1) {
       throw new ProtocolException(rows.size() + " rows instead of one");
     }
@@ -563,19 +392,7 @@ public final class PrimarySource {
     return Math.multiplyExact(Long.parseLong(digits), 1L << shift);
   }
 
-  private static String message(IOException e) {
-    String message = e.getMessage();
-    return message == null ? e.getClass().getSimpleName() : message;
-  }
-
-  private String at() {
+  String at() {
     return "primary " + settings.address();
   }
-
-  private String quoted() {
-    return '"' + settings.slot() + '"';
-  }
-
-  /** What READ_REPLICATION_SLOT tells: a slot without a restart LSN keeps no WAL. */
-  private record Slot(String type, @Nullable String restart) {}
 }

@@ -1,16 +1,20 @@
 package dev.varve.server.source;
 
+import dev.varve.engine.PageserverException;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Follows the settings of one primary. PostgreSQL announces no change of them: WAL does not carry
  * them, and a streaming WAL sender reports none. So they are asked for, over a connection of its
- * own that is closed again, every {@link #INTERVAL}, and when somebody is about to use them. Owned
- * by an attachment; its own thread runs {@link #run} until {@link #close}.
+ * own that is closed again, every {@link #INTERVAL}, and when somebody is about to use them; while
+ * WAL is received only, since the receiver asks before it streams and no image is newer than what
+ * it received. Owned by an attachment; its own thread runs {@link #run} until {@link #close}.
  *
  * <p>A primary that does not answer is the receiver's to report; here it only means that the last
  * settings stay.
@@ -22,6 +26,7 @@ public final class SettingsWatch implements Runnable, AutoCloseable {
   private final String name;
   private final PrimarySource source;
   private final WalSink sink;
+  private final BooleanSupplier streaming;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition asked = lock.newCondition();
   private final Condition answered = lock.newCondition();
@@ -32,21 +37,21 @@ public final class SettingsWatch implements Runnable, AutoCloseable {
 
   /**
    * @param name the timeline's, for logs and for what the primary shows of the connection
+   * @param streaming whether WAL is received
    */
-  public SettingsWatch(String name, PrimarySource source, WalSink sink) {
+  public SettingsWatch(String name, PrimarySource source, WalSink sink, BooleanSupplier streaming) {
     this.name = name;
     this.source = source;
     this.sink = sink;
+    this.streaming = streaming;
   }
 
   @Override
   public void run() {
     try {
       while (awaitTurn()) {
-        try (PostgresConnection connection = source.connect(name)) {
-          sink.settings(PrimarySettings.ask(connection));
-        } catch (SourceException | java.io.IOException | RuntimeException e) {
-          LOG.debug("{}: the primary's settings could not be asked for", name, e);
+        if (streaming.getAsBoolean()) {
+          ask();
         }
         answer();
       }
@@ -54,6 +59,14 @@ public final class SettingsWatch implements Runnable, AutoCloseable {
       Thread.currentThread().interrupt();
     } finally {
       close();
+    }
+  }
+
+  private void ask() {
+    try (PostgresConnection connection = source.connect(name)) {
+      sink.settings(PrimarySettings.ask(connection));
+    } catch (SourceException | IOException | PageserverException e) {
+      LOG.debug("{}: the primary's settings could not be asked for", name, e);
     }
   }
 
@@ -83,14 +96,20 @@ public final class SettingsWatch implements Runnable, AutoCloseable {
     }
   }
 
-  /** Asks anew and waits for the answer, no longer than given. Callers at one time share it. */
-  public void refresh(Duration patience) {
+  /**
+   * Asks anew and waits for the answer, no longer than {@code timeout}. Callers at one time share
+   * it.
+   */
+  public void refresh(Duration timeout) {
+    if (!streaming.getAsBoolean()) {
+      return;
+    }
     lock.lock();
     try {
       long turn = begun + 1;
       wanted = true;
       asked.signal();
-      long left = patience.toNanos();
+      long left = timeout.toNanos();
       while (!closed && ended < turn && left > 0) {
         left = answered.awaitNanos(left);
       }

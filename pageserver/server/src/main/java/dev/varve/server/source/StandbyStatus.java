@@ -164,7 +164,7 @@ final class StandbyStatus implements Runnable {
     } catch (RuntimeException | Error e) {
       // A stream whose positions nobody reports would keep the primary's WAL for ever.
       connection.close();
-      LOG.error("a stream ends: its positions cannot be reported", e);
+      LOG.error("{}: a stream ends: its positions cannot be reported", name, e);
     }
   }
 

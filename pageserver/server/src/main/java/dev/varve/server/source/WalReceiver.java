@@ -2,6 +2,7 @@ package dev.varve.server.source;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.postgres.Lsn;
+import dev.varve.engine.store.FailureText;
 import dev.varve.server.source.ReceiverStatus.State;
 import dev.varve.server.source.SourceException.Kind;
 import java.io.IOException;
@@ -38,9 +39,9 @@ public final class WalReceiver implements Runnable, AutoCloseable {
   private static final long LONGEST_PAUSE_MILLIS = 5_000;
 
   /** How often the slot may be in use before that is trouble, and before it is taken over. */
-  private static final int SLOT_PATIENCE = 20;
+  private static final int SLOT_IN_USE_ATTEMPTS = 20;
 
-  private static final int SLOT_POLITENESS = 5;
+  private static final int TAKE_OVER_ATTEMPTS = 5;
 
   /** {@code w}, start, end of WAL, time. */
   private static final int WAL_HEADER_BYTES = 25;
@@ -93,6 +94,11 @@ public final class WalReceiver implements Runnable, AutoCloseable {
         limits);
   }
 
+  /** Whether WAL comes. Thread-safe. */
+  public boolean isStreaming() {
+    return state == State.STREAMING;
+  }
+
   @Override
   public void run() {
     long pauseMillis = SHORTEST_PAUSE_MILLIS;
@@ -103,7 +109,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
           stream();
         } catch (SourceException e) {
           boolean inUse = e.kind() == Kind.SLOT_IN_USE;
-          if (inUse && ++timesInUse <= SLOT_PATIENCE) {
+          if (inUse && ++timesInUse <= SLOT_IN_USE_ATTEMPTS) {
             pauseMillis = 0;
           } else {
             sourceTrouble(e);
@@ -136,7 +142,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
       }
       // The top of the thread: whatever it is, this WAL cannot be taken, and skipping it is out of
       // the question.
-      stop(State.BROKEN, e.getMessage() == null ? e.toString() : e.getMessage());
+      stop(State.BROKEN, FailureText.of(e));
       LOG.error("{}: stopped receiving WAL at {}", name, Lsn.format(streamedLsn), e);
     }
   }
@@ -147,10 +153,10 @@ public final class WalReceiver implements Runnable, AutoCloseable {
    * now.
    */
   private boolean takeSlotOver() {
-    if (timesInUse % SLOT_POLITENESS != 0 || !stopUnlessOwner()) {
+    if (timesInUse % TAKE_OVER_ATTEMPTS != 0 || !stopUnlessOwner()) {
       return false;
     }
-    source.endOtherReceiver(name);
+    source.slot().endOtherReceiver(name);
     return true;
   }
 
@@ -174,7 +180,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
       }
       PrimaryIdentity found = source.identify(connection);
       source.requireSameCluster(expected, found);
-      source.requireSlot(connection);
+      source.slot().require(connection);
       long startLsn = sink.resumeLsn();
       source.requireWal(found, startLsn);
       receive(connection, found.tli(), startLsn);
@@ -329,7 +335,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
     if (isClosed()) {
       return;
     }
-    String message = e.getMessage() == null ? e.toString() : e.getMessage();
+    String message = FailureText.of(e);
     if (!message.equals(problem)) {
       LOG.warn("{}: {}; trying again", name, message);
     }

@@ -8,6 +8,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Ends requests that do not move: those of which no byte went either way for a time, those whose
@@ -24,6 +26,7 @@ final class RequestWatch implements AutoCloseable {
   /** Linux' default bound of a socket's send buffer ({@code net.ipv4.tcp_wmem}). */
   static final int SEND_BUFFER_BYTES = 4 << 20;
 
+  private static final Logger LOG = LoggerFactory.getLogger(RequestWatch.class);
   private static final int MARK_BYTES = 256 << 10;
   private static final int MARKS = SEND_BUFFER_BYTES / MARK_BYTES;
   private static final long TICK_MILLIS = 50;
@@ -123,10 +126,10 @@ final class RequestWatch implements AutoCloseable {
       movedNanos = System.nanoTime();
     }
 
+    /**
+     * Ends it if it is to end: once, and whoever never says that it is over leaves nothing here.
+     */
     private void look() {
-      if (verdict != null) {
-        return;
-      }
       String reason = null;
       long silentNanos = System.nanoTime() - movedNanos;
       if (silentNanos > timeoutNanos + lastBufferNanos) {
@@ -145,7 +148,13 @@ final class RequestWatch implements AutoCloseable {
       }
       if (reason != null) {
         verdict = reason;
-        abort.run();
+        end();
+        try {
+          abort.run();
+        } catch (RuntimeException e) {
+          // Without a watch every other request would wait for ever.
+          LOG.error("a request that does not move cannot be ended: {}", reason, e);
+        }
       }
     }
 
@@ -165,7 +174,7 @@ final class RequestWatch implements AutoCloseable {
       return ended;
     }
 
-    /** The request is over; may be repeated. */
+    /** The request is not watched any more; may be repeated. */
     void end() {
       underWay.remove(this);
     }

@@ -123,7 +123,7 @@ final class ThreadErrorsIT {
             SourceSettings.of(
                 ID, "127.0.0.1", primary.port(), "postgres", "", "", SslMode.DISABLE, slot),
             new Tls(null));
-    source.createSlot();
+    source.slot().create();
     return source;
   }
 

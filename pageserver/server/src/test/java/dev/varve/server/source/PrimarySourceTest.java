@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is checked of a primary, with answers that no primary here would give. */
@@ -71,10 +72,15 @@ final class PrimarySourceTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"IDENTIFY_SYSTEM", "SHOW wal_segment_size"})
-  void doesNotGuessAtNonsense(String command) {
+  @CsvSource({
+    "IDENTIFY_SYSTEM, large",
+    "SHOW wal_segment_size, large",
+    "SHOW wal_segment_size, 4GB",
+    "SHOW wal_segment_size, 9999999999TB"
+  })
+  void doesNotGuessAtNonsense(String command, String answer) {
     Map<String, List<String>> answers = answers();
-    answers.put(command, List.of("large"));
+    answers.put(command, List.of(answer));
     SourceException e = assertThrows(SourceException.class, () -> identify("18.6", answers));
     assertSays(e, Kind.UNREACHABLE, "answered nonsense");
   }

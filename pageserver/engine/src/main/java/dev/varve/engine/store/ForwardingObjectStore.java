@@ -4,11 +4,11 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 
-/** Hands every call on: a test changes one of them. */
-public class ForwardingObjectStore implements ObjectStore {
+/** Hands every call on to another store; a subclass changes a few of them. */
+public abstract class ForwardingObjectStore implements ObjectStore {
   private final ObjectStore inner;
 
-  public ForwardingObjectStore(ObjectStore inner) {
+  protected ForwardingObjectStore(ObjectStore inner) {
     this.inner = inner;
   }
 
@@ -45,5 +45,10 @@ public class ForwardingObjectStore implements ObjectStore {
   @Override
   public void delete(String name) throws IOException {
     inner.delete(name);
+  }
+
+  @Override
+  public String trouble(String prefix) {
+    return inner.trouble(prefix);
   }
 }

@@ -1,0 +1,110 @@
+package dev.varve.server.attachment;
+
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.store.FailureText;
+import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.timeline.ClusterIdentity;
+import dev.varve.engine.timeline.Timeline;
+import dev.varve.server.source.ReceiverStatus;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the parts of an {@link Attachment} say of themselves at one moment, and what follows: its
+ * state, what is wrong with it, and its report.
+ *
+ * @param phase what the attachment's thread is about; counts while nothing is received
+ * @param phaseProblem what is wrong with that; empty while nothing is
+ * @param timeline null: not loaded yet
+ * @param takenOver whether the timeline was handed over
+ * @param receiver null: nothing is received
+ * @param retention null: there is no source
+ */
+record AttachmentSnapshot(
+    TimelineId id,
+    AttachmentState phase,
+    String phaseProblem,
+    @Nullable Timeline timeline,
+    boolean takenOver,
+    @Nullable ReceiverStatus receiver,
+    @Nullable SourceRetention retention,
+    long copiedBytes) {
+  private static final SourceCost NO_COST = new SourceCost(0, 0, 0, false);
+
+  /** Whether another pageserver has the timeline, or is about to. */
+  boolean isAnothers() {
+    PageserverException failure = failure();
+    return takenOver
+        || failure instanceof PageserverException.Fenced
+        || failure instanceof PageserverException.NotHere
+        || (receiver != null && receiver.state() == ReceiverStatus.State.FENCED);
+  }
+
+  private @Nullable PageserverException failure() {
+    return timeline == null ? null : timeline.failure();
+  }
+
+  /** Why WAL is not taken, or what else is wrong; empty while nothing is. */
+  String reason() {
+    return switch (failure()) {
+      case null -> trouble();
+      // Nothing is wrong with a timeline that was handed over.
+      case PageserverException.NotHere _ -> "";
+      case PageserverException failure -> FailureText.of(failure);
+    };
+  }
+
+  /** The source's trouble, else the storage's, which leaves WAL coming in as long as it fits. */
+  private String trouble() {
+    String current = receiver != null ? receiver.problem() : phaseProblem;
+    return current.isEmpty() && timeline != null ? timeline.storageTrouble() : current;
+  }
+
+  /** What is wrong, and what the primary keeps for it when that is too much. */
+  private String problem() {
+    String reason = reason();
+    String kept = retention == null || takenOver ? "" : retention.problem(reason);
+    return kept.isEmpty() ? reason : kept;
+  }
+
+  private AttachmentState state() {
+    if (failure() != null) {
+      return takenOver ? AttachmentState.HANDED_OVER : AttachmentState.BROKEN;
+    }
+    if (retention != null && retention.isGivenUp()) {
+      return AttachmentState.SOURCE_GIVEN_UP;
+    }
+    if (receiver == null || timeline == null) {
+      return phase;
+    }
+    return switch (receiver.state()) {
+      case SOURCE_TROUBLE, SINK_TROUBLE -> AttachmentState.SOURCE_TROUBLE;
+      case FENCED, BROKEN -> AttachmentState.BROKEN;
+      case CONNECTING, STREAMING, STOPPED ->
+          timeline.readableFromLsn() == 0 ? AttachmentState.CATCHING_UP : AttachmentState.ACTIVE;
+    };
+  }
+
+  TimelineReport report() {
+    Timeline imported = timeline == null || timeline.isEmpty() ? null : timeline;
+    ClusterIdentity identity = imported == null ? null : imported.identity();
+    return new TimelineReport(
+        id,
+        timeline == null ? 0 : timeline.generation(),
+        state(),
+        problem(),
+        identity == null ? 0 : identity.systemIdentifier(),
+        identity == null ? 0 : identity.major().number(),
+        imported == null ? 0 : imported.readableFromLsn(),
+        imported == null ? 0 : imported.receivedLsn(),
+        imported == null ? 0 : imported.publishedLsn(),
+        receiver == null ? 0 : receiver.sourceLsn(),
+        receiver == null ? 0 : receiver.lagBytes(),
+        receiver == null ? 0 : receiver.lagSeconds(),
+        copiedBytes,
+        imported == null ? 0 : imported.layerCount(),
+        imported == null ? 0 : imported.layerBytes(),
+        imported == null ? 0 : imported.unpublishedBytes(),
+        timeline == null ? 0 : timeline.storageErrors(),
+        retention == null ? NO_COST : retention.cost());
+  }
+}
