@@ -49,7 +49,7 @@ public record PrimarySource(
         @Required
         @Size(min = 1, max = 63)
         @ValidationRule(
-            value = "self.matches(r'" + Syntax.IDENTIFIER + "') && bytes(self).size() <= 63",
+            value = "self.matches(r'" + Syntax.IDENTIFIER + "') && bytes(self).size() <= " + Syntax.MAX_IDENTIFIER_BYTES,
             message = "user is the name of a role: at most 63 bytes without control characters")
         String user,
     @JsonProperty
@@ -64,7 +64,7 @@ public record PrimarySource(
         @Default("postgres")
         @Size(min = 1, max = 63)
         @ValidationRule(
-            value = "self.matches(r'" + Syntax.IDENTIFIER + "') && bytes(self).size() <= 63",
+            value = "self.matches(r'" + Syntax.IDENTIFIER + "') && bytes(self).size() <= " + Syntax.MAX_IDENTIFIER_BYTES,
             message =
                 "database is the name of a database: at most 63 bytes without control characters")
         String database,
@@ -94,7 +94,7 @@ public record PrimarySource(
                 + " reason, such as 50Gi; more than the primary's max_wal_size. Left out: as much as"
                 + " the primary's max_slot_wal_keep_size lets it, which is the only bound when the"
                 + " pageservers are away.")
-        @Pattern("^[1-9][0-9]{0,8}(Mi|Gi|Ti)$")
+        @Pattern(Syntax.WAL_SIZE)
         @Nullable String maxRetainedWal,
     @JsonProperty
         @JsonPropertyDescription(

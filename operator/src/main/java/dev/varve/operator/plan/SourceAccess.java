@@ -62,7 +62,7 @@ public record SourceAccess(
         primary.retainedWalAction() == RetainedWalAction.DROP_SLOT);
   }
 
-  /** As {@code 50Gi}; the definition lets nothing else in. */
+  /** Of an amount as {@link SpecRules} takes it: {@code 50Gi}. */
   private static long bytes(@Nullable String quantity) {
     return quantity == null
         ? 0

@@ -97,6 +97,28 @@ final class SpecRulesTest {
     assertEquals("", SpecRules.source(source("db", null, "O'Brien \"x\"", "slot_1")));
   }
 
+  /** The most that is taken is bytes of a {@code long} still. */
+  @Test
+  void retainedWalHasAnAmount() {
+    for (String amount : List.of("1Mi", "50Gi", "999999Ti")) {
+      Source source = retained(amount);
+      assertEquals("", SpecRules.source(source), amount);
+      Timeline timeline = timeline("orders", "acme");
+      timeline.getMetadata().setUid("uid");
+      timeline.setSpec(new TimelineSpec("acme", source, null));
+      assertTrue(SourceAccess.of(timeline, "").maxRetainedWalBytes() > 0, amount);
+    }
+    for (String amount : List.of("", "0Gi", "10GB", "1.5Gi", "-1Gi", "9999999Ti", "999999999Ti")) {
+      assertFalse(SpecRules.source(retained(amount)).isEmpty(), amount);
+    }
+  }
+
+  private static Source retained(String amount) {
+    return new Source(
+        new PrimarySource(
+            "db", 5432, "varve", null, null, SslMode.PREFER, null, null, amount, null));
+  }
+
   @Test
   void onlyNamesOfSecretsAreAskedFor() {
     for (String name :
