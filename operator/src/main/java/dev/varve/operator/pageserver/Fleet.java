@@ -376,7 +376,9 @@ public final class Fleet implements AutoCloseable {
             || (now - told.nanos >= MEASURE_NANOS
                 && (report.receivedLsn() != told.report.receivedLsn()
                     || report.publishedLsn() != told.report.publishedLsn()
-                    || report.copiedBytes() != told.report.copiedBytes()))) {
+                    || report.copiedBytes() != told.report.copiedBytes()
+                    || report.cost().retainedWalBytes()
+                        != told.report.cost().retainedWalBytes()))) {
           pageserver.told.put(id, new Told(report, now));
           moved.add(id);
         }

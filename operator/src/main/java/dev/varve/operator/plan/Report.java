@@ -74,7 +74,8 @@ public record Report(
         lagBytes,
         lagSeconds,
         copiedBytes,
-        layerBytes);
+        layerBytes,
+        cost);
   }
 
   /** Whether computes can start from it. */

@@ -420,4 +420,26 @@ final class OperatorIT {
     await("the tenant is gone", () -> cluster.tenant("keeper") == null);
     cluster.remove("kp-0");
   }
+
+  /** A source of which nothing can be received is the one whose primary keeps more and more. */
+  @Test
+  void whatTheSlotKeepsIsShownThoughNothingIsReceived() {
+    String address = "10.9.2.2";
+    cluster.pageserver("rw-0", address);
+    cluster.tenant("hoarder", 1);
+    cluster.password("hoarder-password", "one");
+    cluster.timeline("hoard", "hoarder", "hoarder-password");
+    await("served", () -> cluster.isReady("hoard"));
+    await(
+        "what the slot keeps",
+        () -> {
+          long _ = cluster.at(address).retainedWalBytes.addAndGet(1 << 20);
+          Long shown = cluster.timeline("hoard").getStatus().retainedWalBytes();
+          return shown != null && shown > 0;
+        });
+    cluster.delete(cluster.timeline("hoard"));
+    cluster.admin.resources(Tenant.class).inNamespace(SHOP).withName("hoarder").delete();
+    await("the tenant is gone", () -> cluster.tenant("hoarder") == null);
+    cluster.remove("rw-0");
+  }
 }
