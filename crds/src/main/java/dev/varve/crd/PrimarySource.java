@@ -109,16 +109,4 @@ public record PrimarySource(
                 + " status says so. DropSlot: the pageserver drops the slot and receives nothing"
                 + " more; what it received stays readable.")
         @Default("Retain")
-        @Nullable RetainedWalAction retainedWalAction) {
-  /** One that costs the primary what it lets a standby cost. */
-  public PrimarySource(
-      String host,
-      Integer port,
-      String user,
-      @Nullable SecretKey passwordSecret,
-      String database,
-      SslMode sslMode,
-      @Nullable String slot) {
-    this(host, port, user, passwordSecret, database, sslMode, slot, null, null, null);
-  }
-}
+        @Nullable RetainedWalAction retainedWalAction) {}

@@ -14,5 +14,5 @@ public record Source(
         PrimarySource primary) {
   /** In place of one that is not a source by its types: see {@link TimelineSpecReader}. */
   public static final Source UNREADABLE =
-      new Source(new PrimarySource("", 0, "", null, "", SslMode.PREFER, null));
+      new Source(new PrimarySource("", 0, "", null, "", SslMode.PREFER, null, null, null, null));
 }

@@ -23,13 +23,24 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class SpecRulesTest {
   private static Source source(
       @Nullable String host, @Nullable Integer port, @Nullable String user, @Nullable String slot) {
-    return new Source(new PrimarySource(host, port, user, null, "postgres", SslMode.PREFER, slot));
+    return new Source(
+        new PrimarySource(
+            host, port, user, null, "postgres", SslMode.PREFER, slot, null, null, null));
   }
 
   private static Source secret(@Nullable String name, @Nullable String key) {
     return new Source(
         new PrimarySource(
-            "db", 5432, "varve", new SecretKey(name, key), null, SslMode.PREFER, null));
+            "db",
+            5432,
+            "varve",
+            new SecretKey(name, key),
+            null,
+            SslMode.PREFER,
+            null,
+            null,
+            null,
+            null));
   }
 
   private static Timeline timeline(String name, @Nullable String tenant) {

@@ -306,6 +306,9 @@ final class TestCluster implements AutoCloseable {
                     new SecretKey(secret, "password"),
                     "postgres",
                     SslMode.DISABLE,
+                    null,
+                    null,
+                    null,
                     null));
     Timeline timeline = new Timeline();
     timeline.setMetadata(new ObjectMetaBuilder().withName(name).withNamespace(SHOP).build());
