@@ -13,6 +13,7 @@ import dev.varve.api.v1.RetainedWalAction;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.operator.plan.Report;
+import dev.varve.operator.plan.Sha256;
 import dev.varve.operator.plan.ShardId;
 import dev.varve.operator.plan.SourceAccess;
 import dev.varve.operator.plan.SourceCost;
@@ -22,9 +23,6 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.MetadataUtils;
 import java.net.InetSocketAddress;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -135,7 +133,7 @@ public final class PageserverClient implements AutoCloseable {
             .setTimeline(id.timeline())
             .setShard(id.shard())
             .setGeneration(generation)
-            .setTokenSha256(ByteString.copyFrom(sha256(token)));
+            .setTokenSha256(ByteString.copyFrom(Sha256.of(token)));
     if (access != null) {
       request.setPrimary(primary(access));
     }
@@ -176,14 +174,6 @@ public final class PageserverClient implements AutoCloseable {
                 ? RetainedWalAction.RETAINED_WAL_ACTION_DROP_SLOT
                 : RetainedWalAction.RETAINED_WAL_ACTION_RETAIN)
         .build();
-  }
-
-  private static byte[] sha256(String text) {
-    try {
-      return MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every JDK has SHA-256", e);
-    }
   }
 
   @Override
