@@ -328,7 +328,7 @@ public final class Fleet implements AutoCloseable {
         pageserver.silentSince = null;
       } catch (StatusRuntimeException e) {
         if (before != null) {
-          LOG.info("{} does not answer: {}", pod.name(), e.getStatus());
+          LOG.info("{} does not answer: {}", pod.name(), PageserverClient.text(e));
           pageserver.silentSince = asking;
           tellWhenOver(pageserver, asking);
         }

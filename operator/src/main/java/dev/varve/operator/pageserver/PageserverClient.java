@@ -19,6 +19,7 @@ import dev.varve.operator.plan.SourceAccess;
 import dev.varve.operator.plan.SourceCost;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.MetadataUtils;
@@ -174,6 +175,19 @@ public final class PageserverClient implements AutoCloseable {
                 ? RetainedWalAction.RETAINED_WAL_ACTION_DROP_SLOT
                 : RetainedWalAction.RETAINED_WAL_ACTION_RETAIN)
         .build();
+  }
+
+  /** Why a call failed, in one line: as the pageserver says, or as the connection to it broke. */
+  public static String text(StatusRuntimeException e) {
+    Status status = e.getStatus();
+    if (status.getCode() == Status.Code.DEADLINE_EXCEEDED) {
+      // gRPC's own words have times in them that differ from call to call.
+      return "no answer in time";
+    }
+    String description = status.getDescription();
+    String said = description == null ? status.getCode().name() : description;
+    Throwable cause = status.getCause();
+    return cause == null || cause.getMessage() == null ? said : said + ": " + cause.getMessage();
   }
 
   @Override
