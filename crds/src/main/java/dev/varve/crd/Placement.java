@@ -9,9 +9,9 @@ import java.util.Map;
 public record Placement(
     @JsonProperty
         @JsonPropertyDescription(
-            "Labels that a pageserver's pod must have, all of them. Run a StatefulSet of"
-                + " pageservers for each kind of node and label its pods to choose between them. A"
-                + " tenant moves when the pod that keeps it does not match any more.")
+            "A pageserver may keep the tenant when its pod has all of these labels. To choose"
+                + " between kinds of nodes, run a StatefulSet of pageservers for each and label"
+                + " its pods. A tenant moves when the pod that keeps it does not match any more.")
         @ValidationRule(
             value =
                 "self.all(k, k.size() <= 317 && k.matches('"

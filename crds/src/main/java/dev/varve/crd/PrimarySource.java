@@ -49,30 +49,38 @@ public record PrimarySource(
         @Required
         @Size(min = 1, max = 63)
         @ValidationRule(
-            value = "self.matches(r'" + Syntax.IDENTIFIER + "') && bytes(self).size() <= 63",
+            value =
+                "self.matches(r'"
+                    + Syntax.IDENTIFIER
+                    + "') && bytes(self).size() <= "
+                    + Syntax.MAX_IDENTIFIER_BYTES,
             message = "user is the name of a role: at most 63 bytes without control characters")
         String user,
     @JsonProperty
         @JsonPropertyDescription(
-            "Where the role's password is. Left out: none is sent, which works where the primary"
-                + " asks for none.")
+            "The Secret with the role's password. Left out: pageservers send none, which works"
+                + " where the primary asks for none.")
         @Nullable SecretKey passwordSecret,
     @JsonProperty
         @JsonPropertyDescription(
-            "Any database of the cluster that the role may connect to: what the replication protocol"
-                + " does not tell is asked there.")
+            "A database of the cluster that the role may connect to. Pageservers ask there what"
+                + " the replication protocol does not tell.")
         @Default("postgres")
         @Size(min = 1, max = 63)
         @ValidationRule(
-            value = "self.matches(r'" + Syntax.IDENTIFIER + "') && bytes(self).size() <= 63",
+            value =
+                "self.matches(r'"
+                    + Syntax.IDENTIFIER
+                    + "') && bytes(self).size() <= "
+                    + Syntax.MAX_IDENTIFIER_BYTES,
             message =
                 "database is the name of a database: at most 63 bytes without control characters")
         String database,
     @JsonProperty
         @JsonPropertyDescription(
-            "TLS, as libpq's sslmode: disable, prefer, require, verify-ca or verify-full. The last"
-                + " two check against the root certificates that the pageservers are configured"
-                + " with.")
+            "libpq's sslmode: disable, prefer, require, verify-ca or verify-full. The last two"
+                + " verify the primary's certificate with the root certificates that the"
+                + " pageservers are configured with.")
         @Default("prefer")
         SslMode sslMode,
     @JsonProperty
@@ -83,34 +91,22 @@ public record PrimarySource(
         @Nullable String slot,
     @JsonProperty
         @JsonPropertyDescription(
-            "Whether the primary's synchronous_standby_names may count the pageservers: commits that"
-                + " wait for them then wait until they are in the object store. Otherwise no commit"
-                + " waits for them, whatever is written there.")
+            "true: the primary's synchronous_standby_names may count the pageservers, and a"
+                + " commit that waits for one waits until the object store has its WAL. false: no"
+                + " commit waits for a pageserver, whatever synchronous_standby_names says.")
         @Default("false")
         @Nullable Boolean synchronous,
     @JsonProperty
         @JsonPropertyDescription(
-            "How much WAL the slot may make the primary keep while it is not taken in, for whatever"
-                + " reason, such as 50Gi; more than the primary's max_wal_size. Left out: as much as"
-                + " the primary's max_slot_wal_keep_size lets it, which is the only bound when the"
-                + " pageservers are away.")
-        @Pattern("^[1-9][0-9]{0,8}(Mi|Gi|Ti)$")
+            "The most WAL that the slot may make the primary keep while a pageserver runs, such"
+                + " as 50Gi. Choose more than the primary's max_wal_size. Left out, and while all"
+                + " pageservers are away: the primary's max_slot_wal_keep_size is the only bound.")
+        @Pattern(Syntax.WAL_SIZE)
         @Nullable String maxRetainedWal,
     @JsonProperty
         @JsonPropertyDescription(
-            "What happens beyond maxRetainedWal: Retain (the status says so), or DropSlot (the slot is"
-                + " dropped and nothing is received any more, what was received stays readable).")
+            "What happens beyond maxRetainedWal. Retain: the primary keeps the WAL, and the"
+                + " status says so. DropSlot: the pageserver drops the slot and receives nothing"
+                + " more; what it received stays readable.")
         @Default("Retain")
-        @Nullable RetainedWalAction retainedWalAction) {
-  /** One that costs the primary what it lets a standby cost. */
-  public PrimarySource(
-      String host,
-      Integer port,
-      String user,
-      @Nullable SecretKey passwordSecret,
-      String database,
-      SslMode sslMode,
-      @Nullable String slot) {
-    this(host, port, user, passwordSecret, database, sslMode, slot, null, null, null);
-  }
-}
+        @Nullable RetainedWalAction retainedWalAction) {}

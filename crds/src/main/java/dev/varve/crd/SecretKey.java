@@ -20,7 +20,7 @@ public record SecretKey(
                     + " '.', which begins and ends with a letter or digit")
         String name,
     @JsonProperty
-        @JsonPropertyDescription("The key in it.")
+        @JsonPropertyDescription("The key in the Secret.")
         @Default("password")
         @Size(min = 1, max = 253)
         @ValidationRule(

@@ -8,11 +8,11 @@ import io.fabric8.generator.annotation.Required;
 public record Source(
     @JsonProperty
         @JsonPropertyDescription(
-            "A running PostgreSQL primary, whose data is copied once and whose WAL is followed with"
-                + " a replication slot.")
+            "A running PostgreSQL server, a primary or a standby. A pageserver copies its data"
+                + " once, then receives its WAL through a replication slot.")
         @Required
         PrimarySource primary) {
   /** In place of one that is not a source by its types: see {@link TimelineSpecReader}. */
   public static final Source UNREADABLE =
-      new Source(new PrimarySource("", 0, "", null, "", SslMode.PREFER, null));
+      new Source(new PrimarySource("", 0, "", null, "", SslMode.PREFER, null, null, null, null));
 }

@@ -37,6 +37,11 @@ public final class Syntax {
   /** A replication slot's name, {@code PostgreSQL 17 src/backend/replication/slot.c}. */
   public static final String SLOT = "^[a-z0-9_]{1,63}$";
 
+  /**
+   * An amount of WAL, such as {@code 50Gi}; of six digits, so that its bytes are a {@code long}.
+   */
+  public static final String WAL_SIZE = "^[1-9][0-9]{0,5}(Mi|Gi|Ti)$";
+
   /** A label's key: perhaps a DNS subdomain and a slash, then a name. */
   public static final String LABEL_KEY =
       "^(" + LABEL + "([.]" + LABEL + ")*/)?" + LABEL_VALUE + "$";

@@ -43,10 +43,10 @@ public record TenantSpec(
         @Nullable Integer stripe,
     @JsonProperty
         @JsonPropertyDescription(
-            "What happens to the data of a Timeline that is deleted and does not say so itself."
-                + " Delete: its replication slot is dropped and its objects are removed. Retain: the"
-                + " slot is dropped, the objects stay and can be attached again by a Timeline of the"
-                + " same name.")
+            "What the deletion of a Timeline does with its data, where the Timeline does not say."
+                + " Delete: it drops the replication slot and removes the objects. Retain: it"
+                + " drops the slot and keeps the objects; a Timeline of the same name can attach"
+                + " them again.")
         @Default("Retain")
         @Nullable DeletionPolicy deletionPolicy,
     @JsonProperty @JsonPropertyDescription("Which pageservers may keep the tenant. Left out: any.")

@@ -32,11 +32,11 @@ public record TimelineSpec(
         String tenant,
     @JsonProperty
         @JsonPropertyDescription(
-            "Where the WAL comes from. Left out: the timeline is what the object store holds of one"
-                + " that was retained, and does not go on.")
+            "Where the WAL comes from. Left out: the timeline serves what the object store holds"
+                + " of one that was retained, and receives nothing.")
         @Nullable Source source,
     @JsonProperty
         @JsonPropertyDescription(
-            "What happens to the data when the Timeline is deleted: Delete or Retain, see Tenant."
-                + " Left out: as the tenant says.")
+            "What the deletion of the Timeline does with its data: Delete or Retain, see Tenant."
+                + " Left out: the Tenant's policy counts.")
         @Nullable DeletionPolicy deletionPolicy) {}

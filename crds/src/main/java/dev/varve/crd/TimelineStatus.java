@@ -26,10 +26,10 @@ public record TimelineStatus(
         @Nullable String address,
     @JsonProperty
         @JsonPropertyDescription(
-            "The replication slot's name. With several shards each has one, with _ and its number"
-                + " behind.")
+            "The replication slot's name. With several shards each has a slot of its own, of this"
+                + " name with _0, _1 and so on behind.")
         @Nullable String slot,
-    @JsonProperty @JsonPropertyDescription("The PostgreSQL major version as found.")
+    @JsonProperty @JsonPropertyDescription("The primary's PostgreSQL major version.")
         @Nullable Integer postgresMajor,
     @JsonProperty
         @JsonPropertyDescription("The database cluster's system identifier, as pg_control has it.")
@@ -44,18 +44,23 @@ public record TimelineStatus(
             "Everything up to here is durable in the object store, on all shards.")
         @Nullable String publishedLsn,
     @JsonProperty
-        @JsonPropertyDescription("How much WAL of the primary has not been received, in bytes.")
+        @JsonPropertyDescription(
+            "WAL of the primary that was not received yet, in bytes; with several shards the"
+                + " most.")
         @Nullable Long lagBytes,
     @JsonProperty
         @JsonPropertyDescription(
-            "How long ago everything that the primary had was received, in seconds.")
+            "Seconds since all WAL that the primary had was received; with several shards the"
+                + " most.")
         @Nullable Long lagSeconds,
     @JsonProperty
         @JsonPropertyDescription(
-            "How much WAL the slot makes the primary keep, in bytes; with several shards the most.")
+            "WAL that the slot makes the primary keep, in bytes; with several shards the most.")
         @Nullable Long retainedWalBytes,
     @JsonProperty
-        @JsonPropertyDescription("How long ago the slot let go of WAL, or kept none, in seconds.")
+        @JsonPropertyDescription(
+            "For how many seconds the slot has kept WAL and let none go; with several shards the"
+                + " most.")
         @Nullable Long retainedWalSeconds,
     @JsonProperty
         @JsonPropertyDescription("How much of the primary's data has been copied, in bytes.")

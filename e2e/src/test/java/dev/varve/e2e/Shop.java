@@ -278,6 +278,8 @@ final class Shop {
    * @param node where it runs; empty: anywhere
    */
   void pod(String name, String timeline, String secret, String attributes, String node) {
+    String placement =
+        "nodeSelector: {" + (node.isEmpty() ? "" : "kubernetes.io/hostname: " + node) + "}";
     Kubectl.apply(
         namespace,
         """
@@ -285,30 +287,41 @@ final class Shop {
         kind: Pod
         metadata: {name: NAME, labels: {app: NAME}}
         spec:
-          terminationGracePeriodSeconds: 5
-          nodeSelector: {SPEC}
-          securityContext: {runAsNonRoot: true, runAsUser: 999, runAsGroup: 999, seccompProfile: {type: RuntimeDefault}}
-          containers:
-            - name: postgres
-              image: IMAGE
-              securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-              readinessProbe:
-                exec: {command: [pg_isready, -U, postgres]}
-                periodSeconds: 1
-              volumeMounts: [{name: data, mountPath: /var/lib/postgresql/data}]
-          volumes:
-            - name: data
-              csi:
-                driver: varve.dev
-                volumeAttributes: {timeline: TIMELINEATTRIBUTES}
-                nodePublishSecretRef: {name: SECRET}
         """
-            .replace("NAME", name)
-            .replace("IMAGE", POSTGRES)
-            .replace("ATTRIBUTES", attributes)
-            .replace("TIMELINE", timeline)
-            .replace("SECRET", secret)
-            .replace("SPEC", node.isEmpty() ? "" : "kubernetes.io/hostname: " + node));
+                .replace("NAME", name)
+            + podSpec(timeline, secret, attributes, placement).indent(2));
+  }
+
+  /**
+   * The spec of such a pod.
+   *
+   * @param placement a line that says where it runs
+   */
+  static String podSpec(String timeline, String secret, String attributes, String placement) {
+    return """
+    terminationGracePeriodSeconds: 5
+    PLACEMENT
+    securityContext: {runAsNonRoot: true, runAsUser: 999, runAsGroup: 999, seccompProfile: {type: RuntimeDefault}}
+    containers:
+      - name: postgres
+        image: IMAGE
+        securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+        readinessProbe:
+          exec: {command: [pg_isready, -U, postgres]}
+          periodSeconds: 1
+        volumeMounts: [{name: data, mountPath: /var/lib/postgresql/data}]
+    volumes:
+      - name: data
+        csi:
+          driver: varve.dev
+          volumeAttributes: {timeline: TIMELINEATTRIBUTES}
+          nodePublishSecretRef: {name: SECRET}
+    """
+        .replace("PLACEMENT", placement)
+        .replace("IMAGE", POSTGRES)
+        .replace("ATTRIBUTES", attributes)
+        .replace("TIMELINE", timeline)
+        .replace("SECRET", secret);
   }
 
   /** A node that a pod is not on. */

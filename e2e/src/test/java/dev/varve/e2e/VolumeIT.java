@@ -164,30 +164,17 @@ final class VolumeIT {
       template:
         metadata: {labels: {app: budgeted}}
         spec:
-          terminationGracePeriodSeconds: 5
-          affinity:
-            nodeAffinity:
-              preferredDuringSchedulingIgnoredDuringExecution:
-                - weight: 100
-                  preference: {matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [NODE]}]}
-          securityContext: {runAsNonRoot: true, runAsUser: 999, runAsGroup: 999, seccompProfile: {type: RuntimeDefault}}
-          containers:
-            - name: postgres
-              image: IMAGE
-              securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-              readinessProbe:
-                exec: {command: [pg_isready, -U, postgres]}
-                periodSeconds: 1
-              volumeMounts: [{name: data, mountPath: /var/lib/postgresql/data}]
-          volumes:
-            - name: data
-              csi:
-                driver: varve.dev
-                volumeAttributes: {timeline: main}
-                nodePublishSecretRef: {name: varve-acme-token}
     """
-        .replace("NODE", node)
-        .replace("IMAGE", Shop.POSTGRES);
+        + Shop.podSpec(
+                "main",
+                "varve-acme-token",
+                "",
+                "affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight:"
+                    + " 100, preference: {matchExpressions: [{key: kubernetes.io/hostname, operator:"
+                    + " In, values: ["
+                    + node
+                    + "]}]}}]}}")
+            .indent(6);
   }
 
   /** Until a pod runs, or is gone since its volume was lost. */

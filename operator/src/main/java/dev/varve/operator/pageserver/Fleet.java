@@ -328,7 +328,7 @@ public final class Fleet implements AutoCloseable {
         pageserver.silentSince = null;
       } catch (StatusRuntimeException e) {
         if (before != null) {
-          LOG.info("{} does not answer: {}", pod.name(), e.getStatus());
+          LOG.info("{} does not answer: {}", pod.name(), PageserverClient.text(e));
           pageserver.silentSince = asking;
           tellWhenOver(pageserver, asking);
         }
@@ -376,7 +376,9 @@ public final class Fleet implements AutoCloseable {
             || (now - told.nanos >= MEASURE_NANOS
                 && (report.receivedLsn() != told.report.receivedLsn()
                     || report.publishedLsn() != told.report.publishedLsn()
-                    || report.copiedBytes() != told.report.copiedBytes()))) {
+                    || report.copiedBytes() != told.report.copiedBytes()
+                    || report.cost().retainedWalBytes()
+                        != told.report.cost().retainedWalBytes()))) {
           pageserver.told.put(id, new Told(report, now));
           moved.add(id);
         }

@@ -13,18 +13,17 @@ import dev.varve.api.v1.RetainedWalAction;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.operator.plan.Report;
+import dev.varve.operator.plan.Sha256;
 import dev.varve.operator.plan.ShardId;
 import dev.varve.operator.plan.SourceAccess;
 import dev.varve.operator.plan.SourceCost;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.MetadataUtils;
 import java.net.InetSocketAddress;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -135,7 +134,7 @@ public final class PageserverClient implements AutoCloseable {
             .setTimeline(id.timeline())
             .setShard(id.shard())
             .setGeneration(generation)
-            .setTokenSha256(ByteString.copyFrom(sha256(token)));
+            .setTokenSha256(ByteString.copyFrom(Sha256.of(token)));
     if (access != null) {
       request.setPrimary(primary(access));
     }
@@ -178,12 +177,17 @@ public final class PageserverClient implements AutoCloseable {
         .build();
   }
 
-  private static byte[] sha256(String text) {
-    try {
-      return MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every JDK has SHA-256", e);
+  /** Why a call failed, in one line: as the pageserver says, or as the connection to it broke. */
+  public static String text(StatusRuntimeException e) {
+    Status status = e.getStatus();
+    if (status.getCode() == Status.Code.DEADLINE_EXCEEDED) {
+      // gRPC's own words have times in them that differ from call to call.
+      return "no answer in time";
     }
+    String description = status.getDescription();
+    String said = description == null ? status.getCode().name() : description;
+    Throwable cause = status.getCause();
+    return cause == null || cause.getMessage() == null ? said : said + ": " + cause.getMessage();
   }
 
   @Override

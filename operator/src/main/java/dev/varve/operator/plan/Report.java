@@ -19,36 +19,6 @@ public record Report(
     long copiedBytes,
     long layerBytes,
     SourceCost cost) {
-  /** One of whose source's cost nothing is known. */
-  public Report(
-      int generation,
-      State state,
-      String problem,
-      long systemIdentifier,
-      int postgresMajor,
-      long readableFromLsn,
-      long receivedLsn,
-      long publishedLsn,
-      long lagBytes,
-      double lagSeconds,
-      long copiedBytes,
-      long layerBytes) {
-    this(
-        generation,
-        state,
-        problem,
-        systemIdentifier,
-        postgresMajor,
-        readableFromLsn,
-        receivedLsn,
-        publishedLsn,
-        lagBytes,
-        lagSeconds,
-        copiedBytes,
-        layerBytes,
-        SourceCost.UNKNOWN);
-  }
-
   /** As {@code TimelineState} of the contract; the names are what status and conditions show. */
   public enum State {
     Loading,
@@ -74,7 +44,8 @@ public record Report(
         lagBytes,
         lagSeconds,
         copiedBytes,
-        layerBytes);
+        layerBytes,
+        cost);
   }
 
   /** Whether computes can start from it. */

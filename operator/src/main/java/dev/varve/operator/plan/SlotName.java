@@ -3,10 +3,6 @@ package dev.varve.operator.plan;
 import dev.varve.crd.Source;
 import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineStatus;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,7 +52,7 @@ public final class SlotName {
   }
 
   private static String ofUid(Timeline timeline) {
-    String hash = hash(timeline.getMetadata().getUid());
+    String hash = Sha256.hex(timeline.getMetadata().getUid(), HASH_BYTES);
     String readable = readable(timeline);
     int most = MAX_CHARACTERS - 1 - hash.length();
     return readable.substring(0, Math.min(readable.length(), most)) + "_" + hash;
@@ -68,15 +64,5 @@ public final class SlotName {
     return name.length() <= MAX_CHARACTERS
         ? name
         : name.substring(0, MAX_CHARACTERS - 9) + "_" + "%08x".formatted(id.hashCode());
-  }
-
-  private static String hash(String uid) {
-    try {
-      byte[] digest =
-          MessageDigest.getInstance("SHA-256").digest(uid.getBytes(StandardCharsets.UTF_8));
-      return HexFormat.of().formatHex(digest, 0, HASH_BYTES);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every JDK has SHA-256", e);
-    }
   }
 }

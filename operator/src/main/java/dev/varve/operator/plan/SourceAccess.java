@@ -34,18 +34,6 @@ public record SourceAccess(
     boolean dropsSlot) {
   private static final int PORT = 5432;
 
-  /** One that costs the primary what it lets a standby cost. */
-  public SourceAccess(
-      String host,
-      int port,
-      String user,
-      String password,
-      String database,
-      SslMode sslMode,
-      String slot) {
-    this(host, port, user, password, database, sslMode, slot, false, 0, false);
-  }
-
   /** Of a Timeline with a source that {@link SpecRules} has nothing against. */
   public static SourceAccess of(Timeline timeline, String password) {
     PrimarySource primary = Objects.requireNonNull(timeline.getSpec().source()).primary();
@@ -62,7 +50,7 @@ public record SourceAccess(
         primary.retainedWalAction() == RetainedWalAction.DROP_SLOT);
   }
 
-  /** As {@code 50Gi}; the definition lets nothing else in. */
+  /** Of an amount as {@link SpecRules} takes it: {@code 50Gi}. */
   private static long bytes(@Nullable String quantity) {
     return quantity == null
         ? 0

@@ -14,9 +14,6 @@ public record SourceCost(
     double retainedWalSeconds,
     long primaryKeepsAtMostBytes,
     boolean namedSynchronous) {
-  /** Before anything is known. */
-  static final SourceCost UNKNOWN = new SourceCost(0, 0, 0, false);
-
   /** What the user should know of it though nothing is wrong; empty for nothing. */
   String advice(boolean synchronous) {
     List<String> advice = new ArrayList<>();

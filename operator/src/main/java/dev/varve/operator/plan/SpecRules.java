@@ -26,6 +26,7 @@ public final class SpecRules {
   private static final Pattern HOST = Pattern.compile(Syntax.HOST);
   private static final Pattern IDENTIFIER = Pattern.compile(Syntax.IDENTIFIER);
   private static final Pattern SLOT = Pattern.compile(Syntax.SLOT);
+  private static final Pattern WAL_SIZE = Pattern.compile(Syntax.WAL_SIZE);
 
   private static final String ANEW = ": delete it and create it again under a name of at most ";
   private static final String REFERENCE = "write it as docs/reference says";
@@ -107,6 +108,11 @@ public final class SpecRules {
       return PRIMARY
           + "slot is not the name of a slot: delete the Timeline and create it again with 1 to 63"
           + " lower-case letters, digits and '_' there, or without it";
+    }
+    if (primary.maxRetainedWal() != null && !WAL_SIZE.matcher(primary.maxRetainedWal()).matches()) {
+      return PRIMARY
+          + "maxRetainedWal is not an amount of WAL: write up to six digits and Mi, Gi or Ti, such as"
+          + " 50Gi";
     }
     return primary.passwordSecret() == null ? "" : secret(primary.passwordSecret());
   }

@@ -98,7 +98,9 @@ final class Attachments {
                 if (handOverSince.putIfAbsent(shard, since) == null) {
                   boolean _ =
                       events.write(
-                          timeline, new Notice(true, "HandOverFailed", what + ": " + text(e)));
+                          timeline,
+                          new Notice(
+                              true, "HandOverFailed", what + ": " + PageserverClient.text(e)));
                 }
                 return false;
               }
@@ -239,19 +241,15 @@ final class Attachments {
               new Notice(false, "Detached", "detached from a pageserver that had it before"));
     } catch (StatusRuntimeException e) {
       if (e.getStatus().getCode() != Status.Code.NOT_FOUND) {
-        boolean _ = events.write(timeline, new Notice(true, "DetachFailed", text(e)));
+        boolean _ =
+            events.write(timeline, new Notice(true, "DetachFailed", PageserverClient.text(e)));
       }
     }
   }
 
   private static Refusal trouble(PageserverPod pod, StatusRuntimeException e) {
     return e.getStatus().getCode() == Status.Code.FAILED_PRECONDITION
-        ? new Refusal(true, text(e))
-        : new Refusal(false, pod.name() + ": " + text(e));
-  }
-
-  private static String text(StatusRuntimeException e) {
-    String description = e.getStatus().getDescription();
-    return description == null ? e.getStatus().getCode().name() : description;
+        ? new Refusal(true, PageserverClient.text(e))
+        : new Refusal(false, pod.name() + ": " + PageserverClient.text(e));
   }
 }

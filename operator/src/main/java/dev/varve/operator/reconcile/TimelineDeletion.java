@@ -221,7 +221,7 @@ final class TimelineDeletion {
     } catch (StatusRuntimeException e) {
       return e.getStatus().getCode() == Status.Code.UNAVAILABLE
           ? "what was received cannot be written to the object store yet: "
-              + e.getStatus().getDescription()
+              + PageserverClient.text(e)
           : "";
     }
   }
@@ -232,7 +232,7 @@ final class TimelineDeletion {
       pageserver.detach(shard, access, delete);
       return "";
     } catch (StatusRuntimeException e) {
-      String why = String.valueOf(e.getStatus().getDescription());
+      String why = PageserverClient.text(e);
       return switch (e.getStatus().getCode()) {
         case NOT_FOUND -> "";
         // Names that no pageserver takes: nothing is there.

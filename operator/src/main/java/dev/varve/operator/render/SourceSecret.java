@@ -46,7 +46,10 @@ public final class SourceSecret {
         .build();
   }
 
-  /** What it keeps; null when it is not there or not as it was written. */
+  /**
+   * What it keeps; null when it is not there or not as it was written. What the source may cost is
+   * not kept: a slot that is dropped costs nothing.
+   */
   public static @Nullable SourceAccess access(@Nullable Secret secret) {
     String host = TokenSecret.text(secret, "host");
     String port = TokenSecret.text(secret, "port");
@@ -64,7 +67,8 @@ public final class SourceSecret {
             || sslMode == null
             || slot == null
         ? null
-        : new SourceAccess(host, Integer.parseInt(port), user, password, database, sslMode, slot);
+        : new SourceAccess(
+            host, Integer.parseInt(port), user, password, database, sslMode, slot, false, 0, false);
   }
 
   private static @Nullable SslMode sslMode(@Nullable String text) {

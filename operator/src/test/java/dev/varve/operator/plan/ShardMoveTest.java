@@ -65,7 +65,8 @@ final class ShardMoveTest {
         state == State.Active ? 10 : 30,
         0.4,
         4096,
-        1024);
+        1024,
+        new SourceCost(0, 0, 0, false));
   }
 
   private TimelinePlan plan() {

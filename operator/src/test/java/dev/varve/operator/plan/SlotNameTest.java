@@ -25,7 +25,9 @@ final class SlotNameTest {
     timeline.setSpec(
         new TimelineSpec(
             "acme",
-            new Source(new PrimarySource("db", null, "varve", null, null, SslMode.DISABLE, slot)),
+            new Source(
+                new PrimarySource(
+                    "db", null, "varve", null, null, SslMode.DISABLE, slot, null, null, null)),
             null));
     return timeline;
   }

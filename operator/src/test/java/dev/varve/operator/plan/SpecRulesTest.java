@@ -23,13 +23,24 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class SpecRulesTest {
   private static Source source(
       @Nullable String host, @Nullable Integer port, @Nullable String user, @Nullable String slot) {
-    return new Source(new PrimarySource(host, port, user, null, "postgres", SslMode.PREFER, slot));
+    return new Source(
+        new PrimarySource(
+            host, port, user, null, "postgres", SslMode.PREFER, slot, null, null, null));
   }
 
   private static Source secret(@Nullable String name, @Nullable String key) {
     return new Source(
         new PrimarySource(
-            "db", 5432, "varve", new SecretKey(name, key), null, SslMode.PREFER, null));
+            "db",
+            5432,
+            "varve",
+            new SecretKey(name, key),
+            null,
+            SslMode.PREFER,
+            null,
+            null,
+            null,
+            null));
   }
 
   private static Timeline timeline(String name, @Nullable String tenant) {
@@ -95,6 +106,28 @@ final class SpecRulesTest {
     assertFalse(SpecRules.source(source("db", 5432, "ä".repeat(32), null)).isEmpty());
     assertFalse(SpecRules.source(source("db", 5432, "varve", "Slot-1")).isEmpty());
     assertEquals("", SpecRules.source(source("db", null, "O'Brien \"x\"", "slot_1")));
+  }
+
+  /** The most that is taken is bytes of a {@code long} still. */
+  @Test
+  void retainedWalHasAnAmount() {
+    for (String amount : List.of("1Mi", "50Gi", "999999Ti")) {
+      Source source = retained(amount);
+      assertEquals("", SpecRules.source(source), amount);
+      Timeline timeline = timeline("orders", "acme");
+      timeline.getMetadata().setUid("uid");
+      timeline.setSpec(new TimelineSpec("acme", source, null));
+      assertTrue(SourceAccess.of(timeline, "").maxRetainedWalBytes() > 0, amount);
+    }
+    for (String amount : List.of("", "0Gi", "10GB", "1.5Gi", "-1Gi", "9999999Ti", "999999999Ti")) {
+      assertFalse(SpecRules.source(retained(amount)).isEmpty(), amount);
+    }
+  }
+
+  private static Source retained(String amount) {
+    return new Source(
+        new PrimarySource(
+            "db", 5432, "varve", null, null, SslMode.PREFER, null, null, amount, null));
   }
 
   @Test

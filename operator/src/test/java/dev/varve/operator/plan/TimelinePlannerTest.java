@@ -33,7 +33,8 @@ final class TimelinePlannerTest {
   private static final PageserverPod OTHER =
       new PageserverPod("ps-1", "uid-1", "node-2", "10.0.0.2", Map.of(), true, NOW, false);
   private static final PrimarySource PRIMARY =
-      new PrimarySource("db", null, "varve", null, null, SslMode.DISABLE, null);
+      new PrimarySource("db", null, "varve", null, null, SslMode.DISABLE, null, null, null, null);
+  private static final SourceCost COST = new SourceCost(3 << 20, 0, 0, false);
 
   private final Timeline timeline = timeline();
 
@@ -94,7 +95,7 @@ final class TimelinePlannerTest {
   private static Report report(
       int generation, Report.State state, String problem, long receivedLsn) {
     return new Report(
-        generation, state, problem, -1, 17, 0x28, receivedLsn, 0x28, 0, 0.4, 4096, 1024);
+        generation, state, problem, -1, 17, 0x28, receivedLsn, 0x28, 0, 0.4, 4096, 1024, COST);
   }
 
   /** Attached with generation 5 and served. */
@@ -324,7 +325,7 @@ final class TimelinePlannerTest {
   @Test
   void copyIsNotReady() {
     attached();
-    report = new Report(5, Report.State.Copying, "", 0, 0, 0, 0, 0, 0, 0, 4096, 0);
+    report = copying(Report.State.Copying, "", 4096);
     assertNotReady(plan(), "Copying", "being copied");
     assertEquals(4096, plan().status().copiedBytes());
   }
@@ -383,7 +384,7 @@ final class TimelinePlannerTest {
   }
 
   private static Report copying(Report.State state, String problem, long copied) {
-    return new Report(5, state, problem, 0, 0, 0, 0, 0, 0, 0, copied, 0);
+    return new Report(5, state, problem, 0, 0, 0, 0, 0, 0, 0, copied, 0, COST);
   }
 
   @Test
@@ -402,6 +403,14 @@ final class TimelinePlannerTest {
     report = copying(Report.State.Copying, "db refuses the password", 4097);
     assertNotReady(plan(), "Copying", "is being copied");
     assertEquals("Receiving", condition(plan(), "SourceReachable").reason());
+  }
+
+  @Test
+  void anAttemptKeepsWalAtThePrimaryStill() {
+    copyFailed("db refuses the password", 4096);
+    report = copying(Report.State.Copying, "", 0);
+    now = NOW.plus(Duration.ofHours(1));
+    assertEquals(COST.retainedWalBytes(), plan().status().retainedWalBytes());
   }
 
   @Test

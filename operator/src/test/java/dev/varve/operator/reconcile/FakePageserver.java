@@ -28,6 +28,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Pattern;
 
 /**
@@ -67,6 +68,9 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
 
   /** How many slots the primary has; timelines above that, by name, find none. */
   volatile int slots = Integer.MAX_VALUE;
+
+  /** What every slot makes its primary keep. */
+  final AtomicLong retainedWalBytes = new AtomicLong();
 
   private final AtomicInteger lists = new AtomicInteger();
 
@@ -228,7 +232,8 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
               .setShard(timeline.getShard())
               .setGeneration(timeline.getGeneration())
               .setState(state)
-              .setProblem(sourceTrouble);
+              .setProblem(sourceTrouble)
+              .setRetainedWalBytes(retainedWalBytes.get());
       String copy = copyTrouble(timeline.getTimeline());
       if (!copy.isEmpty()) {
         status.setState(

@@ -105,7 +105,10 @@ final class SpecChangeIT {
                   old.passwordSecret(),
                   old.database(),
                   old.sslMode(),
-                  old.slot());
+                  old.slot(),
+                  old.synchronous(),
+                  old.maxRetainedWal(),
+                  old.retainedWalAction());
           t.setSpec(new TimelineSpec(t.getSpec().tenant(), new Source(next), policy));
           return t;
         });

@@ -29,6 +29,8 @@ import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.http.HttpClient;
 import io.javaoperatorsdk.operator.Operator;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
@@ -141,9 +143,15 @@ final class TestCluster implements AutoCloseable {
   }
 
   /** Lets operators get the Secrets of a namespace. */
-  void access(String namespace) throws IOException {
-    admin.load(Files.newInputStream(BASE.resolve("../examples/access.yaml"))).items().stream()
-        .forEach(binding -> admin.resource(binding).inNamespace(namespace).create());
+  void access(String namespace) {
+    try (InputStream bindings = Files.newInputStream(BASE.resolve("../examples/access.yaml"))) {
+      admin
+          .load(bindings)
+          .items()
+          .forEach(binding -> admin.resource(binding).inNamespace(namespace).create());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   RunningOperator operator() {
@@ -306,6 +314,9 @@ final class TestCluster implements AutoCloseable {
                     new SecretKey(secret, "password"),
                     "postgres",
                     SslMode.DISABLE,
+                    null,
+                    null,
+                    null,
                     null));
     Timeline timeline = new Timeline();
     timeline.setMetadata(new ObjectMetaBuilder().withName(name).withNamespace(SHOP).build());

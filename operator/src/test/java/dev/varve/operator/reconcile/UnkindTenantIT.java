@@ -18,8 +18,6 @@ import io.fabric8.kubernetes.api.model.Event;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.Service;
-import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
-import io.fabric8.kubernetes.api.model.apiextensions.v1.JSONSchemaPropsBuilder;
 import io.fabric8.kubernetes.client.http.BasicBuilder;
 import io.fabric8.kubernetes.client.http.HttpRequest;
 import io.fabric8.kubernetes.client.http.Interceptor;
@@ -30,10 +28,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.logging.Handler;
-import java.util.logging.LogRecord;
-import java.util.logging.Logger;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -48,12 +42,10 @@ final class UnkindTenantIT {
 
   private static TestCluster cluster;
   private static RunningOperator operator;
+  private static ControllerFailures failures;
 
   /** Paths that the operator asked for. */
   private static final Set<String> PATHS = ConcurrentHashMap.newKeySet();
-
-  /** What a controller threw. */
-  private static final List<LogRecord> FAILURES = new CopyOnWriteArrayList<>();
 
   private static final class PathRecorder implements Interceptor {
     @Override
@@ -62,28 +54,10 @@ final class UnkindTenantIT {
     }
   }
 
-  private static final class FailureRecorder extends Handler {
-    @Override
-    public void publish(LogRecord record) {
-      if (record.getThrown() != null) {
-        FAILURES.add(record);
-      }
-    }
-
-    @Override
-    public void flush() {}
-
-    @Override
-    public void close() {}
-  }
-
-  private static final Handler RECORDER = new FailureRecorder();
-  private static final Logger FRAMEWORK = Logger.getLogger("io.javaoperatorsdk.operator");
-
   @BeforeAll
   static void start() throws IOException {
     cluster = new TestCluster();
-    FRAMEWORK.addHandler(RECORDER);
+    failures = new ControllerFailures();
     operator = startOperator();
     cluster.pageserver("ut-0", ADDRESS);
     cluster.tenant("acme", 1);
@@ -99,7 +73,9 @@ final class UnkindTenantIT {
 
   @AfterAll
   static void stop() {
-    FRAMEWORK.removeHandler(RECORDER);
+    if (failures != null) {
+      failures.close();
+    }
     if (operator != null) {
       operator.close();
     }
@@ -165,46 +141,6 @@ final class UnkindTenantIT {
         .formatted(tenant, primary);
   }
 
-  /** Definitions that take anything; returns the ones that they replaced. */
-  private static List<CustomResourceDefinition> takeAnything() {
-    List<CustomResourceDefinition> strict = new ArrayList<>();
-    for (String name : List.of("tenants.varve.dev", "timelines.varve.dev")) {
-      var definition =
-          cluster.admin.apiextensions().v1().customResourceDefinitions().withName(name);
-      strict.add(definition.get());
-      CustomResourceDefinition _ =
-          definition.edit(crd -> {
-            crd.getSpec()
-                .getVersions()
-                .getFirst()
-                .getSchema()
-                .setOpenAPIV3Schema(
-                    new JSONSchemaPropsBuilder()
-                        .withType("object")
-                        .withXKubernetesPreserveUnknownFields(true)
-                        .build());
-            return crd;
-          });
-    }
-    return strict;
-  }
-
-  private static void restore(List<CustomResourceDefinition> strict) {
-    for (CustomResourceDefinition definition : strict) {
-      CustomResourceDefinition _ =
-          cluster
-              .admin
-              .apiextensions()
-              .v1()
-              .customResourceDefinitions()
-              .withName(definition.getMetadata().getName())
-              .edit(crd -> {
-                crd.getSpec().setVersions(definition.getSpec().getVersions());
-                return crd;
-              });
-    }
-  }
-
   private static Map<String, String> nonsense() {
     String secret = "{host: db, user: varve, passwordSecret: {name: '%s', key: '%s'}}";
     return Map.ofEntries(
@@ -238,12 +174,11 @@ final class UnkindTenantIT {
   @Test
   void whatALaxerDefinitionLetInHasAConditionAndCanBeDeleted() {
     namespace("lax");
-    bind("lax");
-    List<CustomResourceDefinition> strict = takeAnything();
+    cluster.access("lax");
     Map<String, String> nonsense = nonsense();
     Map<String, String> tenants =
         Map.of("none", "{shards: 0}", "many", "{shards: 100000000}", "dotted.tenant", "{}");
-    try {
+    try (LaxDefinitions _ = new LaxDefinitions(cluster.admin)) {
       await(
           "definitions that take anything",
           () -> {
@@ -270,8 +205,6 @@ final class UnkindTenantIT {
                           tenants.containsKey(t.getMetadata().getName())
                               ? "InvalidSpec"
                               : "Placed")));
-    } finally {
-      restore(strict);
     }
     assertEquals(nonsense.size() + 1, timelines("lax").size());
     for (Timeline timeline : timelines("lax")) {
@@ -299,24 +232,12 @@ final class UnkindTenantIT {
         PATHS.stream()
             .filter(path -> path.contains("..") || path.contains("Bad") || path.contains("%"))
             .collect(Collectors.toSet()));
-    assertEquals(List.of(), failures());
-  }
-
-  private static List<String> failures() {
-    return FAILURES.stream().map(f -> f.getMessage() + " " + f.getThrown()).toList();
-  }
-
-  private static void bind(String namespace) {
-    try {
-      cluster.access(namespace);
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
+    assertEquals(List.of(), failures.all());
   }
 
   private static Timeline served(String namespace) {
     namespace(namespace);
-    bind(namespace);
+    cluster.access(namespace);
     apply(namespace, tenant("acme", "{}"));
     apply(
         namespace,
@@ -358,7 +279,7 @@ final class UnkindTenantIT {
     assertEquals(slot, detach.getPrimary().getSlot());
     assertEquals("db.example.org", detach.getPrimary().getHost());
     assertNull(copy(main), "nothing is left of it");
-    assertEquals(List.of(), failures());
+    assertEquals(List.of(), failures.all());
   }
 
   private static HasMetadata copy(Timeline timeline) {
@@ -382,7 +303,7 @@ final class UnkindTenantIT {
     String message = events.getFirst().getMessage();
     assertTrue(message.contains("db.example.org:5432"), message);
     assertTrue(message.contains("pg_drop_replication_slot('" + slot + "')"), message);
-    assertEquals(List.of(), failures());
+    assertEquals(List.of(), failures.all());
   }
 
   @Test
@@ -415,11 +336,11 @@ final class UnkindTenantIT {
     await("a complaint", () -> isOf(timelines("closed").getFirst(), "SecretUnreadable"));
     String message = ready(tenants("closed").getFirst()).message();
     assertTrue(message.contains("varve-operator-secrets"), message);
-    bind("closed");
+    cluster.access("closed");
     await("served", () -> TestCluster.isReady(timelines("closed").getFirst()));
     cluster.admin.rbac().roleBindings().inNamespace("closed").delete();
     deleteNamespace("closed");
-    assertEquals(List.of(), failures());
+    assertEquals(List.of(), failures.all());
   }
 
   @Test

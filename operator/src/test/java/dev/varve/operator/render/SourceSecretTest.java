@@ -16,7 +16,16 @@ import org.junit.jupiter.api.Test;
 final class SourceSecretTest {
   private static final SourceAccess ACCESS =
       new SourceAccess(
-          "2001:db8::1", 5433, "Größe", "p\u00e4ss\n", "post gres", SslMode.VERIFY_FULL, "slot_1");
+          "2001:db8::1",
+          5433,
+          "Größe",
+          "p\u00e4ss\n",
+          "post gres",
+          SslMode.VERIFY_FULL,
+          "slot_1",
+          false,
+          0,
+          false);
 
   private static Secret secret() {
     Timeline timeline = new Timeline();
