@@ -181,7 +181,6 @@ final class Habitat implements AutoCloseable {
   PostgresServer standbyOf(PostgresServer server) throws IOException {
     PostgresServer standby = backupOf(server);
     write(standby.dataDirectory().resolve("standby.signal"), "");
-    standby.setting("hot_standby", "on"); // computes have it off
     standby.setting(
         "primary_conninfo",
         "host=127.0.0.1 port="
