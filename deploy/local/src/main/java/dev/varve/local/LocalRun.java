@@ -4,6 +4,7 @@ import dev.varve.api.v1.TimelineStatus;
 import dev.varve.testkit.FreePort;
 import dev.varve.testkit.PageserverProcess;
 import dev.varve.testkit.PostgresServer;
+import dev.varve.testkit.RootMount;
 import dev.varve.testkit.TableHashes;
 import dev.varve.testkit.TpcB;
 import java.io.IOException;
@@ -242,8 +243,8 @@ public final class LocalRun {
    */
   private void startOnVolumes(PageserverProcess pageserver, long lsn) throws Exception {
     String what = "start to first row, on a node agent's volume";
-    if (!NodeAgentProcess.isPossible()) {
-      note(what, "not measured: a node agent wants root and /dev/fuse");
+    if (!RootMount.isPossible()) {
+      note(what, "not measured: " + RootMount.NEEDS);
       return;
     }
     NodeAgentProcess agent =

@@ -29,11 +29,6 @@ final class NodeAgentProcess {
     this.kubelet = new Kubelet(directory, DRIVER);
   }
 
-  /** Whether this process may run one: it makes mounts for others. */
-  static boolean isPossible() {
-    return PostgresServer.isRoot() && Files.exists(Path.of("/dev/fuse"));
-  }
-
   /** Starts it, as its DaemonSet does, and waits until it listens. */
   static NodeAgentProcess start(Path root, Path log, String pageserver)
       throws IOException, InterruptedException {

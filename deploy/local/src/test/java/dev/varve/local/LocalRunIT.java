@@ -3,6 +3,7 @@ package dev.varve.local;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.testkit.RootMount;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
@@ -12,9 +13,7 @@ import org.junit.jupiter.api.condition.EnabledIf;
 /** What README tells everybody to run first, as short as it gets, but for the build. */
 final class LocalRunIT {
   @Test
-  @EnabledIf(
-      value = "dev.varve.local.MountedDatabaseIT#canMount",
-      disabledReason = "the page mount wants root and /dev/fuse")
+  @EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
   void goesThroughAndTellsItsTimes() throws Exception {
     Process run =
         new ProcessBuilder(

@@ -6,6 +6,7 @@ import dev.varve.testkit.Amcheck;
 import dev.varve.testkit.DdlRich;
 import dev.varve.testkit.PageserverProcess;
 import dev.varve.testkit.PostgresServer;
+import dev.varve.testkit.RootMount;
 import dev.varve.testkit.TableHashes;
 import dev.varve.testkit.TpcB;
 import java.nio.file.Path;
@@ -20,16 +21,10 @@ import org.junit.jupiter.params.provider.CsvSource;
  * ordinary load, after a script rich in DDL, and from a pageserver that knows the object store
  * alone.
  */
-@EnabledIf(
-    value = "dev.varve.local.MountedDatabaseIT#canMount",
-    disabledReason = "the page mount wants root and /dev/fuse")
+@EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
 final class MountedDatabaseIT {
   private static final String SEARCH = "default_text_search_config";
   private static final String GERMAN = "pg_catalog.german";
-
-  static boolean canMount() {
-    return java.nio.file.Files.exists(Path.of("/dev/fuse")) && PostgresServer.isRoot();
-  }
 
   @ParameterizedTest
   @CsvSource({"15, true", "16, false", "17, false", "17, true", "18, false", "18, true"})

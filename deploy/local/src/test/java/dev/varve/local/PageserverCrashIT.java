@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.varve.testkit.Amcheck;
 import dev.varve.testkit.PageserverProcess;
 import dev.varve.testkit.PostgresServer;
+import dev.varve.testkit.RootMount;
 import dev.varve.testkit.TableHashes;
 import dev.varve.testkit.TpcB;
 import java.util.List;
@@ -23,9 +24,7 @@ final class PageserverCrashIT {
   private static final int KILLS = 20;
 
   @Test
-  @EnabledIf(
-      value = "dev.varve.local.MountedDatabaseIT#canMount",
-      disabledReason = "the page mount wants root and /dev/fuse")
+  @EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
   void losesNothing() throws Exception {
     long seed = Long.getLong("varve.seed", System.nanoTime());
     SplittableRandom random = new SplittableRandom(seed);

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import dev.varve.testkit.Amcheck;
 import dev.varve.testkit.PageserverProcess;
 import dev.varve.testkit.PostgresServer;
+import dev.varve.testkit.RootMount;
 import dev.varve.testkit.TableHashes;
 import dev.varve.testkit.TpcB;
 import java.util.List;
@@ -19,9 +20,7 @@ import org.junit.jupiter.api.condition.EnabledIf;
  */
 final class ShardedDatabaseIT {
   @Test
-  @EnabledIf(
-      value = "dev.varve.local.MountedDatabaseIT#canMount",
-      disabledReason = "the page mount wants root and /dev/fuse")
+  @EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
   void readsFromBothShardsAndWaitsForALostOne() throws Exception {
     List<Pageservers> shards = Pageservers.twoShards(16);
     PostgresServer primary = PostgresServer.builder(17).setting("autovacuum", "off").start();

@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.testkit.PostgresServer;
-import java.nio.file.Files;
+import dev.varve.testkit.RootMount;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -22,9 +22,7 @@ final class ZooIT {
       List.of("together", "logins", "tables-moved", "answers", "extension-types", "multixact");
 
   @Test
-  @EnabledIf(
-      value = "dev.varve.local.zoo.ZooIT#canMount",
-      disabledReason = "the page mount wants root and /dev/fuse")
+  @EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
   void copiesOfAFewClustersEqualTheirOriginals() throws Exception {
     Path root = Path.of("").toAbsolutePath().resolve("../..").normalize();
     Path home = PostgresServer.temporaryDirectory();
@@ -37,9 +35,5 @@ final class ZooIT {
       assertTrue(Arrays.stream(Comparison.values()).allMatch(visit::compared), name);
     }
     PostgresServer.deleteTree(home);
-  }
-
-  static boolean canMount() {
-    return Files.exists(Path.of("/dev/fuse")) && PostgresServer.isRoot();
   }
 }

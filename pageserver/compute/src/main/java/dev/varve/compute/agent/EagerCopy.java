@@ -88,8 +88,13 @@ final class EagerCopy {
             return null;
           }));
     }
-    for (Future<?> run : runs) {
-      run.get();
+    try {
+      for (Future<?> run : runs) {
+        run.get();
+      }
+    } catch (ExecutionException e) {
+      threads.shutdownNow(); // the others, of which each may wait as long in vain
+      throw e;
     }
   }
 

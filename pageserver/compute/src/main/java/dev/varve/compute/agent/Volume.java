@@ -296,13 +296,14 @@ public final class Volume {
    * must have ended. The source goes last: what the kernel writes back may need the rest of a page.
    */
   public void close() throws IOException {
-    String trouble = trouble();
+    String before = trouble();
     try {
       unmountAll();
     } finally {
       source.close();
     }
-    if (trouble == null && trouble() == null) {
+    String trouble = before == null ? trouble() : before;
+    if (trouble == null) {
       Files.writeString(directory().stopped(), "clean\n", StandardCharsets.US_ASCII);
     } else {
       LOG.log(Level.SEVERE, "not marked as cleanly stopped: {0}", trouble);

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 
@@ -21,7 +22,7 @@ public final class FuseMount {
   static final String DEVICE = "/dev/fuse";
 
   private final Path directory;
-  private final List<Integer> descriptors = new ArrayList<>();
+  private final List<Integer> descriptors = new CopyOnWriteArrayList<>(); // workers start workers
   private final boolean helper;
 
   private FuseMount(Path directory, int descriptor, boolean helper) {

@@ -11,7 +11,6 @@ import java.util.concurrent.Phaser;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.logging.Level;
 import java.util.logging.Logger;
 
 /**
@@ -46,6 +45,9 @@ public final class FuseSession {
   private final AtomicInteger idle = new AtomicInteger();
 
   private final AtomicInteger workers = new AtomicInteger();
+
+  /** Requests that are being answered: idle and workers cannot be read at one moment. */
+  private final AtomicInteger underWay = new AtomicInteger();
 
   private FuseSession(
       FuseMount mount, FuseFileSystem fileSystem, FuseOptions options, String name) {
@@ -102,9 +104,6 @@ public final class FuseSession {
         .start(() -> {
           try {
             serve(fd, false);
-          } catch (RuntimeException | Error e) {
-            LOG.log(Level.SEVERE, "a thread of the mount " + mount.directory() + " died", e);
-            throw e;
           } finally {
             lost.incrementAndGet();
             workers.decrementAndGet();
@@ -167,20 +166,26 @@ public final class FuseSession {
         if (last) {
           surge();
         }
-        request.clear().limit((int) got);
-        reply.clear();
-        int bytes = dispatcher.answer(request, reply);
-        if (bytes > 0) {
-          long rc = Libc.write(fd, out, bytes);
-          if (rc < 0 && -rc != Errno.ENOENT && -rc != Errno.ENODEV) {
-            LOG.severe(
-                "answering on " + mount.directory() + " failed: " + Errno.describe((int) -rc));
-          }
+        underWay.incrementAndGet(); // before the dispatcher looks whether it was ended
+        try {
+          answer(fd, request.clear().limit((int) got), reply.clear(), out);
+        } finally {
+          underWay.decrementAndGet();
         }
       }
     } finally {
       Libc.free(in);
       Libc.free(out);
+    }
+  }
+
+  private void answer(int fd, ByteBuffer request, ByteBuffer reply, MemorySegment out) {
+    int bytes = dispatcher.answer(request, reply);
+    if (bytes > 0) {
+      long rc = Libc.write(fd, out, bytes);
+      if (rc < 0 && -rc != Errno.ENOENT && -rc != Errno.ENODEV) {
+        LOG.severe("answering on " + mount.directory() + " failed: " + Errno.describe((int) -rc));
+      }
     }
   }
 
@@ -249,7 +254,7 @@ public final class FuseSession {
     dispatcher.end();
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(UNMOUNT_SECONDS);
     try {
-      while (idle.get() < workers.get()) {
+      while (underWay.get() > 0) {
         if (System.nanoTime() > deadline) {
           throw stillUnderWay();
         }

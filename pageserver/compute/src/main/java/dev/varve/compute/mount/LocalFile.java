@@ -9,9 +9,7 @@ import dev.varve.compute.page.Waiter;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
@@ -30,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class LocalFile {
   private static final Logger LOG = Logger.getLogger(LocalFile.class.getName());
-  private static final int PAGE = PageSource.PAGE_BYTES;
+  static final int PAGE = PageSource.PAGE_BYTES;
   private static final int MISS_RUN_BLOCKS = 128;
 
   /** Where the remote blocks come from. */
@@ -38,45 +36,28 @@ final class LocalFile {
 
   final @Nullable Source source;
   private final PageFetcher fetcher;
+  private final LocalDisk disk;
   private final ReentrantLock lock = new ReentrantLock();
-  private final List<Run> inFlight = new ArrayList<>(2);
-  private Path backing;
+  private final List<PageRun> inFlight = new ArrayList<>(2);
+  private final BackingFile backing;
   private final BlockSet local;
   private int remoteBlocks;
   private long size;
-  private @Nullable FileChannel channel;
-  private int users;
-  private boolean unlinked;
 
   /** Differs from what the source has, by more than pages that were fetched. */
   private boolean changed;
 
-  /** Blocks that are on their way; waiters wait on {@code done}. */
-  private static final class Run {
-    final int first;
-    final int count;
-    final java.util.concurrent.CountDownLatch done = new java.util.concurrent.CountDownLatch(1);
-    volatile @Nullable IOException failure;
-
-    Run(int first, int count) {
-      this.first = first;
-      this.count = count;
-    }
-
-    boolean covers(int block) {
-      return block >= first && block < first + count;
-    }
-  }
-
   LocalFile(
       PageFetcher fetcher,
+      LocalDisk disk,
       Path backing,
       @Nullable Source source,
       int remoteBlocks,
       BlockSet local,
       long size) {
     this.fetcher = fetcher;
-    this.backing = backing;
+    this.disk = disk;
+    this.backing = new BackingFile(backing);
     this.source = source;
     this.remoteBlocks = remoteBlocks;
     this.local = local;
@@ -97,54 +78,27 @@ final class LocalFile {
   void open() throws FuseException {
     lock.lock();
     try {
-      channel();
-      users++;
+      var _ = use();
     } catch (IOException e) {
-      throw localFailure("opening", e);
+      throw disk.failure("opening", backing, e);
     } finally {
       lock.unlock();
     }
+  }
+
+  private FileChannel use() throws IOException {
+    FileChannel channel = backing.channel();
+    backing.use();
+    return channel;
   }
 
   void close() {
     lock.lock();
     try {
-      users--;
-      closeIfUnused();
+      backing.leave();
     } finally {
       lock.unlock();
     }
-  }
-
-  private void closeIfUnused() {
-    if (users == 0 && channel != null) {
-      try {
-        channel.close();
-      } catch (IOException e) {
-        LOG.log(Level.WARNING, "closing " + backing, e);
-      }
-      channel = null;
-    }
-  }
-
-  private FileChannel channel() throws IOException {
-    FileChannel open = channel;
-    if (open == null) {
-      if (unlinked) {
-        throw new IOException("the file is unlinked and no longer open");
-      }
-      if (!Files.exists(backing)) { // nor may its directory, of which the image had no file
-        Files.createDirectories(backing.resolveSibling(""));
-      }
-      open =
-          FileChannel.open(
-              backing,
-              StandardOpenOption.CREATE,
-              StandardOpenOption.READ,
-              StandardOpenOption.WRITE);
-      channel = open;
-    }
-    return open;
   }
 
   void read(long offset, ByteBuffer into, @Nullable ReadAhead ahead, Waiter waiter)
@@ -159,10 +113,9 @@ final class LocalFile {
       }
       into.limit(into.position() + (int) bytes);
       end = (int) ((offset + bytes + PAGE - 1) / PAGE);
-      users++;
-      from = channel();
+      from = use();
     } catch (IOException e) {
-      throw localFailure("opening", e);
+      throw disk.failure("opening", backing, e);
     } finally {
       lock.unlock();
     }
@@ -172,20 +125,34 @@ final class LocalFile {
       if (aheadBlocks > 0) {
         fetchAhead(end, aheadBlocks);
       }
-      makeLocal(first, end, waiter);
+      List<PageRun> unstored = makeLocal(first, end, false, waiter);
+      int start = into.position();
+      int bytes = into.remaining();
+      long at = offset;
       while (into.hasRemaining()) {
-        int got = from.read(into, offset);
+        int got = from.read(into, at);
         if (got < 0) {
           while (into.hasRemaining()) { // a hole at the end of the local file
             into.put((byte) 0);
           }
         }
-        offset += Math.max(got, 0);
+        at += Math.max(got, 0);
+      }
+      for (PageRun run : unstored) {
+        run.copy(offset, into, start, bytes);
       }
     } catch (IOException e) {
-      throw localFailure("reading", e);
+      throw disk.failure("reading", backing, e);
     } finally {
       close();
+    }
+  }
+
+  /** A page of which a part is to change is local before. */
+  private void completePage(long offset, Waiter waiter) throws FuseException {
+    if (offset % PAGE != 0) {
+      int block = (int) (offset / PAGE);
+      var _ = makeLocal(block, block + 1, true, waiter);
     }
   }
 
@@ -194,53 +161,52 @@ final class LocalFile {
     if (endOffset > (long) BlockSet.SEGMENT_BLOCKS * PAGE && source != null) {
       throw new FuseException(Errno.EFBIG);
     }
-    if (offset % PAGE != 0) {
-      makeLocal((int) (offset / PAGE), (int) (offset / PAGE) + 1, waiter);
-    }
-    if (endOffset % PAGE != 0) {
-      makeLocal((int) (endOffset / PAGE), (int) (endOffset / PAGE) + 1, waiter);
-    }
+    completePage(offset, waiter);
+    completePage(endOffset, waiter);
     lock.lock();
     try {
       changed = true;
-      FileChannel to = channel();
+      FileChannel to = backing.channel();
       long at = offset;
-      while (from.hasRemaining()) {
-        at += to.write(from, at);
+      try {
+        while (from.hasRemaining()) {
+          at += to.write(from, at);
+        }
+      } catch (IOException e) {
+        if (to.size() > size) {
+          to.truncate(size); // should it grow later, it grows by zeros
+        }
+        throw e;
       }
       if (source != null && endOffset > offset) {
         int first = (int) (offset / PAGE);
         local.add(first, (int) ((endOffset + PAGE - 1) / PAGE) - first);
       }
       size = Math.max(size, endOffset);
-      closeIfUnused();
+      backing.closeIfUnused();
     } catch (IOException e) {
-      fetcher.counters().localWriteErrors.incrementAndGet();
-      throw localFailure("writing", e);
+      throw disk.changeFailure("writing", backing, e);
     } finally {
       lock.unlock();
     }
   }
 
   void truncate(long newSize, Waiter waiter) throws FuseException {
-    if (newSize % PAGE != 0) {
-      makeLocal((int) (newSize / PAGE), (int) (newSize / PAGE) + 1, waiter);
-    }
+    completePage(newSize, waiter);
     lock.lock();
     try {
       changed = true;
       if (newSize < size) {
-        FileChannel to = channel();
+        FileChannel to = backing.channel();
         if (to.size() > newSize) {
           to.truncate(newSize);
         }
         remoteBlocks = (int) Math.min(remoteBlocks, newSize / PAGE);
-        closeIfUnused();
+        backing.closeIfUnused();
       }
       size = newSize;
     } catch (IOException e) {
-      fetcher.counters().localWriteErrors.incrementAndGet();
-      throw localFailure("truncating", e);
+      throw disk.changeFailure("truncating", backing, e);
     } finally {
       lock.unlock();
     }
@@ -256,66 +222,81 @@ final class LocalFile {
     }
   }
 
-  /** Returns when every block of {@code [first, end)} that belongs to the file is local. */
-  private void makeLocal(int first, int end, Waiter waiter) throws FuseException {
+  /**
+   * Returns when every block of {@code [first, end)} that belongs to the file is local, or in one
+   * of the runs that it answers, since there was no room for it.
+   *
+   * @param needed store them though there is little room
+   */
+  private List<PageRun> makeLocal(int first, int end, boolean needed, Waiter waiter)
+      throws FuseException {
     if (source == null) {
-      return;
+      return List.of();
     }
+    List<PageRun> unstored = new ArrayList<>(0);
+    int block = first;
     while (true) {
-      Run run = null;
-      Run mine = null;
+      PageRun run;
+      boolean mine = false;
       lock.lock();
       try {
-        int block = first;
-        while (block < end && !remote(block)) {
+        while (block < end && (!remote(block) || PageRun.passed(unstored, block))) {
           block++;
         }
         if (block >= end) {
-          return;
+          return unstored;
         }
-        first = block;
-        run = flying(block);
+        run = PageRun.covering(inFlight, block);
         if (run == null) {
-          mine = start(block, Math.min(end, block + MISS_RUN_BLOCKS));
-          run = mine;
+          run = start(block, Math.min(end, block + MISS_RUN_BLOCKS), needed);
+          mine = true;
         }
       } finally {
         lock.unlock();
       }
-      if (mine != null) {
-        fetch(mine, false, waiter);
+      if (mine) {
+        fetch(run, false, waiter);
       } else {
         fetcher.await(run.done, waiter);
       }
-      IOException failure = run.failure;
-      if (failure != null && (mine != null || !(failure instanceof AbandonedException))) {
-        throw fetcher.failed(failure);
+      if (run.failure != null && (mine || !(run.failure instanceof AbandonedException))) {
+        throw fetcher.failed(run.failure);
+      }
+      if (run.refusal != null && (needed || !run.needed)) {
+        throw run.refusal;
+      }
+      if (!needed && run.passesAny()) {
+        unstored.add(run);
       }
     }
   }
 
   /**
-   * Starts runs for remote blocks of {@code [first, first + count)} as far as the fetcher has room.
+   * Starts runs for remote blocks of {@code [first, first + count)} as far as the fetcher and the
+   * disk have room.
    */
-  private void fetchAhead(int first, int count) {
+  private void fetchAhead(int first, int count) throws IOException {
+    if (!disk.hasRoom((long) count * PAGE)) {
+      return;
+    }
     int block = first;
     while (block < first + count) {
-      Run run;
+      PageRun run;
       lock.lock();
       try {
         int end = Math.min(first + count, remoteBlocks);
-        while (block < end && (!remote(block) || flying(block) != null)) {
+        while (block < end && (!remote(block) || PageRun.covering(inFlight, block) != null)) {
           block++;
         }
         if (block >= end || !fetcher.tryAhead()) {
           return;
         }
-        run = start(block, Math.min(end, block + MISS_RUN_BLOCKS));
+        run = start(block, Math.min(end, block + MISS_RUN_BLOCKS), false);
       } finally {
         lock.unlock();
       }
       block = run.first + run.count;
-      Run ahead = run;
+      PageRun ahead = run;
       fetcher.runAhead(() -> fetch(ahead, true, Waiter.PATIENT));
     }
   }
@@ -323,16 +304,16 @@ final class LocalFile {
   /** Fetches of the first blocks what is remote and together, once the fetcher has room. */
   void fetchFirst(int blocks) {
     fetcher.awaitAhead();
-    Run run = null;
+    PageRun run = null;
     lock.lock();
     try {
       int end = Math.min(blocks, remoteBlocks);
       int block = 0;
-      while (block < end && (!remote(block) || flying(block) != null)) {
+      while (block < end && (!remote(block) || PageRun.covering(inFlight, block) != null)) {
         block++;
       }
-      if (block < end && !unlinked) {
-        run = start(block, Math.min(end, block + MISS_RUN_BLOCKS));
+      if (block < end && !backing.isUnlinked()) {
+        run = start(block, Math.min(end, block + MISS_RUN_BLOCKS), false);
       }
     } finally {
       lock.unlock();
@@ -341,7 +322,7 @@ final class LocalFile {
       fetcher.leaveAhead();
       return;
     }
-    Run ahead = run;
+    PageRun ahead = run;
     fetcher.runAhead(() -> fetch(ahead, true, Waiter.PATIENT));
   }
 
@@ -349,27 +330,18 @@ final class LocalFile {
     return block < remoteBlocks && !local.contains(block);
   }
 
-  private @Nullable Run flying(int block) {
-    for (Run run : inFlight) {
-      if (run.covers(block)) {
-        return run;
-      }
-    }
-    return null;
-  }
-
-  private Run start(int block, int limit) {
+  private PageRun start(int block, int limit, boolean needed) {
     int end = block + 1;
-    while (end < limit && remote(end) && flying(end) == null) {
+    while (end < limit && remote(end) && PageRun.covering(inFlight, end) == null) {
       end++;
     }
-    Run run = new Run(block, end - block);
+    PageRun run = new PageRun(block, end - block, needed);
     inFlight.add(run);
-    users++;
+    backing.use();
     return run;
   }
 
-  private void fetch(Run run, boolean ahead, Waiter waiter) {
+  private void fetch(PageRun run, boolean ahead, Waiter waiter) {
     try {
       if (source == null) {
         throw new IllegalStateException("a file without source has no remote blocks");
@@ -380,7 +352,7 @@ final class LocalFile {
         throw new IOException(
             "the source answered " + pages.remaining() + " bytes for " + run.count + " pages");
       }
-      apply(run, pages);
+      apply(run, pages.slice());
     } catch (IOException e) {
       run.failure = e;
       if (ahead) {
@@ -393,8 +365,7 @@ final class LocalFile {
       lock.lock();
       try {
         inFlight.remove(run);
-        users--;
-        closeIfUnused();
+        backing.leave();
       } finally {
         lock.unlock();
       }
@@ -402,11 +373,10 @@ final class LocalFile {
     }
   }
 
-  private void apply(Run run, ByteBuffer pages) throws IOException {
-    int base = pages.position();
+  /** Stores what is still remote, as far as it is needed or there is room. */
+  private void apply(PageRun run, ByteBuffer pages) {
     lock.lock();
     try {
-      FileChannel to = channel();
       int block = run.first;
       int end = run.first + run.count;
       while (block < end) {
@@ -418,16 +388,36 @@ final class LocalFile {
         while (stop < end && remote(stop)) {
           stop++;
         }
-        pages.limit(base + (stop - run.first) * PAGE).position(base + (block - run.first) * PAGE);
-        long at = (long) block * PAGE;
-        while (pages.hasRemaining()) {
-          at += to.write(pages, at);
+        ByteBuffer part = pages.slice((block - run.first) * PAGE, (stop - block) * PAGE);
+        if (store(block, part, run)) {
+          local.add(block, stop - block);
+        } else {
+          run.pass(block, stop, pages);
         }
-        local.add(block, stop - block);
         block = stop;
       }
+      inFlight.remove(run); // whoever comes from now on may read blocks written after it
     } finally {
       lock.unlock();
+    }
+  }
+
+  private boolean store(int block, ByteBuffer part, PageRun run) {
+    try {
+      if (!run.needed && !disk.hasRoom(part.remaining())) {
+        return false;
+      }
+      FileChannel to = backing.channel();
+      long at = (long) block * PAGE;
+      while (part.hasRemaining()) {
+        at += to.write(part, at);
+      }
+      return true;
+    } catch (IOException e) {
+      if (run.needed || !LocalDisk.isFull(e)) {
+        run.refusal = disk.failure("writing", backing, e);
+      }
+      return false;
     }
   }
 
@@ -435,12 +425,7 @@ final class LocalFile {
     lock.lock();
     try {
       changed = true;
-      if (Files.exists(backing)) {
-        Files.move(backing, target, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
-      } else {
-        Files.deleteIfExists(target);
-      }
-      backing = target;
+      backing.moveTo(target);
     } finally {
       lock.unlock();
     }
@@ -450,11 +435,7 @@ final class LocalFile {
   void unlink() throws IOException {
     lock.lock();
     try {
-      if (users > 0) {
-        channel();
-      }
-      unlinked = true;
-      Files.deleteIfExists(backing);
+      backing.unlink();
     } finally {
       lock.unlock();
     }
@@ -464,7 +445,7 @@ final class LocalFile {
   boolean isIdle() {
     lock.lock();
     try {
-      return users == 0;
+      return backing.isIdle();
     } finally {
       lock.unlock();
     }
@@ -499,16 +480,9 @@ final class LocalFile {
   State state() throws IOException {
     lock.lock();
     try {
-      long bytes = Files.exists(backing) ? Files.size(backing) : -1;
-      return new State(source, remoteBlocks, size, bytes, local.words());
+      return new State(source, remoteBlocks, size, backing.bytes(), local.words());
     } finally {
       lock.unlock();
     }
-  }
-
-  private FuseException localFailure(String doing, IOException e) {
-    LOG.log(Level.SEVERE, doing + " the local file " + backing + " failed", e);
-    String message = String.valueOf(e.getMessage());
-    return new FuseException(message.contains("No space left") ? Errno.ENOSPC : Errno.EIO);
   }
 }

@@ -23,6 +23,7 @@ final class MountTree {
   private final int tablespace;
   private final Path overlay;
   private final PageFetcher fetcher;
+  private final LocalDisk disk;
   private final ReentrantLock lock = new ReentrantLock();
   private final ConcurrentHashMap<Long, Node> nodes = new ConcurrentHashMap<>();
   private final AtomicLong nextId = new AtomicLong(1);
@@ -32,6 +33,7 @@ final class MountTree {
     this.tablespace = tablespace;
     this.overlay = overlay;
     this.fetcher = fetcher;
+    this.disk = new LocalDisk(overlay, fetcher.counters());
     this.root = addDirectory(null, "", DIRECTORY_MODE, 0);
   }
 
@@ -61,6 +63,10 @@ final class MountTree {
 
   PageFetcher fetcher() {
     return fetcher;
+  }
+
+  LocalDisk disk() {
+    return disk;
   }
 
   ReentrantLock lock() {
@@ -124,7 +130,7 @@ final class MountTree {
 
   Node.File addLocalFile(Node.Directory parent, String name, int mode, Path backing, long size) {
     return addFile(
-        parent, name, mode, new LocalFile(fetcher, backing, null, 0, new BlockSet(), size));
+        parent, name, mode, new LocalFile(fetcher, disk, backing, null, 0, new BlockSet(), size));
   }
 
   Node.File addSegment(
@@ -135,7 +141,8 @@ final class MountTree {
         parent,
         name,
         FILE_MODE,
-        new LocalFile(fetcher, path(parent).resolve(name), from, blocks, new BlockSet(), bytes));
+        new LocalFile(
+            fetcher, disk, path(parent).resolve(name), from, blocks, new BlockSet(), bytes));
   }
 
   Node.File addFile(Node.Directory parent, String name, int mode, LocalFile content) {

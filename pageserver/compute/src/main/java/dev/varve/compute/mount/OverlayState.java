@@ -222,6 +222,7 @@ final class OverlayState {
               + " bytes instead of "
               + backingBytes);
     }
-    return new LocalFile(tree.fetcher(), backing, source, remoteBlocks, new BlockSet(words), size);
+    return new LocalFile(
+        tree.fetcher(), tree.disk(), backing, source, remoteBlocks, new BlockSet(words), size);
   }
 }

@@ -10,13 +10,11 @@ import dev.varve.compute.fuse.FuseSpace;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
@@ -355,6 +353,7 @@ final class TablespaceFileSystem implements FuseFileSystem {
       throws FuseException {
     Node.Directory directory = directory(parent);
     absent(directory, name, caller);
+    tree.disk().claim(0);
     namespace.lock();
     try {
       absent(directory, name);
@@ -406,9 +405,7 @@ final class TablespaceFileSystem implements FuseFileSystem {
   @Override
   public void allocate(long id, long offset, long length, boolean keepSize) throws FuseException {
     Node.File file = file(id);
-    if (length > space().available()) {
-      throw new FuseException(Errno.ENOSPC);
-    }
+    tree.disk().claim(length);
     if (!keepSize) {
       file.content.extend(offset + length);
     }
@@ -422,11 +419,9 @@ final class TablespaceFileSystem implements FuseFileSystem {
   @Override
   public FuseSpace space() throws FuseException {
     try {
-      FileStore store = Files.getFileStore(overlay);
-      return new FuseSpace(
-          store.getTotalSpace(), store.getUnallocatedSpace(), store.getUsableSpace());
+      return tree.disk().space();
     } catch (IOException e) {
-      throw localFailure(e);
+      throw tree.disk().failure("looking for room on", overlay, e);
     }
   }
 
@@ -472,9 +467,6 @@ final class TablespaceFileSystem implements FuseFileSystem {
   }
 
   private FuseException localFailure(IOException e) {
-    LOG.log(Level.SEVERE, "changing " + overlay + " failed", e);
-    tree.fetcher().counters().localWriteErrors.incrementAndGet();
-    String message = String.valueOf(e.getMessage());
-    return new FuseException(message.contains("No space left") ? Errno.ENOSPC : Errno.EIO);
+    return tree.disk().changeFailure("changing", overlay, e);
   }
 }

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -292,6 +293,7 @@ final class Volumes {
 
   /** Looks after all volumes once; called again and again. */
   void sweep() throws IOException {
+    Set<String> failing = new HashSet<>();
     for (Path home : homes()) {
       String id = String.valueOf(home.getFileName());
       try (Claim claim = new Claim(id)) {
@@ -301,14 +303,17 @@ final class Volumes {
         }
       } catch (VolumeException e) {
         if (e.status().getCode() != Status.Code.ABORTED) {
+          failing.add(id);
           warnOnce(id, FailureText.of(e));
         }
       } catch (IOException e) {
+        failing.add(id);
         warnOnce(id, FailureText.of(e));
       } catch (RuntimeException e) {
         LOG.log(Level.SEVERE, "looking after volume " + id + " failed", e);
       }
     }
+    warned.keySet().retainAll(failing);
   }
 
   /** Once for each reason in turn: it is tried every few seconds. */

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.testkit.PostgresServer;
+import dev.varve.testkit.RootMount;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,10 +14,10 @@ import java.sql.SQLException;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
 
 /**
  * Stock PostgreSQL over the mount, its pages and image coming from another data directory through
@@ -76,15 +77,9 @@ class AgentIT {
         server.address(), directory, original.binDirectory(), PostgresServer.UID, more);
   }
 
-  private static void needMount() {
-    Assumptions.assumeTrue(
-        PostgresServer.isRoot() && Files.exists(Path.of("/dev/fuse")),
-        "SKIPPED: no page mount here, it needs root and /dev/fuse");
-  }
-
   @Test
+  @EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
   void readsWritesAndKeepsWritesOverARestart() throws Exception {
-    needMount();
     try (AgentProcess agent = agent()) {
       System.out.println(agent.awaitReady());
       long atReady = server.pages.get();
@@ -137,8 +132,8 @@ class AgentIT {
   }
 
   @Test
+  @EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
   void tablespacesGoAndComeInTheMount() throws Exception {
-    needMount();
     Path made = PostgresServer.temporaryDirectory();
     try (AgentProcess agent = agent()) {
       agent.awaitReady();
@@ -219,8 +214,8 @@ class AgentIT {
   }
 
   @Test
+  @EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
   void aKilledAgentTakesPostgresWithItAndTheDirectoryIsRefused() throws Exception {
-    needMount();
     try (AgentProcess agent = agent()) {
       agent.awaitReady();
       agent.execute("insert into t_far values (1)");
@@ -251,8 +246,8 @@ class AgentIT {
 
   /** As every container has that begins while the mount is there, until it takes it away. */
   @Test
+  @EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
   void aCopyOfTheMountInAnotherNamespaceHoldsNothingUp() throws Exception {
-    needMount();
     Process other;
     try (AgentProcess agent = agent()) {
       agent.awaitReady();
@@ -275,8 +270,8 @@ class AgentIT {
   }
 
   @Test
+  @EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
   void aDyingPostgresEndsTheAgentAndUnmounts() throws Exception {
-    needMount();
     try (AgentProcess agent = agent()) {
       agent.awaitReady();
       String pid = Files.readAllLines(directory.resolve("data/postmaster.pid")).getFirst();
@@ -289,8 +284,8 @@ class AgentIT {
   }
 
   @Test
+  @EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
   void aFailingPageserverIsAnErrorOfTheQueryOnly() throws Exception {
-    needMount();
     try (AgentProcess agent = agent()) {
       agent.awaitReady();
       assertEquals("1", agent.query("select 1"));

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.compute.page.Network;
 import dev.varve.testkit.PostgresServer;
+import dev.varve.testkit.RootMount;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
@@ -22,8 +23,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -33,6 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * because it was asked to.
  */
 @Timeout(100)
+@EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
 class SilentPageserverIT {
   private static final int READERS = 20;
 
@@ -103,9 +105,6 @@ class SilentPageserverIT {
   @ParameterizedTest
   @ValueSource(ints = {17, 18})
   void whatIsAskedToEndEnds(int major) throws Exception {
-    Assumptions.assumeTrue(
-        PostgresServer.isRoot() && Files.exists(Path.of("/dev/fuse")),
-        "SKIPPED: no page mount here, it needs root and /dev/fuse");
     Path directory = PostgresServer.temporaryDirectory().resolve("compute");
     try (PostgresServer original = PostgresServer.builder(major).start();
         ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();

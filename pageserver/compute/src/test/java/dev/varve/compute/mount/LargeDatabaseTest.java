@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.compute.fuse.FuseCaller;
-import dev.varve.compute.fuse.FuseMountException;
 import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.fuse.ProcessOwner;
 import dev.varve.compute.page.PageSource;
@@ -19,7 +18,6 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -81,29 +79,23 @@ class LargeDatabaseTest {
   @Test
   void itsDirectoryIsReadWithoutANodeForEachFile() throws Exception {
     Path point = Files.createDirectory(temp.resolve("base"));
-    PageMount mount;
-    try {
-      mount =
-          PageMount.prepare(
-                  new PageMount.Plan(
-                      1663,
-                      point,
-                      temp.resolve("overlay"),
-                      temp.resolve("tree"),
-                      List.of(new DatabaseDirectory("5", 5)),
-                      ProcessOwner.user(),
-                      ProcessOwner.group(),
-                      new FuseOptions(4, 1 << 20, true, 1024),
-                      MOST_NODES),
-                  source,
-                  new MountCounters(),
-                  new SourceLog("a million"),
-                  false)
-              .mount();
-    } catch (FuseMountException e) {
-      Assumptions.abort("SKIPPED, no page mount here: " + e.getMessage());
-      return;
-    }
+    PageMount mount =
+        TestMount.of(
+            PageMount.prepare(
+                new PageMount.Plan(
+                    1663,
+                    point,
+                    temp.resolve("overlay"),
+                    temp.resolve("tree"),
+                    List.of(new DatabaseDirectory("5", 5)),
+                    ProcessOwner.user(),
+                    ProcessOwner.group(),
+                    new FuseOptions(4, 1 << 20, true, 1024),
+                    MOST_NODES),
+                source,
+                new MountCounters(),
+                new SourceLog("a million"),
+                false));
     try {
       long before = heapBytes();
       long start = System.nanoTime();

@@ -26,7 +26,6 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -75,11 +74,8 @@ class PageMountFuzzTest {
             ProcessOwner.group(),
             new FuseOptions(4, 1 << 20, writeback, 1024),
             mostNodes);
-    try {
-      mount = PageMount.prepare(plan, source, counters, new SourceLog("the model"), resume).mount();
-    } catch (FuseMountException e) {
-      Assumptions.abort("SKIPPED, no page mount here: " + e.getMessage());
-    }
+    mount =
+        TestMount.of(PageMount.prepare(plan, source, counters, new SourceLog("the model"), resume));
   }
 
   private static RelationFork fork(int relation) {

@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.api.v1.Setting;
 import dev.varve.api.v1.ThinImageHeader;
+import dev.varve.compute.image.ComputeDirectory;
+import dev.varve.compute.image.ImageLayout;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -15,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
@@ -165,6 +168,32 @@ final class ServerSettingsTest {
     assertEquals(
         "0", settings("wal_level", "minimal", "max_wal_senders", "3").get("max_wal_senders"));
     assertEquals("10", settings().get("max_wal_senders"));
+  }
+
+  /** {@code sendDir} of PostgreSQL 17 basebackup.c leaves out names with this prefix. */
+  @Test
+  void whatHoldsOnThisMountIsNotInABaseBackup() throws IOException {
+    Files.write(data.resolve("global/pg_control"), control.array());
+    ServerSettings.write(
+        new ImageLayout(new ComputeDirectory(data), true, 0, 0, false),
+        data,
+        header.build(),
+        new ServerOptions(Path.of("/run"), 5432, Map.of(), Set.of(), "", false, Set.of()));
+    String backedUp = Files.readString(data.resolve("postgresql.conf"));
+    List<String> included =
+        backedUp
+            .lines()
+            .filter(line -> line.startsWith("include"))
+            .map(line -> line.replaceAll("include_if_exists = '(pgsql_tmp[^/]+)'", "$1"))
+            .toList();
+    assertEquals(1, included.size(), backedUp);
+    String here = Files.readString(data.resolve(included.getFirst()));
+    for (String name : List.of("fsync", "full_page_writes", "hot_standby")) {
+      assertTrue(here.contains("\n" + name + " = 'off'\n"), here);
+      assertFalse(backedUp.contains("\n" + name + " "), backedUp);
+    }
+    assertTrue(here.contains("\nunix_socket_directories = '/run'\n"), here);
+    assertTrue(backedUp.contains("\nport = '5432'\n"), backedUp);
   }
 
   @Test

@@ -14,6 +14,7 @@ import dev.varve.compute.agent.DataDirectoryServer;
 import dev.varve.compute.fuse.FuseMount;
 import dev.varve.compute.page.Network;
 import dev.varve.testkit.PostgresServer;
+import dev.varve.testkit.RootMount;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
@@ -30,15 +31,16 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
 
 /**
  * The node agent, driven over its Unix socket as the kubelet drives it, with real mounts, and stock
  * PostgreSQL on what it publishes.
  */
+@EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
 class VolumeIT {
   private static final int MAJOR = 17;
   private static final String SUM = "select count(*) || ':' || sum(hashtext(t::text)) from t";
@@ -54,9 +56,6 @@ class VolumeIT {
 
   @BeforeAll
   static void makeOriginal() throws IOException, SQLException {
-    Assumptions.assumeTrue(
-        PostgresServer.isRoot() && Files.exists(Path.of("/dev/fuse")),
-        "SKIPPED: no page mount here, it needs root and /dev/fuse");
     original = PostgresServer.builder(MAJOR).start();
     space = PostgresServer.temporaryDirectory();
     original.execute(
