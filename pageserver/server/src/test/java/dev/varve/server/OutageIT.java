@@ -9,6 +9,7 @@ import dev.varve.api.v1.TimelineStatus;
 import dev.varve.engine.store.FaultyObjectStore;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
+import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.testkit.ExpectedLog;
 import dev.varve.testkit.PostgresServer;
@@ -20,6 +21,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -207,6 +209,58 @@ final class OutageIT {
       pageserver.detach(TIMELINE, true);
     }
     primary.execute("postgres", "drop table kept");
+  }
+
+  private static void move(MemoryObjectStore from, MemoryObjectStore to, Predicate<String> wanted)
+      throws IOException {
+    for (ObjectEntry object : from.list("")) {
+      if (wanted.test(object.name())) {
+        to.put(object.name(), from.get(object.name()));
+        from.delete(object.name());
+      }
+    }
+  }
+
+  /** Every number is free then, and creating the next manifest would tell nobody. */
+  @Test
+  void objectStoreIsEmptiedWhileItIsInUse() throws Exception {
+    MemoryObjectStore objects = new MemoryObjectStore();
+    MemoryObjectStore versions = new MemoryObjectStore();
+    ExpectedLog.containing("the object store no longer holds");
+    try (TestPageserver pageserver = TestPageserver.start(directory, objects, options())) {
+      attach(pageserver);
+      load("early");
+      assertNothingLost(pageserver, "early");
+      move(objects, versions, name -> true);
+      long emptied = lsn();
+      load("late");
+      TimelineStatus full = awaitFull(pageserver, "the object store no longer holds");
+      assertTrue(full.getProblem().contains("bucket's versions"), full.getProblem());
+      assertTrue(full.getPublishedLsn() <= emptied, "published where nothing is");
+      new ServedPages(pageserver.channel(), TestPageserver.TENANT + "/" + TIMELINE)
+          .assertSame(primary, "early", 0, full.getReceivedLsn());
+      // Of the base backup: it is not merged.
+      String image =
+          versions.list("").stream()
+              .map(ObjectEntry::name)
+              .filter(name -> name.contains("/layers/") && name.contains("-i"))
+              .findFirst()
+              .orElseThrow();
+      move(versions, objects, name -> !name.equals(image));
+      long end = lsn();
+      pageserver.await(
+          TIMELINE,
+          "published, and known to lack a layer",
+          s -> s.getPublishedLsn() >= end && s.getProblem().contains(image));
+      move(versions, objects, name -> true);
+      assertNothingLost(pageserver, "early", "late");
+    }
+    PostgresServer.deleteTree(directory.resolve("layers"));
+    try (TestPageserver pageserver = TestPageserver.start(directory, objects, options())) {
+      assertNothingLost(pageserver, "early", "late");
+      pageserver.detach(TIMELINE, true);
+    }
+    primary.execute("postgres", "drop table early, late");
   }
 
   @Test

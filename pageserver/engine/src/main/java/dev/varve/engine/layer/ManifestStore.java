@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * the number that the owner before would write next, however long that one slept. It is emptied
  * some time after the next owner came, and its name stays taken for as long as the timeline lives.
  * A claim itself may have slept, and found a number free that was taken once; that its manifest is
- * no longer among the newest tells.
+ * no longer among the newest tells. So the newest few, back to the claim, are there as long as the
+ * timeline is; where they are not the store was emptied, and nothing is committed.
  *
  * <p>A store whose listing and objects disagree is asked again a few times, with pauses, and is
  * then in trouble like one that does not answer ({@link IOException}); nobody is taken for fenced
@@ -182,17 +183,41 @@ public final class ManifestStore {
    * IOException} it may be there or not: then nothing but the same manifest can be committed.
    *
    * @throws PageserverException.Fenced when another owner has taken that number
+   * @throws ManifestGoneException when a manifest before it is gone
    */
   public void commit(Manifest next) throws IOException {
+    requireBefore(next);
     if (!createOrFind(next)) {
-      throw new PageserverException.Fenced(
-          prefix
-              + ": manifest "
-              + next.number()
-              + " was written by another owner; generation "
-              + next.generation()
-              + " stops");
+      throw fenced(next, "manifest " + next.number() + " was written by another owner");
     }
+  }
+
+  /**
+   * A store that was emptied has every number free, so exclusive creation alone would go on in it.
+   * The last but one is read, since the last may be all there is: it was created after its own
+   * check, and objects may have been removed in between. The whole of it: an emptied one has no
+   * range to be read.
+   */
+  private void requireBefore(Manifest next) throws IOException {
+    long number = Math.max(claimedNumber, next.number() - 2);
+    if (number >= next.number()) {
+      return; // nothing before it is known to be this owner's
+    }
+    String before = name(number);
+    try {
+      store.get(before);
+    } catch (ObjectNotFoundException e) {
+      int newest = load().generation();
+      if (newest > next.generation()) {
+        throw fenced(next, "generation " + newest + " has attached");
+      }
+      throw new ManifestGoneException(before);
+    }
+  }
+
+  private PageserverException.Fenced fenced(Manifest late, String reason) {
+    return new PageserverException.Fenced(
+        prefix + ": " + reason + "; generation " + late.generation() + " stops");
   }
 
   /** What another one has taken is there as long as the timeline is, emptied perhaps. */

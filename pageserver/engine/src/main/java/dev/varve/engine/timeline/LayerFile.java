@@ -6,6 +6,7 @@ import dev.varve.engine.layer.Layer;
 import dev.varve.engine.layer.LayerDescriptor;
 import dev.varve.engine.layer.LayerSource;
 import dev.varve.engine.layer.RecordBoundary;
+import dev.varve.engine.store.ObjectNotFoundException;
 import dev.varve.engine.store.ObjectStore;
 import java.io.EOFException;
 import java.io.IOException;
@@ -30,15 +31,18 @@ final class LayerFile implements LayerSource, AutoCloseable {
   private final String objectName;
   private final Path path;
   private final LocalDisk disk;
+  private final Runnable whenGone;
   private final Layer layer;
   private volatile @Nullable FileChannel local;
   private volatile boolean published;
+  private volatile boolean keptLocal;
   private volatile long lastReadNanos = System.nanoTime();
 
   /**
    * @param objectName where it is, or will be, in the object store
    * @param path where it is on the local disk, when it is there
    * @param disk gets to know whether it is there
+   * @param whenGone is told when a read finds that the object store holds it no longer
    */
   LayerFile(
       LayerDescriptor descriptor,
@@ -47,13 +51,15 @@ final class LayerFile implements LayerSource, AutoCloseable {
       Path path,
       LocalDisk disk,
       BlockCache cache,
-      boolean published)
+      boolean published,
+      Runnable whenGone)
       throws IOException {
     this.store = store;
     this.objectName = objectName;
     this.path = path;
     this.disk = disk;
     this.published = published;
+    this.whenGone = whenGone;
     this.layer = new Layer(descriptor, this, cache);
     if (Files.exists(path) && Files.size(path) == descriptor.fileBytes()) {
       openLocal();
@@ -75,6 +81,16 @@ final class LayerFile implements LayerSource, AutoCloseable {
 
   boolean isPublished() {
     return published;
+  }
+
+  /** Whether the local copy may be given up: the object store is known to have the layer. */
+  boolean isEvictable() {
+    return published && !keptLocal;
+  }
+
+  /** Keeps the local copy, if there is one, while it is {@code wanted}. */
+  void keepLocal(boolean wanted) {
+    keptLocal = wanted;
   }
 
   boolean isLocal() {
@@ -105,7 +121,7 @@ final class LayerFile implements LayerSource, AutoCloseable {
     lastReadNanos = System.nanoTime();
     FileChannel channel = local;
     if (channel == null) {
-      return store.getRange(objectName, offset, length);
+      return stored(offset, length);
     }
     ByteBuffer buffer = ByteBuffer.allocate(length);
     while (buffer.hasRemaining()) {
@@ -114,13 +130,22 @@ final class LayerFile implements LayerSource, AutoCloseable {
         count = channel.read(buffer, offset + buffer.position());
       } catch (java.nio.channels.ClosedChannelException e) {
         // Let go of while this read was under way.
-        return store.getRange(objectName, offset, length);
+        return stored(offset, length);
       }
       if (count < 0) {
         throw new EOFException(path + " ends before byte " + (offset + length));
       }
     }
     return buffer.array();
+  }
+
+  private byte[] stored(long offset, int length) throws IOException {
+    try {
+      return store.getRange(objectName, offset, length);
+    } catch (ObjectNotFoundException e) {
+      whenGone.run();
+      throw e;
+    }
   }
 
   /**
@@ -143,7 +168,7 @@ final class LayerFile implements LayerSource, AutoCloseable {
             return;
           }
           int length = (int) Math.min(FETCH_BYTES, size - at);
-          ByteBuffer bytes = ByteBuffer.wrap(store.getRange(objectName, at, length));
+          ByteBuffer bytes = ByteBuffer.wrap(stored(at, length));
           while (bytes.hasRemaining()) {
             out.write(bytes);
           }
@@ -156,10 +181,10 @@ final class LayerFile implements LayerSource, AutoCloseable {
     }
   }
 
-  /** Gives the local copy up; only of a published layer. */
+  /** Gives the local copy up, if it may be. */
   void evict() throws IOException {
     FileChannel channel = local;
-    if (published && channel != null) {
+    if (isEvictable() && channel != null) {
       local = null;
       channel.close();
       Files.deleteIfExists(path);

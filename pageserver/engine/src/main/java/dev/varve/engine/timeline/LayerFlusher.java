@@ -250,6 +250,7 @@ final class LayerFlusher {
 
   private boolean publish() throws IOException {
     boolean published = layers.publish();
+    layers.audit();
     return compaction.runOnce() || published;
   }
 

@@ -56,7 +56,7 @@ public final class LocalDisk {
     long now = System.nanoTime();
     Iterator<Candidate> oldest =
         files.stream()
-            .filter(LayerFile::isPublished)
+            .filter(LayerFile::isEvictable)
             .map(file -> new Candidate(file, now - file.lastReadNanos()))
             .sorted(Comparator.comparingLong(Candidate::unreadNanos).reversed())
             .iterator();

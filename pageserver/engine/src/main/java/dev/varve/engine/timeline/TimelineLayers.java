@@ -4,6 +4,7 @@ import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.LayerDescriptor;
 import dev.varve.engine.layer.LayerWriter;
 import dev.varve.engine.layer.Manifest;
+import dev.varve.engine.layer.ManifestGoneException;
 import dev.varve.engine.layer.ManifestStore;
 import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.ObjectEntry;
@@ -61,6 +62,7 @@ public final class TimelineLayers implements AutoCloseable {
   private final long claimedNanos;
   private final AtomicInteger nextSequence;
   private final StorageTrouble trouble = new StorageTrouble();
+  private final LayerAudit audit;
   private final CountDownLatch closing = new CountDownLatch(1);
   private volatile LayerMap map;
   private volatile Manifest manifest;
@@ -105,6 +107,7 @@ public final class TimelineLayers implements AutoCloseable {
     this.nanos = nanos;
     this.claimedNanos = nanos.getAsLong() - (claimed.isEmpty() ? OBSOLETE_AFTER.toNanos() : 0);
     this.consistentLsn = claimed.readableFromLsn();
+    this.audit = new LayerAudit(store, prefix + LAYERS, trouble, this::requireOwner, nanos);
     this.nextSequence = new AtomicInteger(claimed.nextSequence());
     Files.createDirectories(directory);
     List<LayerFile> files = new ArrayList<>();
@@ -212,7 +215,8 @@ public final class TimelineLayers implements AutoCloseable {
         directory.resolve(descriptor.name()),
         resources.disk(),
         resources.blockCache(),
-        published);
+        published,
+        audit::want);
   }
 
   /** A new file; it gets its name when it is finished. */
@@ -307,6 +311,11 @@ public final class TimelineLayers implements AutoCloseable {
     removeUnwanted(removes);
     resources.disk().shrink();
     return true;
+  }
+
+  /** Looks now and then whether the store still holds what the manifest lists. */
+  void audit() {
+    audit.step(manifest, map.files());
   }
 
   /**
@@ -410,6 +419,11 @@ public final class TimelineLayers implements AutoCloseable {
         trouble.over(COMMITTING);
         return;
       } catch (IOException e) {
+        if (e instanceof ManifestGoneException) {
+          // What is local may be all there is; the audit lets go of it again.
+          map.files().forEach(file -> file.keepLocal(true));
+          audit.want();
+        }
         trouble.failed(COMMITTING, e);
         if (pause.equals(FIRST_COMMIT_PAUSE)) {
           log.warn("{}manifest {} is tried again: {}", prefix, next.number(), e.toString());

@@ -19,6 +19,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -146,6 +148,96 @@ final class ManifestStoreTest {
     assertThrows(PageserverException.Fenced.class, () -> sleeper.commit(extended(slept)));
     assertEquals(last, sleeper.load());
     assertTrue(objects.list(PREFIX).size() < 40, "manifests pile up");
+  }
+
+  // A bucket that was emptied, or another one
+
+  /** All objects, to be brought back. */
+  private static Map<String, byte[]> takeAway(ObjectStore objects) throws IOException {
+    Map<String, byte[]> taken = new TreeMap<>();
+    for (ObjectEntry entry : objects.list("")) {
+      taken.put(entry.name(), objects.get(entry.name()));
+      objects.delete(entry.name());
+    }
+    return taken;
+  }
+
+  @Test
+  void nothingIsCommittedAfterAManifestThatIsGone() throws IOException {
+    ObjectStore objects = new MemoryObjectStore();
+    ManifestStore owner = new ManifestStore(objects, PREFIX, 1);
+    Manifest last = imported(owner.claim(0));
+    owner.commit(last);
+    Map<String, byte[]> taken = takeAway(objects);
+    Manifest next = extended(last);
+    IOException gone = assertThrows(ManifestGoneException.class, () -> owner.commit(next));
+    assertTrue(String.valueOf(gone.getMessage()).contains(PREFIX + "manifest/"), gone::toString);
+    assertTrue(gone.getMessage().contains("%020d".formatted(1)), gone::toString);
+    assertEquals(List.of(), objects.list(""));
+    for (Map.Entry<String, byte[]> object : taken.entrySet()) {
+      objects.put(object.getKey(), object.getValue());
+    }
+    owner.commit(next);
+    assertEquals(next, owner.load());
+  }
+
+  /** Nobody can tell at that commit; the next one can. */
+  @Test
+  void aStoreThatIsEmptiedWithinACommitIsFoundByTheNext() throws IOException {
+    MemoryObjectStore objects = new MemoryObjectStore();
+    ObjectStore emptied =
+        new ForwardingObjectStore(objects) {
+          private int left = 4;
+
+          @Override
+          public void create(String name, byte[] bytes) throws IOException {
+            if (--left == 0) {
+              takeAway(objects);
+            }
+            super.create(name, bytes);
+          }
+        };
+    ManifestStore owner = new ManifestStore(emptied, PREFIX, 1);
+    Manifest second = imported(owner.claim(0));
+    owner.commit(second);
+    Manifest third = extended(second);
+    owner.commit(third);
+    Manifest fourth = extended(third);
+    owner.commit(fourth);
+    assertEquals(1, objects.list("").size());
+    assertThrows(ManifestGoneException.class, () -> owner.commit(extended(fourth)));
+    assertEquals(1, objects.list("").size());
+  }
+
+  @Test
+  void whoIsFencedLearnsThatAlsoWhereTheManifestIsGone() throws IOException {
+    ObjectStore objects = new MemoryObjectStore();
+    ManifestStore first = new ManifestStore(objects, PREFIX, 1);
+    Manifest mine = imported(first.claim(0));
+    first.commit(mine);
+    List<ObjectEntry> before = objects.list(PREFIX);
+    Manifest theirs = new ManifestStore(objects, PREFIX, 2).claim(0);
+    for (ObjectEntry entry : before) {
+      objects.delete(entry.name());
+    }
+    assertThrows(PageserverException.Fenced.class, () -> first.commit(extended(mine)));
+    assertEquals(theirs, first.load());
+  }
+
+  @Test
+  void anEmptiedManifestIsNotGone() throws IOException {
+    ObjectStore objects = new MemoryObjectStore();
+    ManifestStore sleeper = new ManifestStore(objects, PREFIX, 1);
+    Manifest slept = imported(sleeper.claim(0));
+    sleeper.commit(slept);
+    ManifestStore last = sleeper;
+    for (int owner = 2; owner < 20; owner++) {
+      last = new ManifestStore(objects, PREFIX, owner);
+      last.claim(0);
+    }
+    last.emptyOld();
+    assertEquals(0, objects.list(PREFIX).getFirst().length());
+    assertThrows(PageserverException.Fenced.class, () -> sleeper.commit(extended(slept)));
   }
 
   @Test

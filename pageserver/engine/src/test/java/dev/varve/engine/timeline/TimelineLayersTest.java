@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.layer.BlockCache;
 import dev.varve.engine.layer.Chain;
 import dev.varve.engine.layer.LayerDescriptor;
 import dev.varve.engine.layer.ManifestStore;
@@ -13,6 +15,7 @@ import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.store.ForwardingObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
+import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.store.StoreRefusedException;
 import dev.varve.testkit.ExpectedLog;
@@ -35,6 +38,7 @@ final class TimelineLayersTest {
   private static final ClusterIdentity IDENTITY =
       new ClusterIdentity(4711, PostgresMajor.V17, 16 << 20);
 
+  private static final long TEN_SECONDS = 10_000_000_000L;
   private static final long MORE_THAN_A_MINUTE = 61_000_000_000L;
 
   @TempDir Path directory;
@@ -42,11 +46,15 @@ final class TimelineLayersTest {
   private final AtomicLong nanos = new AtomicLong();
 
   private TimelineLayers attach(ObjectStore store) {
+    return attach(store, new LocalDisk(Long.MAX_VALUE));
+  }
+
+  private TimelineLayers attach(ObjectStore store, LocalDisk disk) {
     return TimelineLayers.attach(
         store,
         PREFIX,
         directory,
-        SharedResources.of(EngineOptions.defaults()),
+        new SharedResources(disk, new LayerMemory(1), new BlockCache(1), new PageCache(1)),
         0,
         EngineOptions.defaults(),
         nanos::get);
@@ -227,6 +235,115 @@ final class TimelineLayersTest {
       here.map().collect(KeySpace.key(KeySpace.CONTROL, 0), 0x3000, chain);
       assertEquals(0x3000, chain.lsn(0));
       here.warm(() -> false);
+    }
+  }
+
+  /** Moves objects from one store to the other. */
+  private static void move(MemoryObjectStore from, MemoryObjectStore to, String prefix)
+      throws IOException {
+    for (ObjectEntry entry : from.list(prefix)) {
+      to.put(entry.name(), from.get(entry.name()));
+      from.delete(entry.name());
+    }
+  }
+
+  @Test
+  void whatIsPublishedStaysWhereItIsWhileTheStoreIsEmptied() throws IOException {
+    MemoryObjectStore store = new MemoryObjectStore();
+    MemoryObjectStore versions = new MemoryObjectStore();
+    ExpectedLog.containing("m/manifest 4 is tried again");
+    try (TimelineLayers layers = attach(store)) {
+      layers.commitImport(IDENTITY, 0x1000, List.of());
+      publish(layers, 0x1000, 0x2000);
+      move(store, versions, "");
+      layers.stopCommitting(); // or the commit would wait
+      assertThrows(IOException.class, () -> publish(layers, 0x2000, 0x3000));
+      assertEquals(0x2000, layers.manifest().publishedLsn());
+      assertEquals(List.of(), store.list(PREFIX + "manifest/"));
+      String trouble = layers.troubleText();
+      assertTrue(trouble.contains("no longer holds " + PREFIX + "manifest/"), trouble);
+      assertTrue(trouble.contains("bucket's versions"), trouble);
+      Chain chain = new Chain();
+      layers.map().collect(KeySpace.key(KeySpace.CONTROL, 0), 0x2000, chain);
+      assertEquals(0x2000, chain.lsn(0));
+      assertEquals(2, layers.map().files().stream().filter(LayerFile::isLocal).count());
+      move(versions, store, "");
+      assertTrue(layers.publish());
+      layers.audit();
+      assertEquals(0x3000, layers.manifest().publishedLsn());
+      assertEquals("", layers.troubleText());
+    }
+    try (TimelineLayers again = attach(store)) {
+      assertEquals(0x3000, again.manifest().publishedLsn());
+    }
+  }
+
+  @Test
+  void aLayerThatIsGoneShows() throws IOException {
+    MemoryObjectStore store = new MemoryObjectStore();
+    MemoryObjectStore versions = new MemoryObjectStore();
+    AtomicInteger listings = new AtomicInteger();
+    ObjectStore counted =
+        new ForwardingObjectStore(store) {
+          @Override
+          public List<ObjectEntry> list(String prefix) throws IOException {
+            listings.incrementAndGet();
+            return super.list(prefix);
+          }
+        };
+    LocalDisk disk = new LocalDisk(1);
+    ExpectedLog.containing("checking the layers in the object store failed and is tried again");
+    try (TimelineLayers layers = attach(counted, disk)) {
+      layers.commitImport(IDENTITY, 0x1000, List.of());
+      publish(layers, 0x1000, 0x2000); // leaves the disk at once, as do all that follow
+      layers.audit();
+      assertEquals("", layers.troubleText());
+      LayerFile first = layers.map().files().getFirst();
+      String name = PREFIX + "layers/" + first.descriptor().name();
+      move(store, versions, name);
+      int before = listings.get();
+      layers.audit();
+      assertEquals(before, listings.get(), "within the hour nobody looks");
+      // A read says which, and has the store looked at.
+      Chain chain = new Chain();
+      long key = KeySpace.key(KeySpace.CONTROL, 0);
+      PageserverException.Unavailable e =
+          assertThrows(
+              PageserverException.Unavailable.class, () -> first.collect(key, 0x2000, chain));
+      assertTrue(String.valueOf(e.getMessage()).contains(first.descriptor().name()), e::toString);
+      nanos.addAndGet(TEN_SECONDS);
+      layers.audit();
+      String trouble = layers.troubleText();
+      assertTrue(trouble.contains("1 of 1 layers, among them " + name), trouble);
+      publish(layers, 0x2000, 0x3000);
+      assertEquals(0x3000, layers.manifest().publishedLsn());
+      move(versions, store, name);
+      nanos.addAndGet(TEN_SECONDS);
+      layers.audit();
+      assertEquals("", layers.troubleText());
+      first.collect(key, 0x2000, chain);
+      assertEquals(0x2000, chain.lsn(0));
+      // A shorter one is another one; an hour later it is found by itself.
+      store.put(name, new byte[1]);
+      nanos.addAndGet(3600 * 1_000_000_000L);
+      layers.audit();
+      assertTrue(layers.troubleText().contains("1 of 2 layers"), layers.troubleText());
+    }
+  }
+
+  @Test
+  void theLocalCopyOfALayerThatIsGoneStays() throws IOException {
+    MemoryObjectStore store = new MemoryObjectStore();
+    LocalDisk disk = new LocalDisk(1 << 20);
+    ExpectedLog.containing("checking the layers in the object store failed and is tried again");
+    try (TimelineLayers layers = attach(store, disk)) {
+      layers.commitImport(IDENTITY, 0x1000, List.of());
+      publish(layers, 0x1000, 0x2000);
+      LayerFile file = layers.map().files().getFirst();
+      store.delete(PREFIX + "layers/" + file.descriptor().name());
+      layers.audit();
+      file.evict();
+      assertTrue(file.isLocal());
     }
   }
 
