@@ -21,7 +21,7 @@ public record ShardAttachment(
     @JsonProperty
         @JsonPropertyDescription(
             "What the pageserver says of it: Attaching, Loading, Copying, CatchingUp, Active,"
-                + " SourceTrouble, HandedOver or Broken.")
+                + " SourceFailing, HandedOver or Broken.")
         String state,
     @JsonProperty
         @JsonPropertyDescription(

@@ -97,8 +97,8 @@ public final class PageserverClient implements AutoCloseable {
       case TIMELINE_STATE_COPYING -> Report.State.Copying;
       case TIMELINE_STATE_CATCHING_UP -> Report.State.CatchingUp;
       case TIMELINE_STATE_ACTIVE -> Report.State.Active;
-      case TIMELINE_STATE_SOURCE_TROUBLE, TIMELINE_STATE_SOURCE_GIVEN_UP ->
-          Report.State.SourceTrouble;
+      case TIMELINE_STATE_SOURCE_FAILING, TIMELINE_STATE_SOURCE_GIVEN_UP ->
+          Report.State.SourceFailing;
       case TIMELINE_STATE_HANDED_OVER -> Report.State.HandedOver;
       case TIMELINE_STATE_BROKEN -> Report.State.Broken;
     };

@@ -13,9 +13,9 @@ import org.jspecify.annotations.Nullable;
  * with fewer of all, on the node with fewer, with fewer bytes. Counts are kept up as shards are
  * placed.
  *
- * <p>A move is worth its trouble when it makes the first two more even, in this order. Each such
- * move lessens the sum of squares of the tenant's shards on the pods, or leaves that and lessens
- * the one of all shards: moves come to an end.
+ * <p>A move is worth its cost when it makes the first two more even, in this order. Each such move
+ * lessens the sum of squares of the tenant's shards on the pods, or leaves that and lessens the one
+ * of all shards: moves come to an end.
  */
 final class Balance {
   private final List<PageserverPod> pods;

@@ -34,7 +34,7 @@ public enum Reason {
   InvalidSpec(Kind.TENANT_READY, Kind.TIMELINE_READY, Kind.SOURCE_REACHABLE),
   SecretUnreadable(Kind.TENANT_READY, Kind.TIMELINE_READY, Kind.SOURCE_REACHABLE),
   SecretMissing(Kind.TIMELINE_READY, Kind.SOURCE_REACHABLE),
-  SourceTrouble(Kind.TIMELINE_READY, Kind.SOURCE_REACHABLE),
+  SourceFailing(Kind.TIMELINE_READY, Kind.SOURCE_REACHABLE),
   SourceFull(Kind.TIMELINE_READY, Kind.SOURCE_REACHABLE);
 
   /** A condition of a kind of resource. */

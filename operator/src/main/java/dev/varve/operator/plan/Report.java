@@ -25,17 +25,17 @@ public record Report(
     Copying,
     CatchingUp,
     Active,
-    SourceTrouble,
+    SourceFailing,
     HandedOver,
     Broken
   }
 
-  /** The same, of a source whose trouble is not over while it is tried again. */
-  Report stillIn(String trouble) {
+  /** The same, of a source whose failure is not over while it is tried again. */
+  Report stillIn(String failure) {
     return new Report(
         generation,
-        State.SourceTrouble,
-        trouble,
+        State.SourceFailing,
+        failure,
         systemIdentifier,
         postgresMajor,
         readableFromLsn,

@@ -42,7 +42,7 @@ final class ShardPlanner {
 
   private static final Duration MOVING = Duration.ofSeconds(1);
   private static final Duration SOON = Duration.ofSeconds(2);
-  private static final Duration TROUBLE = Duration.ofSeconds(5);
+  private static final Duration RETRY_INTERVAL = Duration.ofSeconds(5);
 
   private final TimelineWorld world;
   private final ShardWorld shard;
@@ -88,8 +88,8 @@ final class ShardPlanner {
   }
 
   /**
-   * What a pageserver says, but that a copy which failed is in trouble until it gets further than
-   * it got: an attempt alone is no change.
+   * What a pageserver says, but that a copy which failed is failing until it gets further than it
+   * got: an attempt alone is no change.
    */
   private Report judged(@Nullable ShardAttachment attached, Report report) {
     boolean isAttempt =
@@ -98,7 +98,7 @@ final class ShardPlanner {
     if (!isAttempt
         || report.isReadable()
         || attached == null
-        || !attached.state().equals(State.SourceTrouble.name())) {
+        || !attached.state().equals(State.SourceFailing.name())) {
       return report;
     }
     TimelineStatus status = world.timeline().getStatus();
@@ -276,14 +276,14 @@ final class ShardPlanner {
           pod.name() + " does not answer; the timeline moves with its tenant when it stays so");
     }
     if (world.token() == null) {
-      Trouble trouble = world.tokenTrouble();
-      return trouble == null
+      Failure failure = world.tokenFailure();
+      return failure == null
           ? Verdict.not(Reason.NoToken, "the tenant's token Secret is about to be made")
-          : Verdict.not(trouble.reason(), trouble.message());
+          : Verdict.not(failure.reason(), failure.message());
     }
-    Trouble trouble = world.accessTrouble();
-    if (trouble != null) {
-      return Verdict.not(trouble.reason(), trouble.message());
+    Failure failure = world.accessFailure();
+    if (failure != null) {
+      return Verdict.not(failure.reason(), failure.message());
     }
     return Verdict.not(Reason.Attaching, "it is being attached to " + pod.name());
   }
@@ -311,9 +311,9 @@ final class ShardPlanner {
       case Loading, HandedOver -> Verdict.not(Reason.Loading, pod.name() + " is loading it");
       case Copying ->
           Verdict.not(Reason.Copying, "the primary's data is being copied, see status.copiedBytes");
-      case SourceTrouble -> {
-        Trouble trouble = TimelinePlanner.sourceTrouble(world, said);
-        yield Verdict.not(trouble.reason(), trouble.message());
+      case SourceFailing -> {
+        Failure failure = TimelinePlanner.sourceFailure(world, said);
+        yield Verdict.not(failure.reason(), failure.message());
       }
       case CatchingUp, Active, Broken ->
           Verdict.not(
@@ -325,7 +325,7 @@ final class ShardPlanner {
       Verdict verdict, boolean settled, @Nullable ShardAttachment next) {
     switch (verdict.reason()) {
       case AttachRefused, LayoutDiffers, SecretMissing, SecretUnreadable -> {
-        return TROUBLE;
+        return RETRY_INTERVAL;
       }
       case InvalidSpec -> {
         return null; // until it is changed
@@ -339,6 +339,6 @@ final class ShardPlanner {
       return null;
     }
     Duration left = readersLeave(next);
-    return next.servingSince() == null ? MOVING : left.isZero() ? TROUBLE : left;
+    return next.servingSince() == null ? MOVING : left.isZero() ? RETRY_INTERVAL : left;
   }
 }

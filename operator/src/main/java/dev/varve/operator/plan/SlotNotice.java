@@ -12,13 +12,13 @@ public final class SlotNotice {
    *
    * @param access null: how the primary is reached is not known
    */
-  public static String waiting(Timeline timeline, @Nullable SourceAccess access, String trouble) {
+  public static String waiting(Timeline timeline, @Nullable SourceAccess access, String failure) {
     return "slot "
         + slot(timeline, access)
         + " at "
         + host(timeline, access)
         + " is to be dropped, but "
-        + trouble;
+        + failure;
   }
 
   /**

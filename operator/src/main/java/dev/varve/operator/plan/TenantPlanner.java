@@ -25,10 +25,10 @@ public final class TenantPlanner {
   /** When to see whether there is another one to move, if nothing tells before. */
   private static final Duration NEXT_MOVE = Duration.ofSeconds(3);
 
-  private static final Duration TROUBLE = Duration.ofSeconds(5);
+  private static final Duration RETRY_INTERVAL = Duration.ofSeconds(5);
 
   private static final Set<String> SERVED =
-      Set.of(Report.State.Active.name(), Report.State.SourceTrouble.name());
+      Set.of(Report.State.Active.name(), Report.State.SourceFailing.name());
 
   private final TenantWorld world;
   private final Tenant tenant;
@@ -94,15 +94,15 @@ public final class TenantPlanner {
   }
 
   private TenantPlan plan() {
-    Trouble trouble = world.tokenTrouble();
-    boolean makeToken = !world.hasToken() && trouble == null && !tenant.isMarkedForDeletion();
+    Failure failure = world.tokenFailure();
+    boolean makeToken = !world.hasToken() && failure == null && !tenant.isMarkedForDeletion();
     if (!world.invalid().isEmpty()) {
       List<@Nullable ShardPlacement> placed =
           new ArrayList<>(before == null || before.shards() == null ? List.of() : before.shards());
       return new TenantPlan(status(placed), false, List.of(), null);
     }
-    if (trouble != null) {
-      again = TROUBLE;
+    if (failure != null) {
+      again = RETRY_INTERVAL;
     }
     List<@Nullable ShardPlacement> shards = new ArrayList<>();
     for (int shard = 0; shard < count; shard++) {
@@ -249,9 +249,9 @@ public final class TenantPlanner {
       conditions.put(Kind.TENANT_READY, false, Reason.Deleting, deleting());
     } else if (!world.invalid().isEmpty()) {
       conditions.put(Kind.TENANT_READY, false, Reason.InvalidSpec, world.invalid());
-    } else if (world.tokenTrouble() != null) {
+    } else if (world.tokenFailure() != null) {
       conditions.put(
-          Kind.TENANT_READY, false, world.tokenTrouble().reason(), world.tokenTrouble().message());
+          Kind.TENANT_READY, false, world.tokenFailure().reason(), world.tokenFailure().message());
     } else if (shards.size() < count) {
       conditions.put(Kind.TENANT_READY, false, Reason.NoPageserver, noPageserver());
     } else if (waiting != null) {

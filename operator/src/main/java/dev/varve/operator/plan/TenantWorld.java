@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param pods every pageserver, usable or not
  * @param loads by pod uid; of other tenants only
  * @param hasToken whether its token Secret is there
- * @param tokenTrouble what keeps that from being known or made; null: nothing
+ * @param tokenFailure what keeps that from being known or made; null: nothing
  * @param timelines those that name it, by name
  * @param grace how long a pod that is not ready may keep its shards
  */
@@ -25,7 +25,7 @@ public record TenantWorld(
     List<PageserverPod> pods,
     Map<String, Load> loads,
     boolean hasToken,
-    @Nullable Trouble tokenTrouble,
+    @Nullable Failure tokenFailure,
     List<Timeline> timelines,
     Instant now,
     Duration grace) {

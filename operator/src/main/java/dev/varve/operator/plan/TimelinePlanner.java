@@ -34,7 +34,7 @@ public final class TimelinePlanner {
   /** How old the measures in the status may become while they change. */
   private static final Duration MEASURE_AGE = Duration.ofSeconds(10);
 
-  private static final Duration TROUBLE = Duration.ofSeconds(5);
+  private static final Duration RETRY_INTERVAL = Duration.ofSeconds(5);
   private static final Duration FULL = Duration.ofSeconds(30);
 
   private final TimelineWorld world;
@@ -103,17 +103,17 @@ public final class TimelinePlanner {
     if (world.tenant() == null) {
       return null;
     }
-    Trouble trouble = world.accessTrouble();
+    Failure failure = world.accessFailure();
     Duration again =
-        world.nameTaken().isEmpty() && (trouble == null || trouble.reason() == Reason.InvalidSpec)
+        world.nameTaken().isEmpty() && (failure == null || failure.reason() == Reason.InvalidSpec)
             ? null
-            : TROUBLE;
+            : RETRY_INTERVAL;
     for (ShardPlan shard : shards) {
       again = earlier(again, shard.again());
       Report said = shard.said();
-      if (said != null && said.state() == Report.State.SourceTrouble) {
+      if (said != null && said.state() == Report.State.SourceFailing) {
         // Nothing tells of a Secret that changed, nor of other timelines of a source that is full.
-        again = earlier(again, SourceRoom.of(said.problem()) == null ? TROUBLE : FULL);
+        again = earlier(again, SourceRoom.of(said.problem()) == null ? RETRY_INTERVAL : FULL);
       }
     }
     String measuredBefore = before == null ? null : before.measuredAt();
@@ -183,7 +183,7 @@ public final class TimelinePlanner {
     if (timeline.getSpec().source() == null) {
       return;
     }
-    Trouble unknown = world.accessTrouble();
+    Failure unknown = world.accessFailure();
     if (unknown != null) {
       conditions.put(Kind.SOURCE_REACHABLE, false, unknown.reason(), unknown.message());
       return;
@@ -207,10 +207,10 @@ public final class TimelinePlanner {
             "the timeline stopped, see the condition Ready");
         return;
       }
-      if (said.state() == Report.State.SourceTrouble) {
-        Trouble trouble = sourceTrouble(world, said);
-        conditions.put(Kind.SOURCE_REACHABLE, false, trouble.reason(), trouble.message());
-        noticeOf(Kind.SOURCE_REACHABLE, trouble.reason(), trouble.message());
+      if (said.state() == Report.State.SourceFailing) {
+        Failure failure = sourceFailure(world, said);
+        conditions.put(Kind.SOURCE_REACHABLE, false, failure.reason(), failure.message());
+        noticeOf(Kind.SOURCE_REACHABLE, failure.reason(), failure.message());
         return;
       }
       isAsked |=
@@ -243,17 +243,17 @@ public final class TimelinePlanner {
   }
 
   /** What a pageserver says of a source; that one is full is said alike for all its timelines. */
-  static Trouble sourceTrouble(TimelineWorld world, Report said) {
+  static Failure sourceFailure(TimelineWorld world, Report said) {
     SourceRoom room = SourceRoom.of(said.problem());
     TimelineStatus status = world.timeline().getStatus();
     Condition was =
         Conditions.find(status == null ? null : status.conditions(), Kind.SOURCE_REACHABLE.type());
     if (room == null && was != null && was.message().equals(said.problem())) {
-      return new Trouble(Reason.valueOf(was.reason()), was.message());
+      return new Failure(Reason.valueOf(was.reason()), was.message());
     }
     return room == null
-        ? new Trouble(Reason.SourceTrouble, said.problem())
-        : new Trouble(
+        ? new Failure(Reason.SourceFailing, said.problem())
+        : new Failure(
             Reason.SourceFull,
             room.message(SourceAccess.address(world.timeline()), world.sourceShards()));
   }

@@ -11,9 +11,9 @@ import org.jspecify.annotations.Nullable;
  *
  * @param tenant null: there is none of that name
  * @param token the tenant's; null: not made yet
- * @param access null: the spec has no source, or {@code accessTrouble} says why there is none
- * @param tokenTrouble what keeps the token from being known; null: nothing
- * @param accessTrouble what keeps the source or its password from being known; null: nothing
+ * @param access null: the spec has no source, or {@code accessFailure} says why there is none
+ * @param tokenFailure what keeps the token from being known; null: nothing
+ * @param accessFailure what keeps the source or its password from being known; null: nothing
  * @param nameTaken what has the name of this timeline's objects; empty: nothing
  * @param sourceShards of all timelines that follow the same primary
  * @param shards one for each, in order
@@ -23,8 +23,8 @@ public record TimelineWorld(
     @Nullable Tenant tenant,
     @Nullable String token,
     @Nullable SourceAccess access,
-    @Nullable Trouble tokenTrouble,
-    @Nullable Trouble accessTrouble,
+    @Nullable Failure tokenFailure,
+    @Nullable Failure accessFailure,
     String nameTaken,
     int sourceShards,
     List<ShardWorld> shards,

@@ -44,9 +44,9 @@ final class Attachments {
    * What came of attachments.
    *
    * @param timeline with the status as it was written
-   * @param troubles by shard
+   * @param failures by shard
    */
-  record Outcome(Timeline timeline, Map<Integer, Refusal> troubles) {}
+  record Outcome(Timeline timeline, Map<Integer, Refusal> failures) {}
 
   /** What came of one; empty for the best. */
   private record Tried(Attach attach, @Nullable StatusRuntimeException failure) {}
@@ -110,38 +110,38 @@ final class Attachments {
 
   Outcome attach(
       Timeline timeline, List<ShardId> shards, List<Attach> attaches, Credentials credentials) {
-    Map<Integer, Refusal> troubles = new HashMap<>();
+    Map<Integer, Refusal> failures = new HashMap<>();
     Timeline current =
-        raise(timeline, shards, attaches.stream().filter(Attach::raise).toList(), troubles);
+        raise(timeline, shards, attaches.stream().filter(Attach::raise).toList(), failures);
     List<Attach> late = new ArrayList<>();
-    for (Tried tried : make(current, shards, without(attaches, troubles), credentials)) {
+    for (Tried tried : make(current, shards, without(attaches, failures), credentials)) {
       StatusRuntimeException failure = tried.failure();
       if (failure != null) {
         if (failure.getStatus().getCode() == Status.Code.ABORTED && !tried.attach().raise()) {
           late.add(tried.attach());
         } else {
-          troubles.put(tried.attach().shard(), trouble(tried.attach().pod(), failure));
+          failures.put(tried.attach().shard(), failure(tried.attach().pod(), failure));
         }
       }
     }
     if (!late.isEmpty()) {
       // What was written down before has been overtaken.
-      current = raise(current, shards, late, troubles);
-      for (Tried tried : make(current, shards, without(late, troubles), credentials)) {
+      current = raise(current, shards, late, failures);
+      for (Tried tried : make(current, shards, without(late, failures), credentials)) {
         if (tried.failure() != null) {
-          troubles.put(tried.attach().shard(), trouble(tried.attach().pod(), tried.failure()));
+          failures.put(tried.attach().shard(), failure(tried.attach().pod(), tried.failure()));
         }
       }
     }
-    for (Attach attach : without(attaches, troubles)) {
+    for (Attach attach : without(attaches, failures)) {
       handOverSince.remove(shards.get(attach.shard()));
     }
     poll(attaches.stream().map(Attach::pod).toList());
-    return new Outcome(current, troubles);
+    return new Outcome(current, failures);
   }
 
-  private static List<Attach> without(List<Attach> attaches, Map<Integer, Refusal> troubles) {
-    return attaches.stream().filter(a -> !troubles.containsKey(a.shard())).toList();
+  private static List<Attach> without(List<Attach> attaches, Map<Integer, Refusal> failures) {
+    return attaches.stream().filter(a -> !failures.containsKey(a.shard())).toList();
   }
 
   /** Writes the next generations down: above the status's and above what the store has seen. */
@@ -149,7 +149,7 @@ final class Attachments {
       Timeline timeline,
       List<ShardId> shards,
       List<Attach> attaches,
-      Map<Integer, Refusal> troubles) {
+      Map<Integer, Refusal> failures) {
     Map<Attach, Integer> generations = new LinkedHashMap<>();
     List<Object> stored =
         Fanout.each(
@@ -158,13 +158,13 @@ final class Attachments {
               try {
                 return fleet.client(attach.pod()).storedGeneration(shards.get(attach.shard()));
               } catch (StatusRuntimeException e) {
-                return trouble(attach.pod(), e);
+                return failure(attach.pod(), e);
               }
             });
     for (int i = 0; i < attaches.size(); i++) {
       Attach attach = attaches.get(i);
       if (stored.get(i) instanceof Refusal refusal) {
-        troubles.put(attach.shard(), refusal);
+        failures.put(attach.shard(), refusal);
       } else if (stored.get(i) instanceof Integer seen) {
         ShardAttachment before = TimelinePlanner.attachment(timeline.getStatus(), attach.shard());
         generations.put(attach, Math.max(seen, before == null ? 0 : before.generation()) + 1);
@@ -247,7 +247,7 @@ final class Attachments {
     }
   }
 
-  private static Refusal trouble(PageserverPod pod, StatusRuntimeException e) {
+  private static Refusal failure(PageserverPod pod, StatusRuntimeException e) {
     return e.getStatus().getCode() == Status.Code.FAILED_PRECONDITION
         ? new Refusal(true, PageserverClient.text(e))
         : new Refusal(false, pod.name() + ": " + PageserverClient.text(e));

@@ -4,10 +4,10 @@ import dev.varve.crd.PrimarySource;
 import dev.varve.crd.SecretKey;
 import dev.varve.crd.Source;
 import dev.varve.crd.Timeline;
+import dev.varve.operator.plan.Failure;
 import dev.varve.operator.plan.Reason;
 import dev.varve.operator.plan.SourceAccess;
 import dev.varve.operator.plan.SpecRules;
-import dev.varve.operator.plan.Trouble;
 import dev.varve.operator.render.TokenSecret;
 import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -16,22 +16,22 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What the Secrets of a timeline say, read when it is wanted: the operator may get Secrets where it
- * was let, not list or watch them. Reading fails with a trouble, never with an exception.
+ * was let, not list or watch them. What cannot be read is a {@link Failure}, never an exception.
  *
- * @param token the tenant's; null: there is none yet, or {@code tokenTrouble} says why
- * @param access null: no source, or {@code accessTrouble} says why
+ * @param token the tenant's; null: there is none yet, or {@code tokenFailure} says why
+ * @param access null: no source, or {@code accessFailure} says why
  */
 record Credentials(
     @Nullable String token,
     @Nullable SourceAccess access,
-    @Nullable Trouble tokenTrouble,
-    @Nullable Trouble accessTrouble) {
+    @Nullable Failure tokenFailure,
+    @Nullable Failure accessFailure) {
   /**
    * A Secret.
    *
-   * @param value null: there is none, or {@code trouble} says why it cannot be read
+   * @param value null: there is none, or {@code failure} says why it cannot be read
    */
-  record Found(@Nullable Secret value, @Nullable Trouble trouble) {}
+  record Found(@Nullable Secret value, @Nullable Failure failure) {}
 
   /** Of a timeline whose names are valid. */
   static Credentials read(KubernetesClient client, Timeline timeline) {
@@ -39,7 +39,7 @@ record Credentials(
     Found token = secret(client, namespace, TokenSecret.name(timeline.getSpec().tenant()));
     Credentials without =
         new Credentials(
-            TokenSecret.value(token.value(), TokenSecret.KEY), null, token.trouble(), null);
+            TokenSecret.value(token.value(), TokenSecret.KEY), null, token.failure(), null);
     Source source = timeline.getSpec().source();
     return source == null ? without : without.withAccess(client, timeline, source);
   }
@@ -47,24 +47,24 @@ record Credentials(
   private Credentials withAccess(KubernetesClient client, Timeline timeline, Source source) {
     String invalid = SpecRules.source(source);
     if (!invalid.isEmpty()) {
-      return without(new Trouble(Reason.InvalidSpec, invalid));
+      return without(new Failure(Reason.InvalidSpec, invalid));
     }
     PrimarySource primary = source.primary();
     SecretKey named = primary.passwordSecret();
     if (named == null) {
-      return new Credentials(token, SourceAccess.of(timeline, ""), tokenTrouble, null);
+      return new Credentials(token, SourceAccess.of(timeline, ""), tokenFailure, null);
     }
     Found found = secret(client, timeline.getMetadata().getNamespace(), named.name());
-    if (found.trouble() != null) {
-      return without(found.trouble());
+    if (found.failure() != null) {
+      return without(found.failure());
     }
     String key = named.key() == null ? "password" : named.key();
     String password = TokenSecret.value(found.value(), key);
     if (password != null) {
-      return new Credentials(token, SourceAccess.of(timeline, password), tokenTrouble, null);
+      return new Credentials(token, SourceAccess.of(timeline, password), tokenFailure, null);
     }
     return without(
-        new Trouble(
+        new Failure(
             Reason.SecretMissing,
             found.value() == null
                 ? "there is no Secret " + named.name() + ": create it with the key " + key
@@ -76,8 +76,8 @@ record Credentials(
   }
 
   /** The same, but that the source must not be used. */
-  Credentials without(Trouble trouble) {
-    return new Credentials(token, null, tokenTrouble, trouble);
+  Credentials without(Failure failure) {
+    return new Credentials(token, null, tokenFailure, failure);
   }
 
   /** Of a name that is valid. */
@@ -85,7 +85,7 @@ record Credentials(
     try {
       return new Found(client.secrets().inNamespace(namespace).withName(name).get(), null);
     } catch (KubernetesClientException e) {
-      return new Found(null, new Trouble(Reason.SecretUnreadable, why(namespace, name, e)));
+      return new Found(null, new Failure(Reason.SecretUnreadable, why(namespace, name, e)));
     }
   }
 

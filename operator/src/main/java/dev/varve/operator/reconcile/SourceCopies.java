@@ -1,9 +1,9 @@
 package dev.varve.operator.reconcile;
 
 import dev.varve.crd.Timeline;
+import dev.varve.operator.plan.Failure;
 import dev.varve.operator.plan.Reason;
 import dev.varve.operator.plan.SourceAccess;
-import dev.varve.operator.plan.Trouble;
 import dev.varve.operator.render.SourceSecret;
 import dev.varve.operator.render.TimelineObjects;
 import io.fabric8.kubernetes.api.model.ObjectMeta;
@@ -36,7 +36,7 @@ final class SourceCopies {
   }
 
   /** Keeps it, unless that is what is kept; null, or what hinders. */
-  @Nullable Trouble keep(Timeline timeline, SourceAccess access) {
+  @Nullable Failure keep(Timeline timeline, SourceAccess access) {
     String uid = timeline.getMetadata().getUid();
     if (access.equals(kept.get(uid))) {
       return null;
@@ -50,7 +50,7 @@ final class SourceCopies {
       kept.put(uid, access);
       return null;
     } catch (KubernetesClientException e) {
-      return new Trouble(
+      return new Failure(
           Reason.SecretUnreadable,
           "the operator cannot keep how the source is reached, which the deletion needs, in its"
               + " namespace "

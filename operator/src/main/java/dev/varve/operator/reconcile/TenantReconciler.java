@@ -6,13 +6,13 @@ import dev.varve.crd.TenantStatus;
 import dev.varve.crd.Timeline;
 import dev.varve.operator.OperatorConfig;
 import dev.varve.operator.pageserver.Fleet;
+import dev.varve.operator.plan.Failure;
 import dev.varve.operator.plan.Reason;
 import dev.varve.operator.plan.SpecRules;
 import dev.varve.operator.plan.TenantPlan;
 import dev.varve.operator.plan.TenantPlanner;
 import dev.varve.operator.plan.TenantWorld;
 import dev.varve.operator.plan.TenantWorld.Load;
-import dev.varve.operator.plan.Trouble;
 import dev.varve.operator.reconcile.Credentials.Found;
 import dev.varve.operator.render.TokenSecret;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -156,7 +156,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
                 fleet.pods(),
                 loads(id, context),
                 token.value() != null,
-                token.trouble(),
+                token.failure(),
                 timelines,
                 clock.instant(),
                 grace));
@@ -201,7 +201,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
         ? found
         : new Found(
             null,
-            new Trouble(
+            new Failure(
                 Reason.NameTaken,
                 "the Secret "
                     + name

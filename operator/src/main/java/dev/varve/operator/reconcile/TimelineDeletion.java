@@ -6,6 +6,7 @@ import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineStatus;
 import dev.varve.operator.pageserver.Fleet;
 import dev.varve.operator.pageserver.PageserverClient;
+import dev.varve.operator.plan.Failure;
 import dev.varve.operator.plan.Holder;
 import dev.varve.operator.plan.Notice;
 import dev.varve.operator.plan.PageserverPod;
@@ -16,7 +17,6 @@ import dev.varve.operator.plan.SourceAccess;
 import dev.varve.operator.plan.SpecRules;
 import dev.varve.operator.plan.TenantPlanner;
 import dev.varve.operator.plan.TimelinePlanner;
-import dev.varve.operator.plan.Trouble;
 import dev.varve.operator.render.SourceSecret;
 import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -80,20 +80,20 @@ final class TimelineDeletion {
     boolean everReceived = hasSlot && everReceived(timeline, shards);
     boolean patient = everReceived && isPatient(timeline);
     if (hasSlot && access == null && patient) {
-      return wait(timeline, SlotNotice.waiting(timeline, null, trouble(credentials)));
+      return wait(timeline, SlotNotice.waiting(timeline, null, failure(credentials)));
     }
     boolean dropped = false;
     if (access != null && (patient || !everReceived)) {
-      String trouble = end(tenant, shards, access, delete);
-      if (!trouble.isEmpty() && patient) {
-        return wait(timeline, SlotNotice.waiting(timeline, access, trouble));
+      String failure = end(tenant, shards, access, delete);
+      if (!failure.isEmpty() && patient) {
+        return wait(timeline, SlotNotice.waiting(timeline, access, failure));
       }
-      dropped = trouble.isEmpty();
+      dropped = failure.isEmpty();
     }
     if (!dropped) {
-      String trouble = end(tenant, shards, null, delete);
-      if (!trouble.isEmpty()) {
-        return wait(timeline, trouble);
+      String failure = end(tenant, shards, null, delete);
+      if (!failure.isEmpty()) {
+        return wait(timeline, failure);
       }
       if (hasSlot) {
         report(timeline, SlotNotice.left(timeline, access, layout.count(), everReceived));
@@ -119,9 +119,9 @@ final class TimelineDeletion {
     return now != null ? now : SourceSecret.access(copies.secret(timeline));
   }
 
-  private static String trouble(Credentials credentials) {
-    Trouble trouble = credentials.accessTrouble();
-    return trouble == null ? "the source is not known" : trouble.message();
+  private static String failure(Credentials credentials) {
+    Failure failure = credentials.accessFailure();
+    return failure == null ? "the source is not known" : failure.message();
   }
 
   /** Whether the primary ever answered; if not, its slot was hardly ever made. */
@@ -181,7 +181,7 @@ final class TimelineDeletion {
       @Nullable SourceAccess access,
       boolean delete) {
     return Fanout.each(shards, shard -> end(shard, worker(tenant, shard), access, delete)).stream()
-        .filter(trouble -> !trouble.isEmpty())
+        .filter(failure -> !failure.isEmpty())
         .findFirst()
         .orElse("");
   }
@@ -196,17 +196,17 @@ final class TimelineDeletion {
     }
     if (!delete && access != null) {
       for (Holder holder : fleet.holders(shard)) {
-        String trouble = publish(fleet.client(holder.pod()), shard);
-        if (!trouble.isEmpty()) {
-          return trouble;
+        String failure = publish(fleet.client(holder.pod()), shard);
+        if (!failure.isEmpty()) {
+          return failure;
         }
       }
     }
     for (Holder holder : fleet.holders(shard)) {
       if (!holder.pod().uid().equals(worker.uid())) {
-        String trouble = detach(fleet.client(holder.pod()), shard, null, false);
-        if (!trouble.isEmpty()) {
-          return trouble;
+        String failure = detach(fleet.client(holder.pod()), shard, null, false);
+        if (!failure.isEmpty()) {
+          return failure;
         }
       }
     }

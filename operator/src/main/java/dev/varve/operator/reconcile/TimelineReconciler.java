@@ -6,6 +6,7 @@ import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineStatus;
 import dev.varve.operator.OperatorConfig;
 import dev.varve.operator.pageserver.Fleet;
+import dev.varve.operator.plan.Failure;
 import dev.varve.operator.plan.Holder;
 import dev.varve.operator.plan.Notice;
 import dev.varve.operator.plan.PageserverPod;
@@ -22,7 +23,6 @@ import dev.varve.operator.plan.TimelinePlan;
 import dev.varve.operator.plan.TimelinePlan.Detach;
 import dev.varve.operator.plan.TimelinePlanner;
 import dev.varve.operator.plan.TimelineWorld;
-import dev.varve.operator.plan.Trouble;
 import dev.varve.operator.render.TimelineObjects;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Service;
@@ -215,9 +215,9 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
       }
       SourceAccess access = credentials.access();
       if (access != null && (!plan.attaches().isEmpty() || attachments(timeline) > 0)) {
-        Trouble trouble = copies.keep(timeline, access);
-        if (trouble != null) {
-          credentials = credentials.without(trouble);
+        Failure failure = copies.keep(timeline, access);
+        if (failure != null) {
+          credentials = credentials.without(failure);
           plan = plan(timeline, tenant, credentials, nameTaken, Map.of());
         }
       }
@@ -225,7 +225,7 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
         Attachments.Outcome outcome =
             attachments.attach(timeline, shards(timeline, tenant), plan.attaches(), credentials);
         current = outcome.timeline();
-        plan = plan(current, tenant, credentials, nameTaken, outcome.troubles());
+        plan = plan(current, tenant, credentials, nameTaken, outcome.failures());
       }
       apply(current, nameTaken.isEmpty() ? tenant : null, plan, context);
       UpdateControl<Timeline> control = UpdateControl.noUpdate();
@@ -257,14 +257,14 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
   }
 
   /**
-   * @param troubles by shard, of attachments that were just tried
+   * @param failures by shard, of attachments that were just tried
    */
   private TimelinePlan plan(
       Timeline timeline,
       @Nullable Tenant tenant,
       Credentials credentials,
       String nameTaken,
-      Map<Integer, Refusal> troubles) {
+      Map<Integer, Refusal> failures) {
     List<ShardWorld> shards = new ArrayList<>();
     boolean isFull = false;
     for (ShardId id : shards(timeline, tenant)) {
@@ -278,7 +278,7 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
               pod,
               pod != null && fleet.reports(pod.uid()) != null,
               holders,
-              troubles.get(id.index()),
+              failures.get(id.index()),
               attachments.handOverSince(id),
               copiedInVain.getOrDefault(id, 0L)));
     }
@@ -288,8 +288,8 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
             tenant,
             credentials.token(),
             credentials.access(),
-            credentials.tokenTrouble(),
-            credentials.accessTrouble(),
+            credentials.tokenFailure(),
+            credentials.accessFailure(),
             nameTaken,
             isFull ? sourceShards(timeline) : 0,
             shards,
@@ -305,7 +305,7 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
   private void remember(ShardId shard, Report report) {
     if (report.isReadable()) {
       copiedInVain.remove(shard);
-    } else if (report.state() == Report.State.SourceTrouble) {
+    } else if (report.state() == Report.State.SourceFailing) {
       copiedInVain.merge(shard, report.copiedBytes(), Math::max);
     }
   }

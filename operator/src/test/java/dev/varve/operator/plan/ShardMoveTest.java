@@ -217,7 +217,7 @@ final class ShardMoveTest {
     timeline.setStatus(TimelinePlanner.raised(timeline, Map.of(attach, 6)));
 
     // It has more than its successor and keeps the slot: it is not waited for.
-    holders.put(C, report(6, State.SourceTrouble, 0x800));
+    holders.put(C, report(6, State.SourceFailing, 0x800));
     assertLeadsTo(C, write(plan()));
   }
 
@@ -273,7 +273,7 @@ final class ShardMoveTest {
 
   @Test
   void measuresAreThoseOfTheWholeTimeline() {
-    next = report(5, State.SourceTrouble, 0x900);
+    next = report(5, State.SourceFailing, 0x900);
     TimelinePlan plan = plan();
     assertEquals("0/900", plan.status().receivedLsn());
     assertEquals(30, plan.status().lagBytes());

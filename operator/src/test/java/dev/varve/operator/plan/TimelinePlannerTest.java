@@ -42,7 +42,7 @@ final class TimelinePlannerTest {
   private @Nullable Tenant tenant = new Tenant();
   private @Nullable String token = "token";
   private @Nullable SourceAccess access = SourceAccess.of(timeline, "secret");
-  private @Nullable Trouble accessTrouble;
+  private @Nullable Failure accessFailure;
   private String nameTaken = "";
   private long copiedInVain;
   private @Nullable PageserverPod pod = POD;
@@ -73,7 +73,7 @@ final class TimelinePlannerTest {
             token,
             access,
             null,
-            accessTrouble,
+            accessFailure,
             nameTaken,
             200,
             List.of(new ShardWorld(0, pod, heard, holders(), refusal, null, copiedInVain)),
@@ -222,8 +222,8 @@ final class TimelinePlannerTest {
   void missingSecretLeavesAnAttachedTimelineServed() {
     attached();
     access = null;
-    accessTrouble =
-        new Trouble(
+    accessFailure =
+        new Failure(
             Reason.SecretMissing, "there is no Secret orders: create it with the key password");
     TimelinePlan plan = plan();
     assertTrue(plan.attaches().isEmpty());
@@ -238,9 +238,9 @@ final class TimelinePlannerTest {
   }
 
   @Test
-  void sourceTroubleIsSaidOnceAndReadsGoOn() {
+  void sourceFailureIsSaidOnceAndReadsGoOn() {
     attached();
-    report = report(5, Report.State.SourceTrouble, "db:5432 refuses the password of varve");
+    report = report(5, Report.State.SourceFailing, "db:5432 refuses the password of varve");
     TimelinePlan plan = plan();
     assertEquals("True", condition(plan, "Ready").status());
     Condition source = condition(plan, "SourceReachable");
@@ -252,9 +252,9 @@ final class TimelinePlannerTest {
   }
 
   @Test
-  void sourceTroubleIsLookedAtAgainForItsSecretMayChange() {
+  void sourceFailureIsLookedAtAgainForItsSecretMayChange() {
     attached();
-    report = report(5, Report.State.SourceTrouble, "db:5432 refuses the password of varve");
+    report = report(5, Report.State.SourceFailing, "db:5432 refuses the password of varve");
     timeline.setStatus(plan().status());
     assertEquals(Duration.ofSeconds(5), plan().again());
   }
@@ -376,7 +376,7 @@ final class TimelinePlannerTest {
   /** Attached, and never read: the copy failed after so many bytes. */
   private TimelinePlan copyFailed(String problem, long copied) {
     timeline.setStatus(TimelinePlanner.raised(timeline, Map.of(assertAttach(plan(), true), 5)));
-    report = copying(Report.State.SourceTrouble, problem, copied);
+    report = copying(Report.State.SourceFailing, problem, copied);
     copiedInVain = copied;
     TimelinePlan plan = plan();
     timeline.setStatus(plan.status());

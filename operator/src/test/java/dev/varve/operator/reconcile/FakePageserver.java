@@ -51,20 +51,20 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   /** Whether it does not answer when it is asked for its timelines. */
   volatile boolean silent;
 
-  /** Trouble of every source; empty for none. */
-  volatile String sourceTrouble = "";
+  /** Failure of every source; empty for none. */
+  volatile String sourceFailure = "";
 
   /** Why nothing can be handed over; empty for nothing. */
-  volatile String publishTrouble = "";
+  volatile String publishFailure = "";
 
   /** Why no slot can be dropped; empty for nothing. */
-  volatile String dropTrouble = "";
+  volatile String dropFailure = "";
 
   /**
    * Why no first copy gets anywhere; empty for nothing. What is listed is an attempt and its
    * failure in turn.
    */
-  volatile String copyTrouble = "";
+  volatile String copyFailure = "";
 
   /** How many slots the primary has; timelines above that, by name, find none. */
   volatile int slots = Integer.MAX_VALUE;
@@ -169,8 +169,8 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
       answer.onError(anotherLayout());
       return;
     }
-    if (request.getDropSlot() && !dropTrouble.isEmpty()) {
-      answer.onError(Status.UNAVAILABLE.withDescription(dropTrouble).asException());
+    if (request.getDropSlot() && !dropFailure.isEmpty()) {
+      answer.onError(Status.UNAVAILABLE.withDescription(dropFailure).asException());
       return;
     }
     attached.remove(id);
@@ -191,8 +191,8 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
       answer.onError(Status.NOT_FOUND.withDescription(id + " is not here").asException());
       return;
     }
-    if (!publishTrouble.isEmpty()) {
-      answer.onError(Status.UNAVAILABLE.withDescription(publishTrouble).asException());
+    if (!publishFailure.isEmpty()) {
+      answer.onError(Status.UNAVAILABLE.withDescription(publishFailure).asException());
       return;
     }
     handedOver.add(id);
@@ -232,14 +232,14 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
               .setShard(timeline.getShard())
               .setGeneration(timeline.getGeneration())
               .setState(state)
-              .setProblem(sourceTrouble)
+              .setProblem(sourceFailure)
               .setRetainedWalBytes(retainedWalBytes.get());
-      String copy = copyTrouble(timeline.getTimeline());
+      String copy = copyFailure(timeline.getTimeline());
       if (!copy.isEmpty()) {
         status.setState(
             isAttempt
                 ? TimelineState.TIMELINE_STATE_COPYING
-                : TimelineState.TIMELINE_STATE_SOURCE_TROUBLE);
+                : TimelineState.TIMELINE_STATE_SOURCE_FAILING);
         status.setProblem(isAttempt ? "" : copy);
       } else if (state != TimelineState.TIMELINE_STATE_LOADING) {
         status.setSystemIdentifier(7).setPostgresMajor(17);
@@ -251,7 +251,7 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
     answer.onCompleted();
   }
 
-  private String copyTrouble(String timeline) {
+  private String copyFailure(String timeline) {
     if (attached.values().stream()
             .map(AttachTimelineRequest::getTimeline)
             .sorted()
@@ -263,7 +263,7 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
           + " and max_wal_senders = "
           + slots;
     }
-    return copyTrouble;
+    return copyFailure;
   }
 
   private TimelineState state(String id) {
@@ -273,9 +273,9 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
     if (handedOver.contains(id)) {
       return TimelineState.TIMELINE_STATE_HANDED_OVER;
     }
-    return sourceTrouble.isEmpty()
+    return sourceFailure.isEmpty()
         ? TimelineState.TIMELINE_STATE_ACTIVE
-        : TimelineState.TIMELINE_STATE_SOURCE_TROUBLE;
+        : TimelineState.TIMELINE_STATE_SOURCE_FAILING;
   }
 
   @Override

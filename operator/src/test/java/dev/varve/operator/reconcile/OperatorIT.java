@@ -76,9 +76,7 @@ final class OperatorIT {
     await("gone", () -> cluster.tenant("striped") == null);
   }
 
-  /**
-   * One life: made, served, moved, in trouble, deleted. One test, since a server is slow to start.
-   */
+  /** One life: made, served, moved, failing, deleted. One test, since a server is slow to start. */
   @Test
   void timelineLivesAndMovesAndDies() throws Exception {
     FakePageserver first = cluster.at(FIRST);
@@ -169,12 +167,12 @@ final class OperatorIT {
         () -> cluster.addresses("varve-orders").equals(List.of(THIRD)));
     assertEquals(generation, third.attached.get("shop.acme/orders").getGeneration());
 
-    // Trouble of the source is told and heals.
-    third.sourceTrouble = "db refuses the password of varve: change the Secret";
-    await("trouble is told", () -> cluster.hasReason("orders", "SourceReachable", "SourceTrouble"));
+    // A failure of the source shows and heals.
+    third.sourceFailure = "db refuses the password of varve: change the Secret";
+    await("failure is told", () -> cluster.hasReason("orders", "SourceReachable", "SourceFailing"));
     assertTrue(cluster.isReady("orders"));
-    third.sourceTrouble = "";
-    await("trouble is over", () -> cluster.hasReason("orders", "SourceReachable", "Receiving"));
+    third.sourceFailure = "";
+    await("failure is over", () -> cluster.hasReason("orders", "SourceReachable", "Receiving"));
 
     // The tenant waits for its timeline.
     cluster.admin.resources(Tenant.class).inNamespace(SHOP).withName("acme").delete();
@@ -255,13 +253,13 @@ final class OperatorIT {
             .toList());
 
     // The pod of shard 0 is to go, and cannot publish at first; the other one takes long to load.
-    cluster.at(leaving).publishTrouble = "the object store does not answer";
+    cluster.at(leaving).publishFailure = "the object store does not answer";
     cluster.at(staying).loadNanos = TimeUnit.SECONDS.toNanos(2);
     cluster.leave("sh-0");
     await("the other is to have it", () -> podsOf("wide").equals(Set.of("sh-1")));
     TimeUnit.SECONDS.sleep(1);
     assertEquals(Set.of(second), cluster.at(staying).attached.keySet(), "not handed over yet");
-    cluster.at(leaving).publishTrouble = "";
+    cluster.at(leaving).publishFailure = "";
     await("handed over", () -> cluster.at(leaving).handedOver.contains(first));
     await("attached", () -> cluster.at(staying).attached.containsKey(first));
     assertTrue(cluster.isReady("sharded"));
@@ -385,11 +383,11 @@ final class OperatorIT {
     cluster.timeline("kept", "keeper", "kept-password");
     await("served", () -> cluster.isReady("kept"));
     retain("kept");
-    cluster.at(address).publishTrouble = "the object store does not answer";
+    cluster.at(address).publishFailure = "the object store does not answer";
     cluster.delete(cluster.timeline("kept"));
     await("it waits", () -> cluster.hasReason("kept", "Ready", "Deleting"));
     assertTrue(cluster.at(address).attached.containsKey("shop.keeper/kept"));
-    cluster.at(address).publishTrouble = "";
+    cluster.at(address).publishFailure = "";
     await("gone", () -> cluster.timeline("kept") == null);
     assertNotNull(cluster.store.get("shop.keeper/kept"));
     cluster.admin.resources(Tenant.class).inNamespace(SHOP).withName("keeper").delete();

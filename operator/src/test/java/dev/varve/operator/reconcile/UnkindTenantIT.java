@@ -289,14 +289,14 @@ final class UnkindTenantIT {
   @Test
   void aSlotThatIsLeftIsToldOfByHostAndName() {
     Timeline main = served("stuck");
-    cluster.at(ADDRESS).dropTrouble = "db.example.org:5432 cannot be reached";
+    cluster.at(ADDRESS).dropFailure = "db.example.org:5432 cannot be reached";
     String slot = main.getStatus().slot();
     // What .ci/run reads.
     System.out.println("expected log: db.example.org:5432 was given up");
     try {
       deleteNamespace("stuck");
     } finally {
-      cluster.at(ADDRESS).dropTrouble = "";
+      cluster.at(ADDRESS).dropFailure = "";
     }
     List<Event> events = events("varve", SourceSecret.name(main));
     assertEquals(1, events.size());
@@ -373,44 +373,44 @@ final class UnkindTenantIT {
     await("gone", () -> cluster.tenant("taken") == null && cluster.timeline("taken") == null);
   }
 
-  /** The source's trouble is one condition and one event, and its deletion waits for nothing. */
+  /** The source's failure is one condition and one event, and its deletion waits for nothing. */
   @Test
   void aCopyThatFailsAgainAndAgainIsToldOfOnce() {
     FakePageserver pageserver = cluster.at(ADDRESS);
-    pageserver.copyTrouble = "db.shop.svc:5432 refuses the password of varve";
-    pageserver.dropTrouble = pageserver.copyTrouble;
+    pageserver.copyFailure = "db.shop.svc:5432 refuses the password of varve";
+    pageserver.dropFailure = pageserver.copyFailure;
     try {
       cluster.timeline("broken", "acme", "password");
-      await("trouble", () -> cluster.hasReason("broken", "Ready", "SourceTrouble"));
-      await("trouble", () -> cluster.hasReason("broken", "SourceReachable", "SourceTrouble"));
+      await("failure", () -> cluster.hasReason("broken", "Ready", "SourceFailing"));
+      await("failure", () -> cluster.hasReason("broken", "SourceReachable", "SourceFailing"));
       Timeline broken = cluster.timeline("broken");
       int lists = pageserver.lists();
       await("some attempts", () -> pageserver.lists() >= lists + 12);
       assertEquals(
           broken.getMetadata().getResourceVersion(),
           cluster.timeline("broken").getMetadata().getResourceVersion());
-      assertEquals(1, told("broken", "SourceTrouble").size());
+      assertEquals(1, told("broken", "SourceFailing").size());
 
       // The same again, after a while in which it was well.
-      pageserver.copyTrouble = "";
+      pageserver.copyFailure = "";
       await("served", () -> cluster.isReady("broken"));
-      pageserver.sourceTrouble = "db.shop.svc:5432 cannot be reached";
-      await("trouble", () -> cluster.hasReason("broken", "SourceReachable", "SourceTrouble"));
-      pageserver.sourceTrouble = "";
+      pageserver.sourceFailure = "db.shop.svc:5432 cannot be reached";
+      await("failure", () -> cluster.hasReason("broken", "SourceReachable", "SourceFailing"));
+      pageserver.sourceFailure = "";
       await("well", () -> cluster.hasReason("broken", "SourceReachable", "Receiving"));
-      await("one event", () -> told("broken", "SourceTrouble").getFirst().getCount() > 1);
-      assertEquals(1, told("broken", "SourceTrouble").size());
+      await("one event", () -> told("broken", "SourceFailing").getFirst().getCount() > 1);
+      assertEquals(1, told("broken", "SourceFailing").size());
       assertTrue(
-          told("broken", "SourceTrouble").getFirst().getMessage().contains("cannot be reached"));
+          told("broken", "SourceFailing").getFirst().getMessage().contains("cannot be reached"));
       assertEquals(1, told("broken", "Ready").size());
-      pageserver.dropTrouble = "";
+      pageserver.dropFailure = "";
       cluster.delete(cluster.timeline("broken"));
       await("gone", () -> cluster.timeline("broken") == null);
 
-      pageserver.copyTrouble = "db.shop.svc:5432 refuses the password of varve";
-      pageserver.dropTrouble = pageserver.copyTrouble;
+      pageserver.copyFailure = "db.shop.svc:5432 refuses the password of varve";
+      pageserver.dropFailure = pageserver.copyFailure;
       cluster.timeline("never", "acme", "password");
-      await("trouble", () -> cluster.hasReason("never", "Ready", "SourceTrouble"));
+      await("failure", () -> cluster.hasReason("never", "Ready", "SourceFailing"));
       cluster.delete(cluster.timeline("never"));
       await("gone", () -> cluster.timeline("never") == null);
       Event left = told("never", "SlotLeft").getFirst();
@@ -418,9 +418,9 @@ final class UnkindTenantIT {
       assertTrue(left.getMessage().contains("nothing was ever received from db.shop.svc:5432"));
       assertEquals(List.of(), told("never", "DeletionWaits"));
     } finally {
-      pageserver.copyTrouble = "";
-      pageserver.sourceTrouble = "";
-      pageserver.dropTrouble = "";
+      pageserver.copyFailure = "";
+      pageserver.sourceFailure = "";
+      pageserver.dropFailure = "";
     }
   }
 
@@ -452,7 +452,7 @@ final class UnkindTenantIT {
                   >= many - 2);
       for (String name : names) {
         assertTrue(told(name, "SourceFull").size() <= 1, name);
-        assertEquals(List.of(), told(name, "SourceTrouble"));
+        assertEquals(List.of(), told(name, "SourceFailing"));
       }
       pageserver.slots = Integer.MAX_VALUE;
       await("all served", () -> names.stream().allMatch(cluster::isReady));

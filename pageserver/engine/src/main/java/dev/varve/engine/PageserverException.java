@@ -87,7 +87,7 @@ public abstract sealed class PageserverException extends RuntimeException {
     }
   }
 
-  /** Not now: object store, disk or source is in trouble. Try again. */
+  /** Not now: object store, disk or source is failing. Try again. */
   public static final class Unavailable extends PageserverException {
     private static final long serialVersionUID = 1L;
 

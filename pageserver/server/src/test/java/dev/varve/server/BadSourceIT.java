@@ -258,12 +258,12 @@ final class BadSourceIT {
         && status.getProblem().isEmpty();
   }
 
-  private static boolean inTrouble(TimelineStatus status, String... parts) {
-    return status.getState() == TimelineState.TIMELINE_STATE_SOURCE_TROUBLE
+  private static boolean isFailing(TimelineStatus status, String... parts) {
+    return status.getState() == TimelineState.TIMELINE_STATE_SOURCE_FAILING
         && List.of(parts).stream().allMatch(status.getProblem()::contains);
   }
 
-  /** Everything that the primary has written arrives, and the trouble is forgotten. */
+  /** Everything that the primary has written arrives, and the failure is forgotten. */
   private void awaitAll(String timeline, PostgresServer server) throws Exception {
     server.execute("postgres", "create table if not exists t(a int)", "insert into t values (1)");
     long lsn = lsn(server);
@@ -292,7 +292,7 @@ final class BadSourceIT {
   void primaryRestartsAndCrashes() throws Exception {
     attach("restart", source());
     primary.stop();
-    pageserver.await("restart", "in trouble", s -> inTrouble(s, "cannot be reached"));
+    pageserver.await("restart", "failing", s -> isFailing(s, "cannot be reached"));
     assertReadable("restart");
     primary.start();
     awaitAll("restart", primary);
@@ -308,14 +308,14 @@ final class BadSourceIT {
       primary.execute("postgres", "create role copier login replication password 'first'");
       attach("cut", at(relay.port()).setUser("copier").setPassword("first"));
       relay.pointTo(0);
-      pageserver.await("cut", "in trouble", s -> inTrouble(s, "127.0.0.1:" + relay.port()));
+      pageserver.await("cut", "failing", s -> isFailing(s, "127.0.0.1:" + relay.port()));
       primary.execute(
           "postgres",
           "insert into t select generate_series(1, 10000)",
           "alter role copier password 'second'");
       assertReadable("cut");
       relay.pointTo(primary.port());
-      pageserver.await("cut", "in trouble", s -> inTrouble(s, "check user, password"));
+      pageserver.await("cut", "failing", s -> isFailing(s, "check user, password"));
       primary.execute("postgres", "alter role copier password 'first'");
       awaitAll("cut", primary);
       pageserver.detach("cut", true);
@@ -328,7 +328,7 @@ final class BadSourceIT {
     dropSlot(primary, "varve_dropped");
     TimelineStatus status =
         pageserver.await(
-            "dropped", "in trouble", s -> inTrouble(s, "\"varve_dropped\" does not exist"));
+            "dropped", "failing", s -> isFailing(s, "\"varve_dropped\" does not exist"));
     assertTrue(
         status.getProblem().contains("pg_create_physical_replication_slot('varve_dropped', true)"));
     assertReadable("dropped");
@@ -367,8 +367,8 @@ final class BadSourceIT {
       pageserver.attach("second", source().setSlot("shared"));
       pageserver.await(
           "second",
-          "in trouble",
-          s -> inTrouble(s, "\"shared\" is active", "is another pageserver or standby using"));
+          "failing",
+          s -> isFailing(s, "\"shared\" is active", "is another pageserver or standby using"));
       StatusRuntimeException e =
           assertThrows(
               StatusRuntimeException.class,
@@ -398,9 +398,9 @@ final class BadSourceIT {
     pageserver = TestPageserver.start(directory, store, options());
     pageserver.await(
         "gone",
-        "in trouble",
+        "failing",
         s ->
-            inTrouble(
+            isFailing(
                 s,
                 "\"varve_gone\" keeps no WAL (wal_status lost)",
                 "max_slot_wal_keep_size",
@@ -412,8 +412,8 @@ final class BadSourceIT {
     TimelineStatus after =
         pageserver.await(
             "gone",
-            "in trouble",
-            s -> inTrouble(s, "no longer has the WAL from", "under another name"));
+            "failing",
+            s -> isFailing(s, "no longer has the WAL from", "under another name"));
     assertTrue(after.getReceivedLsn() <= before.getReceivedLsn(), "took WAL after a gap");
     assertReadable("gone");
 
@@ -431,7 +431,7 @@ final class BadSourceIT {
       TimelineStatus before = pageserver.status("other");
       relay.pointTo(spare.port());
       TimelineStatus status =
-          pageserver.await("other", "in trouble", s -> inTrouble(s, "has system identifier"));
+          pageserver.await("other", "failing", s -> isFailing(s, "has system identifier"));
       assertTrue(
           status.getProblem().contains(Long.toUnsignedString(before.getSystemIdentifier())),
           status.getProblem());
@@ -441,7 +441,7 @@ final class BadSourceIT {
           "select pg_create_physical_replication_slot('varve_other', true)",
           "create table u as select generate_series(1, 10000)");
       status = pageserver.status("other");
-      assertTrue(inTrouble(status, "has system identifier"), status.getProblem());
+      assertTrue(isFailing(status, "has system identifier"), status.getProblem());
       assertReadable("other");
 
       pageserver.detach("other", false);

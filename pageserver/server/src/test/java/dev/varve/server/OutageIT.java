@@ -106,7 +106,7 @@ final class OutageIT {
       throws Exception {
     long end = lsn();
     TimelineStatus waiting =
-        pageserver.await(TIMELINE, "in trouble", s -> s.getProblem().contains(problem));
+        pageserver.await(TIMELINE, "failing", s -> s.getProblem().contains(problem));
     while (true) {
       TimeUnit.MILLISECONDS.sleep(500);
       TimelineStatus now = pageserver.status(TIMELINE);
@@ -199,9 +199,7 @@ final class OutageIT {
     MemoryObjectStore empty = new MemoryObjectStore();
     try (TestPageserver pageserver = TestPageserver.start(directory, empty, options())) {
       pageserver.await(
-          TIMELINE,
-          "in trouble",
-          s -> s.getProblem().contains("the object store holds nothing of"));
+          TIMELINE, "failing", s -> s.getProblem().contains("the object store holds nothing of"));
       assertEquals(List.of(), empty.list(""));
     }
     try (TestPageserver pageserver = TestPageserver.start(directory, objects, options())) {

@@ -110,7 +110,7 @@ final class RetainedWalIT {
     TimelineStatus kept =
         pageserver.await(
             "shows",
-            "in trouble",
+            "failing",
             s ->
                 s.getProblem().contains("more than the 4.0 MB of maxRetainedWal")
                     && s.getProblem().contains("the store does not answer"));
@@ -156,7 +156,7 @@ final class RetainedWalIT {
     ExpectedLog.containing("of maxRetainedWal");
     pageserver.attach("copy", source(RetainedWalAction.RETAINED_WAL_ACTION_DROP_SLOT));
     store.setDown(true);
-    pageserver.await("copy", "in trouble", s -> !s.getProblem().isEmpty());
+    pageserver.await("copy", "failing", s -> !s.getProblem().isEmpty());
     load();
     assertGivenUp("copy");
     store.setDown(false);

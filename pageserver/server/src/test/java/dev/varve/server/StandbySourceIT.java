@@ -86,9 +86,9 @@ final class StandbySourceIT {
       TimelineStatus promoted =
           pageserver.await(
               "main",
-              "in trouble",
+              "failing",
               s ->
-                  s.getState() == TimelineState.TIMELINE_STATE_SOURCE_TROUBLE
+                  s.getState() == TimelineState.TIMELINE_STATE_SOURCE_FAILING
                       && s.getProblem().contains("a promotion cannot be followed"));
       new ServedPages(pageserver.channel(), "test/main")
           .assertSame(primary, "away", 0, promoted.getReceivedLsn());

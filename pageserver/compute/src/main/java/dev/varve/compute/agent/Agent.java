@@ -29,7 +29,7 @@ import java.util.logging.Logger;
 
 /**
  * The agent as a process of its own: image, layout, mount, PostgreSQL, until one of them ends.
- * SIGTERM is a fast shutdown and a clean unmount. Exit code: PostgreSQL's, 70 after trouble with
+ * SIGTERM is a fast shutdown and a clean unmount. Exit code: PostgreSQL's, 70 after a failure of
  * the mount, 64 for a wrong command line, 1 when the start failed.
  */
 public final class Agent {

@@ -11,7 +11,7 @@ import java.util.logging.Logger;
  * <pre>
  * RUNNING --stop()--> fast shutdown --ended--> unmount
  *    |                     |--takes too long--> immediate shutdown
- *    |--mount trouble--> immediate shutdown --ended--> unmount, not marked clean
+ *    |--mount failure--> immediate shutdown --ended--> unmount, not marked clean
  *    |--PostgreSQL ended--> unmount
  * </pre>
  *
@@ -25,7 +25,7 @@ public final class Supervisor {
   private static final long IMMEDIATE_SECONDS = 10;
 
   /** Exit code when the mount, not PostgreSQL, was at fault. */
-  public static final int EXIT_TROUBLE = 70;
+  public static final int EXIT_FAILURE = 70;
 
   private final Volume volume;
   private final PostgresProcess postgres;
@@ -60,13 +60,13 @@ public final class Supervisor {
 
   private int watch() throws InterruptedException {
     while (!postgres.await(STEP_MILLIS)) {
-      String trouble = volume.trouble();
-      if (trouble != null) {
-        LOG.severe("stopping PostgreSQL: " + trouble);
+      String failure = volume.failure();
+      if (failure != null) {
+        LOG.severe("stopping PostgreSQL: " + failure);
         volume.end();
         postgres.stopImmediately();
         end(IMMEDIATE_SECONDS);
-        return EXIT_TROUBLE;
+        return EXIT_FAILURE;
       }
       if (stop.await(0, TimeUnit.MILLISECONDS)) {
         volume.end();

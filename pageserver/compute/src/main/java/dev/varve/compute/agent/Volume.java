@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A data directory made from a thin image, with its mounts and the source of its pages. {@link
  * #open} lays it out (or finds it laid out and cleanly stopped) and mounts, {@link #close} unmounts
- * and keeps the local writes for the next start. Not thread-safe, but for {@link #trouble}.
+ * and keeps the local writes for the next start. Not thread-safe, but for {@link #failure}.
  */
 public final class Volume {
   private static final Logger LOG = Logger.getLogger(Volume.class.getName());
@@ -269,9 +269,9 @@ public final class Volume {
    * What went wrong with a mount so that PostgreSQL must be stopped at once; null while all is
    * well.
    */
-  public @Nullable String trouble() {
+  public @Nullable String failure() {
     for (PageMount mount : mounts) {
-      if (mount.troubled()) {
+      if (mount.hasFailed()) {
         return "the mount " + mount.directory() + " ended though nobody unmounted it";
       }
     }
@@ -292,21 +292,21 @@ public final class Volume {
   }
 
   /**
-   * Unmounts and, unless there was trouble, marks the directory fit for another start. PostgreSQL
+   * Unmounts and, unless something failed, marks the directory fit for another start. PostgreSQL
    * must have ended. The source goes last: what the kernel writes back may need the rest of a page.
    */
   public void close() throws IOException {
-    String before = trouble();
+    String before = failure();
     try {
       unmountAll();
     } finally {
       source.close();
     }
-    String trouble = before == null ? trouble() : before;
-    if (trouble == null) {
+    String failure = before == null ? failure() : before;
+    if (failure == null) {
       Files.writeString(directory().stopped(), "clean\n", StandardCharsets.US_ASCII);
     } else {
-      LOG.log(Level.SEVERE, "not marked as cleanly stopped: {0}", trouble);
+      LOG.log(Level.SEVERE, "not marked as cleanly stopped: {0}", failure);
     }
   }
 

@@ -232,7 +232,7 @@ public final class FuseSession {
   }
 
   /** Some thread stopped though nobody unmounted. */
-  public boolean troubled() {
+  public boolean hasFailed() {
     return lost.get() > 0;
   }
 

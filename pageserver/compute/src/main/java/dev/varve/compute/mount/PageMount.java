@@ -202,8 +202,8 @@ public final class PageMount {
    * A thread of the mount ended though it was not unmounted: requests may hang, so PostgreSQL must
    * be stopped.
    */
-  public boolean troubled() {
-    return session.troubled();
+  public boolean hasFailed() {
+    return session.hasFailed();
   }
 
   /** From now on no request waits for the source for more than seconds: the end is near. */

@@ -172,8 +172,8 @@ final class LiveVolume {
   }
 
   /** What makes the volume unusable; null while all is well. */
-  @Nullable String trouble() {
-    return volume.trouble();
+  @Nullable String failure() {
+    return volume.failure();
   }
 
   /** Takes the mounts away, ends its threads and streams; the files stay for the caller. */

@@ -101,7 +101,7 @@ final class NodeService extends NodeGrpc.NodeImplBase {
         observer,
         "statistics of volume " + request.getVolumeId(),
         () -> {
-          String trouble = volumes.trouble(VolumeRequest.id(request.getVolumeId()));
+          String failure = volumes.failure(VolumeRequest.id(request.getVolumeId()));
           Path path = VolumeRequest.target(request.getVolumePath(), volumes.pods());
           if (!Files.isDirectory(path)) {
             throw new VolumeException(Status.Code.NOT_FOUND, "there is no " + path);
@@ -116,8 +116,8 @@ final class NodeService extends NodeGrpc.NodeImplBase {
                       .setUsed(disk.getTotalSpace() - disk.getUnallocatedSpace()))
               .setVolumeCondition(
                   VolumeCondition.newBuilder()
-                      .setAbnormal(trouble != null)
-                      .setMessage(trouble == null ? "mounted" : trouble))
+                      .setAbnormal(failure != null)
+                      .setMessage(failure == null ? "mounted" : failure))
               .build();
         });
   }

@@ -36,7 +36,7 @@ final class Volumes {
   private static final Path BOOT = Path.of("/proc/sys/kernel/random/boot_id");
 
   private static final String LOST =
-      "the volume was lost, with the agent of this node that restarted or by trouble that the event"
+      "the volume was lost, with the agent of this node that restarted or by a failure that the event"
           + " VolumeLost tells";
 
   private final Path directory;
@@ -234,10 +234,10 @@ final class Volumes {
    *
    * @throws VolumeException when there is no such volume
    */
-  @Nullable String trouble(String id) throws IOException {
+  @Nullable String failure(String id) throws IOException {
     LiveVolume there = live.get(id);
     if (there != null) {
-      return there.trouble();
+      return there.failure();
     }
     VolumeRecord record = record(directory.resolve(id));
     if (record == null) {
@@ -331,15 +331,15 @@ final class Volumes {
     }
     LiveVolume there = live.get(claim.id);
     if (there != null) {
-      String trouble = there.trouble();
-      if (trouble == null) {
+      String failure = there.failure();
+      if (failure == null) {
         return;
       }
-      LOG.warning("giving up volume " + claim.id + " of " + record.pod() + ": " + trouble);
+      LOG.warning("giving up volume " + claim.id + " of " + record.pod() + ": " + failure);
       record.with(State.LOST).write(recordFile(claim.home()));
       there.discard();
       live.remove(claim.id);
-      replace(claim, record, trouble);
+      replace(claim, record, failure);
     } else if (record.state() == State.LOST) {
       replace(claim, record, "the Varve agent of the node restarted, and its mounts ended with it");
     }

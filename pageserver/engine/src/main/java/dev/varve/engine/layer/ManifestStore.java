@@ -24,8 +24,8 @@ import org.jspecify.annotations.Nullable;
  * timeline is; where they are not the store was emptied, and nothing is committed.
  *
  * <p>A store whose listing and objects disagree is asked again a few times, with pauses, and is
- * then in trouble like one that does not answer ({@link IOException}); nobody is taken for fenced
- * by it.
+ * then failing like one that does not answer ({@link IOException}); nobody is taken for fenced by
+ * it.
  */
 public final class ManifestStore {
   private static final int KEPT = 8;

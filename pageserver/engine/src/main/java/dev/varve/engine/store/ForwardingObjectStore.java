@@ -48,7 +48,7 @@ public abstract class ForwardingObjectStore implements ObjectStore {
   }
 
   @Override
-  public String trouble(String prefix) {
-    return inner.trouble(prefix);
+  public String failure(String prefix) {
+    return inner.failure(prefix);
   }
 }

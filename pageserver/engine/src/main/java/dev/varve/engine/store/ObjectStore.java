@@ -52,7 +52,7 @@ public interface ObjectStore {
    * What fails just now of calls for objects below {@code prefix} and is tried again; empty:
    * nothing that is known.
    */
-  default String trouble(String prefix) {
+  default String failure(String prefix) {
     return "";
   }
 }

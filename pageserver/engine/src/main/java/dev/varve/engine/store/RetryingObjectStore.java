@@ -10,11 +10,10 @@ import java.util.random.RandomGenerator;
 
 /**
  * Tries again what failed without a definite answer, so often and with a growing pause between. The
- * one place that does: callers above it take what still fails as trouble that lasts. What the store
- * refuses is not tried again here; what it throttles, after longer pauses. Nothing is begun, and no
- * pause made, beyond the caller's {@link StoreDeadline}, and an interrupt ends it. Each failed
- * attempt is known to {@link #outages} at once, so that an outage shows however long one call
- * takes.
+ * one place that does: what still fails after it is a failure that lasts. What the store refuses is
+ * not tried again here; what it throttles, after longer pauses. Nothing is begun, and no pause
+ * made, beyond the caller's {@link StoreDeadline}, and an interrupt ends it. Each failed attempt is
+ * known to {@link #outages} at once, so that an outage shows however long one call takes.
  *
  * <p>A {@link #create} whose first answer was lost may find its own object at the second try; it
  * reads it back and has won when the bytes are its own. Objects that are created exclusively must
@@ -71,7 +70,7 @@ public final class RetryingObjectStore implements ObjectStore {
   }
 
   @Override
-  public String trouble(String prefix) {
+  public String failure(String prefix) {
     return outages.of(prefix);
   }
 

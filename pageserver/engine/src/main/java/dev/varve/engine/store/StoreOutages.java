@@ -35,7 +35,7 @@ public final class StoreOutages {
 
   /** What a person can do about it. */
   public enum Kind {
-    /** No answer, or one that says that the server is in trouble. */
+    /** No answer, or one that says that the server is failing. */
     UNREACHABLE("does not answer", "answers again"),
     THROTTLED("asks for fewer requests", "takes requests as they come again"),
     /** Wrong credentials, rights, bucket, region, clock, or not implemented. */

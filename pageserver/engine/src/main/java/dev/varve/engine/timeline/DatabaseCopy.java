@@ -48,7 +48,7 @@ final class DatabaseCopy {
     } catch (IOException e) {
       throw new UncheckedIOException("memory does no I/O", e);
     }
-    layers.trouble().over(WORK);
+    layers.failures().over(WORK);
   }
 
   /** The same, to image layers. */

@@ -31,7 +31,7 @@ final class LayerAudit {
 
   private final ObjectStore store;
   private final String prefix;
-  private final StorageTrouble trouble;
+  private final StorageFailures failures;
   private final Runnable requireOwner;
   private final LongSupplier nanos;
   private long lookedNanos;
@@ -39,19 +39,19 @@ final class LayerAudit {
 
   /**
    * @param prefix of the timeline's layers, with a slash at its end
-   * @param trouble is told what is gone
+   * @param failures records what is gone
    * @param requireOwner fails when another owner has the timeline, who may remove layers
    * @param nanos a monotonic clock
    */
   LayerAudit(
       ObjectStore store,
       String prefix,
-      StorageTrouble trouble,
+      StorageFailures failures,
       Runnable requireOwner,
       LongSupplier nanos) {
     this.store = store;
     this.prefix = prefix;
-    this.trouble = trouble;
+    this.failures = failures;
     this.requireOwner = requireOwner;
     this.nanos = nanos;
     lookedNanos = nanos.getAsLong() - INTERVAL.toNanos();
@@ -82,7 +82,7 @@ final class LayerAudit {
       }
       files.forEach(file -> file.keepLocal(gone.contains(file.descriptor().name())));
       if (gone.isEmpty()) {
-        trouble.over(CHECKING);
+        failures.over(CHECKING);
       } else {
         failed(new IOException(text(manifest, gone)));
       }
@@ -93,7 +93,7 @@ final class LayerAudit {
 
   private void failed(Exception e) {
     wanted = true;
-    if (trouble.failed(CHECKING, e)) {
+    if (failures.failed(CHECKING, e)) {
       log.warn("{}{} failed and is tried again: {}", prefix, CHECKING, e.toString());
     }
   }

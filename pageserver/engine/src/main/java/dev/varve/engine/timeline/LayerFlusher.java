@@ -17,7 +17,7 @@ import org.slf4j.LoggerFactory;
  * <em>writer</em> makes a layer file of each frozen layer, so that memory is free again however
  * slow the object store is; the <em>publisher</em> uploads the files and commits a manifest that
  * lists them, and merges what has become many. A third one, the <em>warmer</em>, fetches the newest
- * layers of a timeline that was attached, and ends. Trouble with disk or store is tried again until
+ * layers of a timeline that was attached, and ends. What disk or store refuse is tried again until
  * it is over: WAL waits at its bounds in the meantime and nothing is lost.
  */
 final class LayerFlusher {
@@ -126,11 +126,11 @@ final class LayerFlusher {
       throw failure;
     }
     if (closed || System.nanoTime() - deadlineNanos > 0) {
-      String trouble = layers.troubleText();
+      String waiting = layers.failureText();
       throw new PageserverException.Unavailable(
           name
               + ": cannot publish what was received"
-              + (trouble.isEmpty() ? " in " + timeout.toSeconds() + " s" : ": " + trouble),
+              + (waiting.isEmpty() ? " in " + timeout.toSeconds() + " s" : ": " + waiting),
           null);
     }
   }
@@ -161,7 +161,7 @@ final class LayerFlusher {
         if (!retry.equals(FIRST_RETRY)) {
           log.info("{}: {} works again", name, what);
           retry = FIRST_RETRY;
-          layers.trouble().over(what);
+          layers.failures().over(what);
         }
         if (done) {
           signal();
@@ -173,7 +173,7 @@ final class LayerFlusher {
         if (retry.equals(FIRST_RETRY) && !closed) {
           log.warn("{}: {} failed and is tried again: {}", name, what, e.toString());
         }
-        layers.trouble().failed(what, e);
+        layers.failures().failed(what, e);
         await(retry);
         retry = retry.multipliedBy(2);
         if (retry.compareTo(LONGEST_RETRY) > 0) {

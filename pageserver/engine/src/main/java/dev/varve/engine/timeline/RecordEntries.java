@@ -96,7 +96,7 @@ final class RecordEntries implements ClusterState.Journal {
   /**
    * Writes entries to image layers at the record's end, after {@link #writeOut}.
    *
-   * @param work for messages about trouble with disk or store
+   * @param work for messages about a failure of disk or store
    */
   void writeImages(String work, RecordImages.Content content) {
     if (!isWrittenOut) {

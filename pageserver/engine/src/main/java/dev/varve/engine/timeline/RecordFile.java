@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A local file for a record that is too long for memory, mapped when it is whole. It is no part of
- * the timeline: what a stop leaves behind is removed with other strays. Trouble with the disk is
+ * the timeline: what a stop leaves behind is removed with other strays. A failure of the disk is
  * waited out. Writer thread only.
  */
 final class RecordFile implements RecordSpool, AutoCloseable {
@@ -27,7 +27,7 @@ final class RecordFile implements RecordSpool, AutoCloseable {
   private long length;
 
   /**
-   * @param host waits while the disk is in trouble
+   * @param host waits while the disk is failing
    */
   RecordFile(TimelineLayers layers, RecordHost host) {
     this.path = layers.recordFile();
@@ -84,7 +84,7 @@ final class RecordFile implements RecordSpool, AutoCloseable {
     while (true) {
       try {
         work.run();
-        layers.trouble().over(WORK);
+        layers.failures().over(WORK);
         return;
       } catch (IOException e) {
         host.retryLater(WORK, e);
@@ -104,7 +104,7 @@ final class RecordFile implements RecordSpool, AutoCloseable {
         channel.close();
         Files.deleteIfExists(path);
       } catch (IOException e) {
-        layers.trouble().failed(WORK, e);
+        layers.failures().failed(WORK, e);
       }
       channel = null;
     }

@@ -21,13 +21,13 @@ final class RecordImages {
     this.targetLayerBytes = options.targetLayerBytes();
   }
 
-  /** Gives every key to the run; done again from the start after trouble with disk or store. */
+  /** Gives every key to the run; done again from the start after a failure of disk or store. */
   interface Content {
     void writeTo(ImageRun images) throws IOException;
   }
 
   /**
-   * Writes images at {@code lsn}, however long disk or store are in trouble.
+   * Writes images at {@code lsn}, however long disk or store are failing.
    *
    * @param work for messages about that
    */
@@ -35,7 +35,7 @@ final class RecordImages {
     while (!writeOnce(work, lsn, host, content)) {
       host.requireHealthy();
     }
-    layers.trouble().over(work);
+    layers.failures().over(work);
   }
 
   /** Returns false when it has to be done again, after a while that has passed. */

@@ -304,13 +304,13 @@ public final class Timeline implements AutoCloseable {
    * What cannot be done just now because disk or object store fail; empty while all can. It is
    * tried again until it is over.
    */
-  public String storageTrouble() {
-    return layers.troubleText();
+  public String storageFailures() {
+    return layers.failureText();
   }
 
   /** How often disk or object store failed. */
   public long storageErrors() {
-    return layers.trouble().errors();
+    return layers.failures().errors();
   }
 
   /** Bytes of layer files that the object store has not got. */

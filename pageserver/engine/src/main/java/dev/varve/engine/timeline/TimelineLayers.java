@@ -61,7 +61,7 @@ public final class TimelineLayers implements AutoCloseable {
   private final LongSupplier nanos;
   private final long claimedNanos;
   private final AtomicInteger nextSequence;
-  private final StorageTrouble trouble = new StorageTrouble();
+  private final StorageFailures failures = new StorageFailures();
   private final LayerAudit audit;
   private final CountDownLatch closing = new CountDownLatch(1);
   private volatile LayerMap map;
@@ -107,7 +107,7 @@ public final class TimelineLayers implements AutoCloseable {
     this.nanos = nanos;
     this.claimedNanos = nanos.getAsLong() - (claimed.isEmpty() ? OBSOLETE_AFTER.toNanos() : 0);
     this.consistentLsn = claimed.readableFromLsn();
-    this.audit = new LayerAudit(store, prefix + LAYERS, trouble, this::requireOwner, nanos);
+    this.audit = new LayerAudit(store, prefix + LAYERS, failures, this::requireOwner, nanos);
     this.nextSequence = new AtomicInteger(claimed.nextSequence());
     Files.createDirectories(directory);
     List<LayerFile> files = new ArrayList<>();
@@ -167,14 +167,16 @@ public final class TimelineLayers implements AutoCloseable {
   }
 
   /** What disk and object store refuse. */
-  StorageTrouble trouble() {
-    return trouble;
+  StorageFailures failures() {
+    return failures;
   }
 
-  /** {@link #trouble}, and what requests to the object store wait for, in words; empty: nothing. */
-  String troubleText() {
-    String work = trouble.text();
-    String requests = store.trouble(prefix);
+  /**
+   * {@link #failures}, and what requests to the object store wait for, in words; empty: nothing.
+   */
+  String failureText() {
+    String work = failures.text();
+    String requests = store.failure(prefix);
     return work.isEmpty() || requests.isEmpty() ? work + requests : work + "; " + requests;
   }
 
@@ -320,7 +322,7 @@ public final class TimelineLayers implements AutoCloseable {
 
   /**
    * Removes objects, when the store lets it: whether it does makes no difference to what is
-   * published, so that trouble shows and is all there is of it.
+   * published, so that a failure shows and is all there is of it.
    *
    * @param sweeps whether nobody reads any more what earlier generations left
    */
@@ -339,12 +341,12 @@ public final class TimelineLayers implements AutoCloseable {
         sweep();
         isSwept = true;
       }
-      trouble.over(REMOVING);
+      failures.over(REMOVING);
       removalFailed = false;
     } catch (IOException e) {
       removalFailed = true;
       removalFailedNanos = nanos.getAsLong();
-      if (trouble.failed(REMOVING, e)) {
+      if (failures.failed(REMOVING, e)) {
         log.warn("{}{} failed and is tried again: {}", prefix, REMOVING, e.toString());
       }
     }
@@ -407,8 +409,8 @@ public final class TimelineLayers implements AutoCloseable {
   }
 
   /**
-   * Commits a manifest, however long the store is in trouble: until it is known whether it is
-   * there, no other one can take its number.
+   * Commits a manifest, however long the store is failing: until it is known whether it is there,
+   * no other one can take its number.
    */
   private void commit(Manifest next) throws IOException {
     Duration pause = FIRST_COMMIT_PAUSE;
@@ -416,7 +418,7 @@ public final class TimelineLayers implements AutoCloseable {
       try {
         manifests.commit(next);
         manifest = next;
-        trouble.over(COMMITTING);
+        failures.over(COMMITTING);
         return;
       } catch (IOException e) {
         if (e instanceof ManifestGoneException) {
@@ -424,7 +426,7 @@ public final class TimelineLayers implements AutoCloseable {
           map.files().forEach(file -> file.keepLocal(true));
           audit.want();
         }
-        trouble.failed(COMMITTING, e);
+        failures.failed(COMMITTING, e);
         if (pause.equals(FIRST_COMMIT_PAUSE)) {
           log.warn("{}manifest {} is tried again: {}", prefix, next.number(), e.toString());
         }

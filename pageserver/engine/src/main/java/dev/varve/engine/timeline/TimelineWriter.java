@@ -293,7 +293,7 @@ final class TimelineWriter implements RecordHost {
 
   @Override
   public void retryLater(String work, Exception cause) {
-    if (layers.trouble().failed(work, cause)) {
+    if (layers.failures().failed(work, cause)) {
       log.warn("{}{} failed and is tried again: {}", layers.prefix(), work, cause.toString());
     }
     inRecord = true;

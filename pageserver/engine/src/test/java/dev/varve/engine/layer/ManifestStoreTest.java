@@ -333,7 +333,7 @@ final class ManifestStoreTest {
   }
 
   @Test
-  void aManifestThatIsListedAndNotFoundIsTroubleSoon() throws IOException {
+  void aManifestThatIsListedAndNotFoundFailsSoon() throws IOException {
     ObjectStore objects = new MemoryObjectStore();
     new ManifestStore(objects, PREFIX, 1).claim(0);
     ManifestStore store = new ManifestStore(findsNothing(objects), PREFIX, 2);
@@ -352,7 +352,7 @@ final class ManifestStoreTest {
   }
 
   @Test
-  void aManifestThatExistsAndIsNotListedIsTroubleSoon() throws IOException {
+  void aManifestThatExistsAndIsNotListedFailsSoon() throws IOException {
     ObjectStore objects = new MemoryObjectStore();
     Manifest first = new ManifestStore(objects, PREFIX, 1).claim(0);
     List<ObjectEntry> old = objects.list(PREFIX);

@@ -107,7 +107,7 @@ final class RetryingObjectStoreTest {
     ObjectStore refuses = retrying(fails(1, new StoreRefusedException("no rights")), 8);
     assertThrows(StoreRefusedException.class, () -> refuses.put("a/x", new byte[1]));
     assertEquals(List.of(), pauses);
-    assertTrue(refuses.trouble("a/").contains("no rights"), refuses.trouble("a/"));
+    assertTrue(refuses.failure("a/").contains("no rights"), refuses.failure("a/"));
   }
 
   @Test
@@ -137,7 +137,7 @@ final class RetryingObjectStoreTest {
   void oneFailureIsNoOutageAndSeveralAreOne() throws IOException {
     RetryingObjectStore once = (RetryingObjectStore) retrying(fails(1, new IOException("blip")), 8);
     once.put("a/x", new byte[1]);
-    assertEquals("", once.trouble(""));
+    assertEquals("", once.failure(""));
     assertEquals(1, once.outages().failedAttempts(StoreOutages.Kind.UNREACHABLE));
 
     ExpectedLog.containing("the object store does not answer since");
@@ -146,15 +146,15 @@ final class RetryingObjectStoreTest {
     assertThrows(IOException.class, () -> often.put("a/b/x", new byte[1]));
     assertTrue(
         often
-            .trouble("a/")
+            .failure("a/")
             .matches("the object store does not answer since \\S+Z, several attempts of put: down"),
-        often.trouble("a/"));
-    assertEquals("", often.trouble("b/"));
+        often.failure("a/"));
+    assertEquals("", often.failure("b/"));
     assertTrue(often.outages().seconds() >= 0);
     often.put("a/c", new byte[1]);
-    assertTrue(often.trouble("a/").contains("down"), "another directory's success");
+    assertTrue(often.failure("a/").contains("down"), "another directory's success");
     often.put("a/b/y", new byte[1]);
-    assertEquals("", often.trouble("a/"));
+    assertEquals("", often.failure("a/"));
     assertEquals(0, often.outages().seconds());
   }
 }

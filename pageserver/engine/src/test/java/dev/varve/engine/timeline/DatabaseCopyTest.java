@@ -30,7 +30,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a copied database's pages become, and what trouble in between makes of them. */
+/** What a copied database's pages become, and what a failure in between makes of them. */
 final class DatabaseCopyTest {
   private static final long START = 0x1000;
   private static final long COPIED = 0x2000;
@@ -93,7 +93,7 @@ final class DatabaseCopyTest {
     return page;
   }
 
-  /** Counts what is tried again, and ends the trouble meanwhile. */
+  /** Counts what is tried again, and ends the failure meanwhile. */
   private static class Host implements RecordHost {
     final List<String> retries = new ArrayList<>();
 

@@ -32,7 +32,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a timeline's layers make of an object store in trouble. */
+/** What a timeline's layers make of an object store that fails. */
 final class TimelineLayersTest {
   private static final String PREFIX = "tenants/t/timelines/m/";
   private static final ClusterIdentity IDENTITY =
@@ -80,7 +80,7 @@ final class TimelineLayersTest {
       layers.commitImport(IDENTITY, 0x1000, List.of());
       assertEquals(2, layers.manifest().number());
       assertEquals(layers.manifest(), new ManifestStore(memory, PREFIX, 9).load());
-      assertEquals(1, layers.trouble().errors());
+      assertEquals(1, layers.failures().errors());
     }
   }
 
@@ -156,14 +156,14 @@ final class TimelineLayersTest {
         publish(layers, lsn, lsn + 0x1000);
       }
       assertEquals(0x20000, layers.manifest().publishedLsn());
-      assertTrue(layers.troubleText().contains("denied"), layers.troubleText());
+      assertTrue(layers.failureText().contains("denied"), layers.failureText());
       assertTrue(objects(memory).containsAll(replaced));
       int piled = memory.list(PREFIX + "manifest/").size();
       denied.set(false);
       nanos.addAndGet(MORE_THAN_A_MINUTE);
       publish(layers, 0x20000, 0x21000);
       publish(layers, 0x21000, 0x22000);
-      assertEquals("", layers.troubleText());
+      assertEquals("", layers.failureText());
       assertFalse(objects(memory).stream().anyMatch(replaced::contains));
       assertTrue(memory.list(PREFIX + "manifest/").size() < piled / 2);
     }
@@ -260,9 +260,9 @@ final class TimelineLayersTest {
       assertThrows(IOException.class, () -> publish(layers, 0x2000, 0x3000));
       assertEquals(0x2000, layers.manifest().publishedLsn());
       assertEquals(List.of(), store.list(PREFIX + "manifest/"));
-      String trouble = layers.troubleText();
-      assertTrue(trouble.contains("no longer holds " + PREFIX + "manifest/"), trouble);
-      assertTrue(trouble.contains("bucket's versions"), trouble);
+      String failure = layers.failureText();
+      assertTrue(failure.contains("no longer holds " + PREFIX + "manifest/"), failure);
+      assertTrue(failure.contains("bucket's versions"), failure);
       Chain chain = new Chain();
       layers.map().collect(KeySpace.key(KeySpace.CONTROL, 0), 0x2000, chain);
       assertEquals(0x2000, chain.lsn(0));
@@ -271,7 +271,7 @@ final class TimelineLayersTest {
       assertTrue(layers.publish());
       layers.audit();
       assertEquals(0x3000, layers.manifest().publishedLsn());
-      assertEquals("", layers.troubleText());
+      assertEquals("", layers.failureText());
     }
     try (TimelineLayers again = attach(store)) {
       assertEquals(0x3000, again.manifest().publishedLsn());
@@ -297,7 +297,7 @@ final class TimelineLayersTest {
       layers.commitImport(IDENTITY, 0x1000, List.of());
       publish(layers, 0x1000, 0x2000); // leaves the disk at once, as do all that follow
       layers.audit();
-      assertEquals("", layers.troubleText());
+      assertEquals("", layers.failureText());
       LayerFile first = layers.map().files().getFirst();
       String name = PREFIX + "layers/" + first.descriptor().name();
       move(store, versions, name);
@@ -313,21 +313,21 @@ final class TimelineLayersTest {
       assertTrue(String.valueOf(e.getMessage()).contains(first.descriptor().name()), e::toString);
       nanos.addAndGet(TEN_SECONDS);
       layers.audit();
-      String trouble = layers.troubleText();
-      assertTrue(trouble.contains("1 of 1 layers, among them " + name), trouble);
+      String failure = layers.failureText();
+      assertTrue(failure.contains("1 of 1 layers, among them " + name), failure);
       publish(layers, 0x2000, 0x3000);
       assertEquals(0x3000, layers.manifest().publishedLsn());
       move(versions, store, name);
       nanos.addAndGet(TEN_SECONDS);
       layers.audit();
-      assertEquals("", layers.troubleText());
+      assertEquals("", layers.failureText());
       first.collect(key, 0x2000, chain);
       assertEquals(0x2000, chain.lsn(0));
       // A shorter one is another one; an hour later it is found by itself.
       store.put(name, new byte[1]);
       nanos.addAndGet(3600 * 1_000_000_000L);
       layers.audit();
-      assertTrue(layers.troubleText().contains("1 of 2 layers"), layers.troubleText());
+      assertTrue(layers.failureText().contains("1 of 2 layers"), layers.failureText());
     }
   }
 

@@ -177,7 +177,7 @@ public final class Attachment implements AutoCloseable {
     return loaded == null || loaded.isEmpty() || loaded.readableFromLsn() == 0 ? null : loaded;
   }
 
-  /** Whether it was loaded, or is known to be in trouble: whether a caller gets an answer. */
+  /** Whether it was loaded, or is known to be failing: whether a caller gets an answer. */
   public boolean isSettled() {
     return timeline != null || !problem.isEmpty();
   }
@@ -263,7 +263,7 @@ public final class Attachment implements AutoCloseable {
         if (receivingEnds()) {
           return;
         }
-        phase = AttachmentState.SOURCE_TROUBLE;
+        phase = AttachmentState.SOURCE_FAILING;
         pause(e, retry);
         boolean begun =
             copiedBytes.get() > 0
@@ -349,7 +349,7 @@ public final class Attachment implements AutoCloseable {
           : new PageserverException.Unavailable(record.id() + " was not handed over", e);
     } catch (TimeoutException e) {
       throw new PageserverException.Unavailable(
-          record.id() + " still takes in what it received: " + loaded.storageTrouble(), e);
+          record.id() + " still takes in what it received: " + loaded.storageFailures(), e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new PageserverException.Unavailable("interrupted", e);

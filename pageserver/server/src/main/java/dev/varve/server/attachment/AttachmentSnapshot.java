@@ -46,17 +46,17 @@ record AttachmentSnapshot(
   /** Why WAL is not taken, or what else is wrong; empty while nothing is. */
   String reason() {
     return switch (failure()) {
-      case null -> trouble();
+      case null -> outage();
       // Nothing is wrong with a timeline that was handed over.
       case PageserverException.NotHere _ -> "";
       case PageserverException failure -> FailureText.of(failure);
     };
   }
 
-  /** The source's trouble, else the storage's, which leaves WAL coming in as long as it fits. */
-  private String trouble() {
+  /** The source's failure, else the storage's, which leaves WAL coming in as long as it fits. */
+  private String outage() {
     String current = receiver != null ? receiver.problem() : phaseProblem;
-    return current.isEmpty() && timeline != null ? timeline.storageTrouble() : current;
+    return current.isEmpty() && timeline != null ? timeline.storageFailures() : current;
   }
 
   /** What is wrong, and what the primary keeps for it when that is too much. */
@@ -77,7 +77,7 @@ record AttachmentSnapshot(
       return phase;
     }
     return switch (receiver.state()) {
-      case SOURCE_TROUBLE, SINK_TROUBLE -> AttachmentState.SOURCE_TROUBLE;
+      case SOURCE_FAILING, SINK_FAILING -> AttachmentState.SOURCE_FAILING;
       case FENCED, BROKEN -> AttachmentState.BROKEN;
       case CONNECTING, STREAMING, STOPPED ->
           timeline.readableFromLsn() == 0 ? AttachmentState.CATCHING_UP : AttachmentState.ACTIVE;

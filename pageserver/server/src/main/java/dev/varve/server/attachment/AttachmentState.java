@@ -4,12 +4,12 @@ package dev.varve.server.attachment;
  * What an attachment is about.
  *
  * <pre>
- *   LOADING ---> COPYING ---> CATCHING_UP ---> ACTIVE <---> SOURCE_TROUBLE
+ *   LOADING ---> COPYING ---> CATCHING_UP ---> ACTIVE <---> SOURCE_FAILING
  *      |                           ^
  *      +---------------------------+           any ---> BROKEN, HANDED_OVER, SOURCE_GIVEN_UP
  * </pre>
  *
- * A base backup that fails for its source's sake shows as SOURCE_TROUBLE too and starts over.
+ * A base backup that fails for its source's sake shows as SOURCE_FAILING too and starts over.
  */
 public enum AttachmentState {
   /** Reading the manifest. */
@@ -21,10 +21,10 @@ public enum AttachmentState {
   /** Reads are served; WAL is received, or there is no source to receive it from. */
   ACTIVE,
   /**
-   * The source, or what takes the WAL in, is in trouble and tried again; reads are served where
-   * they were.
+   * The source, or what takes the WAL in, is failing and tried again; reads are served where they
+   * were.
    */
-  SOURCE_TROUBLE,
+  SOURCE_FAILING,
   /**
    * Nothing is received any more, since the primary had to keep more WAL than the user allows for;
    * reads are served where they were.

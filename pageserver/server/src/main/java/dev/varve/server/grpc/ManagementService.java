@@ -170,7 +170,7 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
       case COPYING -> TimelineState.TIMELINE_STATE_COPYING;
       case CATCHING_UP -> TimelineState.TIMELINE_STATE_CATCHING_UP;
       case ACTIVE -> TimelineState.TIMELINE_STATE_ACTIVE;
-      case SOURCE_TROUBLE -> TimelineState.TIMELINE_STATE_SOURCE_TROUBLE;
+      case SOURCE_FAILING -> TimelineState.TIMELINE_STATE_SOURCE_FAILING;
       case SOURCE_GIVEN_UP -> TimelineState.TIMELINE_STATE_SOURCE_GIVEN_UP;
       case BROKEN -> TimelineState.TIMELINE_STATE_BROKEN;
       case HANDED_OVER -> TimelineState.TIMELINE_STATE_HANDED_OVER;

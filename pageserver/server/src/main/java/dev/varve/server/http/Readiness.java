@@ -18,10 +18,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Ready: the object store has answered, and each attached timeline was loaded or is known to be in
- * trouble. Neither a timeline nor an object store that gets into trouble later makes the pageserver
- * unready: what is in memory and on the local disk is served, and taking all pageservers out of
- * service would make a small outage a large one. The answer names the trouble all the same. One
- * that is about to stop is not ready, though it serves on until its timelines have moved.
+ * failure. Neither a timeline nor an object store that fails later makes the pageserver unready:
+ * what is in memory and on the local disk is served, and taking all pageservers out of service
+ * would make a small outage a large one. The answer names the failure all the same. One that is
+ * about to stop is not ready, though it serves on until its timelines have moved.
  */
 @org.eclipse.microprofile.health.Readiness
 @ApplicationScoped
@@ -65,21 +65,21 @@ public class Readiness implements HealthCheck {
     if (attachments.isDraining()) {
       answer.withData("stopping", true);
     }
-    String trouble = storeTrouble();
-    if (trouble != null) {
-      answer.withData("objectStore", trouble);
+    String failure = storeFailure();
+    if (failure != null) {
+      answer.withData("objectStore", failure);
     }
     return answer.status(loading.isEmpty() && storeAnswered && !attachments.isDraining()).build();
   }
 
   /** Asks for no longer than whoever asks this waits; what fails since then is known already. */
-  private @Nullable String storeTrouble() {
+  private @Nullable String storeFailure() {
     return StoreDeadline.after(STORE_TIMEOUT)
         .call(() -> {
           try {
             store.list(EMPTY_PREFIX);
             storeAnswered = true;
-            String failing = store.trouble("");
+            String failing = store.failure("");
             return failing.isEmpty() ? null : failing;
           } catch (IOException e) {
             return FailureText.of(e);

@@ -84,7 +84,7 @@ public final class BaseBackup implements AutoCloseable {
         }
         connection.readTimeout(silence);
       } catch (IOException e) {
-        throw source.backupTrouble(e);
+        throw source.backupFailure(e);
       }
       Archives archives = new Archives(connection);
       try {
@@ -92,7 +92,7 @@ public final class BaseBackup implements AutoCloseable {
           files(archives, sink);
         }
       } catch (ArchiveException e) {
-        throw source.backupTrouble(e.cause());
+        throw source.backupFailure(e.cause());
       }
     }
   }
@@ -129,9 +129,9 @@ public final class BaseBackup implements AutoCloseable {
             "{} has no history file of TLI {}; so neither has the copy", source.settings(), tli);
         return;
       }
-      throw source.trouble(e);
+      throw source.failure(e);
     } catch (IOException e) {
-      throw source.trouble(e);
+      throw source.failure(e);
     }
     if (file != null) {
       sink.file("pg_wal/" + name, file.length, new ByteArrayInputStream(file));

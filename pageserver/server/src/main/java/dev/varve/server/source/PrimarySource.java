@@ -104,7 +104,7 @@ public final class PrimarySource {
     } catch (IOException e) {
       throw e instanceof ServerError error && error.sqlState().equals("53300")
           ? noWalSender(error)
-          : trouble(e);
+          : failure(e);
     }
   }
 
@@ -127,7 +127,7 @@ public final class PrimarySource {
           Math.toIntExact(bytes(show(connection, "wal_segment_size"))),
           Lsn.parse(system.require(2)));
     } catch (IOException e) {
-      throw trouble(e);
+      throw failure(e);
     } catch (IllegalArgumentException | ArithmeticException e) {
       throw nonsense(e);
     }
@@ -140,7 +140,7 @@ public final class PrimarySource {
           bytes(show(connection, "max_slot_wal_keep_size")),
           isStandby(connection) ? "" : show(connection, "synchronous_standby_names"));
     } catch (IOException e) {
-      throw trouble(e);
+      throw failure(e);
     } catch (IllegalArgumentException | ArithmeticException e) {
       throw nonsense(e);
     }
@@ -201,8 +201,8 @@ public final class PrimarySource {
     }
   }
 
-  /** A failure while streaming: as {@link #trouble}, and what may be wrong with slot and WAL. */
-  SourceException streamingTrouble(IOException e, long resumeLsn) {
+  /** A failure while streaming: as {@link #failure}, and what may be wrong with slot and WAL. */
+  SourceException streamingFailure(IOException e, long resumeLsn) {
     if (e instanceof ServerError error) {
       switch (error.sqlState()) {
         case "58P01" -> {
@@ -233,13 +233,13 @@ public final class PrimarySource {
         default -> {}
       }
     }
-    return trouble(e);
+    return failure(e);
   }
 
   /**
-   * A refused or broken base backup: as {@link #trouble}, and what may be wrong with the source.
+   * A refused or broken base backup: as {@link #failure}, and what may be wrong with the source.
    */
-  SourceException backupTrouble(IOException e) {
+  SourceException backupFailure(IOException e) {
     if (e instanceof ServerError error && error.sqlState().equals("55000")) {
       return new SourceException(
           Kind.UNFIT,
@@ -250,11 +250,11 @@ public final class PrimarySource {
               + " promoted: set that right, or name the primary",
           e);
     }
-    return trouble(e);
+    return failure(e);
   }
 
   /** What a failed conversation means. */
-  SourceException trouble(IOException e) {
+  SourceException failure(IOException e) {
     if (e instanceof ServerError error) {
       String state = error.sqlState();
       if (state.startsWith("28")) {
@@ -340,7 +340,7 @@ public final class PrimarySource {
   SourceException nonsense(RuntimeException e) {
     ProtocolException nonsense = new ProtocolException(String.valueOf(e.getMessage()));
     nonsense.initCause(e);
-    return trouble(nonsense);
+    return failure(nonsense);
   }
 
   private String show(PostgresConnection connection, String parameter)
@@ -353,7 +353,7 @@ public final class PrimarySource {
     try {
       return connection.query(command);
     } catch (IOException e) {
-      throw trouble(e);
+      throw failure(e);
     }
   }
 

@@ -22,7 +22,7 @@ public record ReceiverStatus(
    * <pre>
    *            +--------------------------------+
    *            v                                |
-   *       CONNECTING ---> STREAMING ---> SOURCE_TROUBLE, SINK_TROUBLE
+   *       CONNECTING ---> STREAMING ---> SOURCE_FAILING, SINK_FAILING
    *            |              |
    *            +---> FENCED, BROKEN, STOPPED  (for good)
    * </pre>
@@ -33,9 +33,9 @@ public record ReceiverStatus(
     /** WAL comes. */
     STREAMING,
     /** The primary cannot be followed now; tried again. */
-    SOURCE_TROUBLE,
-    /** The timeline cannot take WAL now, since object store or disk are in trouble; tried again. */
-    SINK_TROUBLE,
+    SOURCE_FAILING,
+    /** The timeline cannot take WAL now, since object store or disk are failing; tried again. */
+    SINK_FAILING,
     /** Another pageserver owns the timeline. */
     FENCED,
     /** The timeline will never take this WAL; a person must look. */

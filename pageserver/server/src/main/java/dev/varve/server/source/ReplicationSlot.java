@@ -57,10 +57,10 @@ public final class ReplicationSlot {
         // Somebody was faster: it is looked at like any other.
         case "42710" -> {}
         case "53400" -> throw source.noRoom(Kind.UNFIT, e);
-        default -> throw source.trouble(e);
+        default -> throw source.failure(e);
       }
     } catch (IOException e) {
-      throw source.trouble(e);
+      throw source.failure(e);
     }
   }
 
@@ -92,13 +92,13 @@ public final class ReplicationSlot {
           }
           // Without the slot (42704) there is nothing to do.
           if (!inUse && !e.sqlState().equals("42704")) {
-            throw source.trouble(e);
+            throw source.failure(e);
           }
         }
         TimeUnit.MILLISECONDS.sleep(RELEASE_POLL_MILLIS);
       }
     } catch (IOException e) {
-      throw source.trouble(e);
+      throw source.failure(e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new SourceException(Kind.SLOT_IN_USE, source.at() + ": interrupted", e);
@@ -152,9 +152,9 @@ public final class ReplicationSlot {
       if (e.sqlState().equals("0A000")) {
         return new Slot("logical", null);
       }
-      throw source.trouble(e);
+      throw source.failure(e);
     } catch (IOException e) {
-      throw source.trouble(e);
+      throw source.failure(e);
     }
   }
 

@@ -5,13 +5,13 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The primary cannot be followed, and why. The message says what was found and what to do about it;
- * {@link #kind} what kind of trouble it is. None of them ends a timeline: all are tried again,
+ * {@link #kind} what kind of failure it is. None of them ends a timeline: all are tried again,
  * since all but a diverged cluster can be mended at the primary.
  */
 public final class SourceException extends Exception {
   private static final long serialVersionUID = 1L;
 
-  /** Kinds of trouble with a primary. */
+  /** Kinds of failures of a primary. */
   public enum Kind {
     /** No answer, not yet up, or the connection broke: it may come back by itself. */
     UNREACHABLE,

@@ -17,9 +17,10 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Keeps one timeline fed with its primary's WAL: connects, streams from {@link WalSink#resumeLsn}
- * into the sink, reports positions, and starts over after trouble, waiting longer each time. Owned
- * by an attachment, whose thread runs {@link #run} until it is closed or the timeline can take no
- * more. Follows PostgreSQL 17 {@code doc/src/sgml/protocol.sgml}, "Streaming Replication Protocol".
+ * into the sink, reports positions, and starts over after a failure, waiting longer each time.
+ * Owned by an attachment, whose thread runs {@link #run} until it is closed or the timeline can
+ * take no more. Follows PostgreSQL 17 {@code doc/src/sgml/protocol.sgml}, "Streaming Replication
+ * Protocol".
  */
 public final class WalReceiver implements Runnable, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(WalReceiver.class);
@@ -38,7 +39,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
   private static final long SHORTEST_PAUSE_MILLIS = 100;
   private static final long LONGEST_PAUSE_MILLIS = 5_000;
 
-  /** How often the slot may be in use before that is trouble, and before it is taken over. */
+  /** How often the slot may be in use before that is a failure, and before it is taken over. */
   private static final int SLOT_IN_USE_ATTEMPTS = 20;
 
   private static final int TAKE_OVER_ATTEMPTS = 5;
@@ -112,13 +113,13 @@ public final class WalReceiver implements Runnable, AutoCloseable {
           if (inUse && ++timesInUse <= SLOT_IN_USE_ATTEMPTS) {
             pauseMillis = 0;
           } else {
-            sourceTrouble(e);
+            sourceFailure(e);
           }
           if (inUse && takeSlotOver()) {
             continue;
           }
         } catch (PageserverException.Unavailable | PageserverException.LsnNotReceived e) {
-          trouble(State.SINK_TROUBLE, e);
+          failure(State.SINK_FAILING, e);
         }
         pauseMillis =
             streamed
@@ -222,7 +223,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
       }
     } catch (IOException e) {
       if (!status.hasGivenUp()) {
-        throw source.streamingTrouble(e, streamedLsn);
+        throw source.streamingFailure(e, streamedLsn);
       }
       return;
     } finally {
@@ -324,14 +325,14 @@ public final class WalReceiver implements Runnable, AutoCloseable {
     }
   }
 
-  private void sourceTrouble(SourceException e) {
+  private void sourceFailure(SourceException e) {
     if (e.getCause() instanceof ServerError error && error.isTermination()) {
       stopUnlessOwner();
     }
-    trouble(State.SOURCE_TROUBLE, e);
+    failure(State.SOURCE_FAILING, e);
   }
 
-  private void trouble(State kind, Exception e) {
+  private void failure(State kind, Exception e) {
     if (isClosed()) {
       return;
     }

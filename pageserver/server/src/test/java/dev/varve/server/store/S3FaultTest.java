@@ -312,21 +312,21 @@ final class S3FaultTest {
     IOException e = assertThrows(IOException.class, () -> retrying.put("some/name", random(10)));
     assertTrue(message(e).contains("clock"), message(e));
     assertEquals(1, server.requests().size());
-    assertTrue(retrying.trouble("some/").contains("refuses"), retrying.trouble("some/"));
-    assertEquals("", retrying.trouble("other/"));
+    assertTrue(retrying.failure("some/").contains("refuses"), retrying.failure("some/"));
+    assertEquals("", retrying.failure("other/"));
     assertEquals(1, retrying.outages().failedAttempts(StoreOutages.Kind.REFUSED));
     server.behave();
-    assertFalse(retrying.trouble("some/").isEmpty());
-    assertEquals("", troubleAfterPut());
+    assertFalse(retrying.failure("some/").isEmpty());
+    assertEquals("", failureAfterPut());
   }
 
-  private String troubleAfterPut() {
+  private String failureAfterPut() {
     try {
       retrying.put("some/name", random(10));
     } catch (IOException e) {
       throw new AssertionError(e);
     }
-    return retrying.trouble("some/");
+    return retrying.failure("some/");
   }
 
   @Test

@@ -39,7 +39,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A pageserver on S3 servers, and lines to them, that misbehave. */
-final class StoreTroubleIT {
+final class StoreFailureIT {
   private static final String BUCKET = "varve-test";
   private static final Duration TIMEOUT = Duration.ofSeconds(2);
   private static final AtomicInteger COUNT = new AtomicInteger();
@@ -152,7 +152,7 @@ final class StoreTroubleIT {
       awaitPublished(pageserver, "other");
       pageserver.await(
           "slow",
-          "in trouble with what, since when and why",
+          "failing with what, since when and why",
           s ->
               s.getState() == TimelineState.TIMELINE_STATE_ACTIVE
                   && s.getProblem().contains("the object store does not answer since ")

@@ -5,4 +5,4 @@ package dev.varve.operator.plan;
  *
  * @param message what it is and what to do about it
  */
-public record Trouble(Reason reason, String message) {}
+public record Failure(Reason reason, String message) {}

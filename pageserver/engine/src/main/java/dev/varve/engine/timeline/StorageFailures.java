@@ -10,7 +10,7 @@ import java.util.concurrent.atomic.LongAdder;
  * What a timeline cannot do just now because disk or object store fail, by the work that failed
  * last, and since when; it is tried again until it succeeds. For whoever watches; any thread.
  */
-final class StorageTrouble {
+final class StorageFailures {
   private record Failure(Instant since, String error) {}
 
   private final ConcurrentSkipListMap<String, Failure> failing = new ConcurrentSkipListMap<>();

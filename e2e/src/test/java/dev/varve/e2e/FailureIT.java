@@ -21,7 +21,7 @@ import org.junit.jupiter.api.parallel.ResourceLock;
 @EnabledIf(
     value = "dev.varve.e2e.Cluster#isThere",
     disabledReason = "KUBECONFIG names no cluster, and no container engine runs one")
-final class TroubleIT {
+final class FailureIT {
   private static final Duration START = Duration.ofMinutes(2);
 
   private static final String BUCKET = "bucket";
@@ -31,7 +31,7 @@ final class TroubleIT {
 
   @BeforeAll
   static void attach() {
-    shop = Shop.open("e2e-trouble");
+    shop = Shop.open("e2e-failure");
     shop.sources("main-db", "other-db");
     shop.tenant("acme", "");
     shop.ready("tenant/acme", START);
