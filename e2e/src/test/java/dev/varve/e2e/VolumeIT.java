@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -103,6 +105,39 @@ final class VolumeIT {
       shop.ready("pod/fresh-" + node, START);
       assertEquals(shop.hashes("main-db"), shop.hashes("fresh-" + node));
     }
+  }
+
+  /** The example's readiness probe sees that its agent is gone; the next agent has it replaced. */
+  @Test
+  void aDatabaseWhoseVolumeIsDeadIsNotReady() throws Exception {
+    Kubectl.apply(
+        shop.namespace(),
+        Files.readString(Path.of("../deploy/examples/database-pod.yaml"))
+            .replace("postgres:17", Shop.POSTGRES)
+            .replace("timeline: orders", "timeline: main")
+            .replace("varve-shop-token", "varve-acme-token"));
+    shop.ready("pod/orders", START);
+    try {
+      agentsOn("{\"kubernetes.io/os\": \"linux\", \"varve.dev/agent\": \"away\"}");
+      shop.kubectl("wait", "--for=condition=Ready=false", "pod/orders", "--timeout=120s");
+    } finally {
+      agentsOn("{\"kubernetes.io/os\": \"linux\", \"varve.dev/agent\": null}");
+    }
+    shop.kubectl("wait", "--for=delete", "pod/orders", "--timeout=120s");
+    Shop.installed();
+  }
+
+  /** Which nodes have an agent. */
+  private static void agentsOn(String selector) {
+    Kubectl.run(
+        "-n",
+        Shop.AGENTS,
+        "patch",
+        "daemonset",
+        "varve-agent",
+        "--type=merge",
+        "-p",
+        "{\"spec\":{\"template\":{\"spec\":{\"nodeSelector\":" + selector + "}}}}");
   }
 
   /**

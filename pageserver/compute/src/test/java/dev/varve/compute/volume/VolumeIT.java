@@ -27,6 +27,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterAll;
@@ -180,6 +181,36 @@ class VolumeIT {
     agent.unpublish("one");
     agent.unpublish("two");
     assertEquals(List.of(), leftovers());
+  }
+
+  @Test
+  void aSuccessorWaitsAndTheLastAgentLeavesNothing() throws Exception {
+    CompletableFuture<NodeAgentProcess> successor =
+        CompletableFuture.supplyAsync(() -> {
+          try {
+            return new NodeAgentProcess(kubelet, pageserver.address(), kubernetes.uri());
+          } catch (Exception e) {
+            throw new IllegalStateException(e);
+          }
+        });
+    await(() -> successor.isDone() || isAwaited(kubelet.resolve("plugins/varve.dev/lock")));
+    assertFalse(successor.isDone());
+    agent.close();
+    agent = successor.get(60, TimeUnit.SECONDS);
+    publish("one");
+    agent.unpublish("one");
+    agent.close();
+    try (var left = Files.walk(kubelet.resolve("plugins_registry"))) {
+      assertEquals(1, left.count());
+    }
+    assertFalse(Files.exists(kubelet.resolve("plugins/varve.dev")));
+  }
+
+  /** Whether a process waits for a lock on a file. */
+  private static boolean isAwaited(Path file) throws IOException {
+    Object inode = Files.getAttribute(file, "unix:ino");
+    return Files.readAllLines(Path.of("/proc/locks")).stream()
+        .anyMatch(line -> line.contains("->") && line.contains(":" + inode + " "));
   }
 
   private List<Path> leftovers() throws IOException {
