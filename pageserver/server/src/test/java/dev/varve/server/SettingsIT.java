@@ -83,7 +83,10 @@ final class SettingsIT {
         assertEquals("german", image(pageserver, first).get(SEARCH));
 
         // The table names the one; the other is one of the timeline's own.
-        primary.execute("postgres", "load 'plpgsql'", "alter system set plpgsql.extra_errors = 'too_many_rows'");
+        primary.execute(
+            "postgres",
+            "load 'plpgsql'",
+            "alter system set plpgsql.extra_errors = 'too_many_rows'");
         primary.execute("postgres", "alter system set myapp.tenant = 'globex'");
         set(primary, "swedish");
         Map<String, String> later = image(pageserver, 0);

@@ -94,7 +94,12 @@ public final class PrimarySettings {
       throws IOException {
     try {
       String shown = "SHOW \"" + name.replace("\"", "\"\"").replace(".", "\".\"") + '"';
-      into.put(name, PrimarySource.only(connection.query(shown)).require(0));
+      String value = PrimarySource.only(connection.query(shown)).require(0);
+      // What was reset is an empty text until the primary restarts. The user's own is that for its
+      // queries, too; of a library it is the default, which may be something else.
+      if (!value.isEmpty() || SettingsTable.get().origin(name) == null) {
+        into.put(name, value);
+      }
     } catch (ServerError e) {
       if (e.sqlState().equals(UNSET)) {
         names.remove(name);
