@@ -76,7 +76,7 @@ public final class Subscriptions {
         byte[] before = bytes.clone();
         try {
           rewrite(page, tuples);
-        } catch (IndexOutOfBoundsException e) {
+        } catch (IndexOutOfBoundsException | NegativeArraySizeException e) {
           throw new IOException("block " + block + " of " + file + " cannot be read", e);
         }
         if (!Arrays.equals(before, bytes)) {
