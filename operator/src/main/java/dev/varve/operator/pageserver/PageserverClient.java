@@ -17,6 +17,7 @@ import dev.varve.operator.plan.Sha256;
 import dev.varve.operator.plan.ShardId;
 import dev.varve.operator.plan.SourceAccess;
 import dev.varve.operator.plan.SourceCost;
+import dev.varve.operator.plan.SourceRoom;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.Status;
@@ -88,7 +89,12 @@ public final class PageserverClient implements AutoCloseable {
             status.getRetainedWalBytes(),
             status.getRetainedWalSeconds(),
             status.getPrimaryKeepsAtMostBytes(),
-            status.getNamedSynchronous()));
+            status.getNamedSynchronous()),
+        status.hasFullSource()
+            ? new SourceRoom(
+                status.getFullSource().getMaxReplicationSlots(),
+                status.getFullSource().getMaxWalSenders())
+            : null);
   }
 
   private static Report.State state(TimelineState state) {

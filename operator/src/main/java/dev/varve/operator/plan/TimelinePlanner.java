@@ -113,7 +113,7 @@ public final class TimelinePlanner {
       Report said = shard.said();
       if (said != null && said.state() == Report.State.SourceFailing) {
         // Nothing tells of a Secret that changed, nor of other timelines of a source that is full.
-        again = earlier(again, SourceRoom.of(said.problem()) == null ? RETRY_INTERVAL : FULL);
+        again = earlier(again, said.fullSource() == null ? RETRY_INTERVAL : FULL);
       }
     }
     String measuredBefore = before == null ? null : before.measuredAt();
@@ -244,7 +244,7 @@ public final class TimelinePlanner {
 
   /** What a pageserver says of a source; that one is full is said alike for all its timelines. */
   static Failure sourceFailure(TimelineWorld world, Report said) {
-    SourceRoom room = SourceRoom.of(said.problem());
+    SourceRoom room = said.fullSource();
     TimelineStatus status = world.timeline().getStatus();
     Condition was =
         Conditions.find(status == null ? null : status.conditions(), Kind.SOURCE_REACHABLE.type());

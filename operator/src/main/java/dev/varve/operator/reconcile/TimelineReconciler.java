@@ -16,7 +16,6 @@ import dev.varve.operator.plan.ShardId;
 import dev.varve.operator.plan.ShardLayout;
 import dev.varve.operator.plan.ShardWorld;
 import dev.varve.operator.plan.SourceAccess;
-import dev.varve.operator.plan.SourceRoom;
 import dev.varve.operator.plan.SpecRules;
 import dev.varve.operator.plan.TenantPlanner;
 import dev.varve.operator.plan.TimelinePlan;
@@ -271,7 +270,7 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
       PageserverPod pod = TenantPlanner.placedOn(tenant, id.index(), fleet.pods());
       List<Holder> holders = fleet.holders(id);
       holders.forEach(holder -> remember(id, holder.report()));
-      isFull |= holders.stream().anyMatch(h -> SourceRoom.of(h.report().problem()) != null);
+      isFull |= holders.stream().anyMatch(h -> h.report().fullSource() != null);
       shards.add(
           new ShardWorld(
               id.index(),

@@ -66,7 +66,8 @@ final class ShardMoveTest {
         0.4,
         4096,
         1024,
-        new SourceCost(0, 0, 0, false));
+        new SourceCost(0, 0, 0, false),
+        null);
   }
 
   private TimelinePlan plan() {

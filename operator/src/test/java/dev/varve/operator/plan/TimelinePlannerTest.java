@@ -43,6 +43,7 @@ final class TimelinePlannerTest {
   private @Nullable String token = "token";
   private @Nullable SourceAccess access = SourceAccess.of(timeline, "secret");
   private @Nullable Failure accessFailure;
+  private @Nullable SourceRoom fullSource;
   private String nameTaken = "";
   private long copiedInVain;
   private @Nullable PageserverPod pod = POD;
@@ -95,7 +96,20 @@ final class TimelinePlannerTest {
   private static Report report(
       int generation, Report.State state, String problem, long receivedLsn) {
     return new Report(
-        generation, state, problem, -1, 17, 0x28, receivedLsn, 0x28, 0, 0.4, 4096, 1024, COST);
+        generation,
+        state,
+        problem,
+        -1,
+        17,
+        0x28,
+        receivedLsn,
+        0x28,
+        0,
+        0.4,
+        4096,
+        1024,
+        COST,
+        null);
   }
 
   /** Attached with generation 5 and served. */
@@ -276,7 +290,8 @@ final class TimelinePlannerTest {
             0.4,
             4096,
             1024,
-            new SourceCost(5 << 20, 12.6, -1, true));
+            new SourceCost(5 << 20, 12.6, -1, true),
+            null);
     now = NOW.plus(Duration.ofHours(1));
     TimelinePlan plan = plan();
     assertEquals(5 << 20, plan.status().retainedWalBytes());
@@ -383,8 +398,8 @@ final class TimelinePlannerTest {
     return plan;
   }
 
-  private static Report copying(Report.State state, String problem, long copied) {
-    return new Report(5, state, problem, 0, 0, 0, 0, 0, 0, 0, copied, 0, COST);
+  private Report copying(Report.State state, String problem, long copied) {
+    return new Report(5, state, problem, 0, 0, 0, 0, 0, 0, 0, copied, 0, COST, fullSource);
   }
 
   @Test
@@ -426,11 +441,8 @@ final class TimelinePlannerTest {
 
   @Test
   void aFullPrimaryIsToldOfAlikeWithWhatAllItsTimelinesNeed() {
-    TimelinePlan plan =
-        copyFailed(
-            "db.shop.svc:5432 has no replication slot left: max_replication_slots = 10 and"
-                + " max_wal_senders = 10",
-            0);
+    fullSource = new SourceRoom(10, 10);
+    TimelinePlan plan = copyFailed("all replication slots are in use", 0);
     String message =
         "db.shop.svc:5432 needs 200 slots and WAL senders for its Timelines, has 10: set"
             + " max_replication_slots and max_wal_senders to 200 or more, with what others use on"

@@ -40,6 +40,8 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   final Map<String, AttachTimelineRequest> attached = new ConcurrentHashMap<>();
   final List<DetachTimelineRequest> detached = new CopyOnWriteArrayList<>();
   final Set<String> handedOver = ConcurrentHashMap.newKeySet();
+  private static final String FULL = "db.shop.svc:5432 has no room for another timeline";
+
   private static final Pattern NAMES =
       Pattern.compile("([-a-z0-9]{1,63}[.])?[-a-z0-9]{1,63}/[-a-z0-9]{1,63}");
   private static final Pattern SLOT = Pattern.compile("[a-z0-9_]{1,63}");
@@ -241,6 +243,9 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
                 ? TimelineState.TIMELINE_STATE_COPYING
                 : TimelineState.TIMELINE_STATE_SOURCE_FAILING);
         status.setProblem(isAttempt ? "" : copy);
+        if (copy.equals(FULL) && !isAttempt) {
+          status.getFullSourceBuilder().setMaxReplicationSlots(slots).setMaxWalSenders(slots);
+        }
       } else if (state != TimelineState.TIMELINE_STATE_LOADING) {
         status.setSystemIdentifier(7).setPostgresMajor(17);
         status.setReadableFromLsn(0x28).setReceivedLsn(0x1000).setPublishedLsn(0x1000);
@@ -258,10 +263,7 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
             .toList()
             .indexOf(timeline)
         >= slots) {
-      return "db.shop.svc:5432 has no room for another timeline with max_replication_slots = "
-          + slots
-          + " and max_wal_senders = "
-          + slots;
+      return FULL;
     }
     return copyFailure;
   }

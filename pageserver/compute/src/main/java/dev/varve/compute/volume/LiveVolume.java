@@ -9,6 +9,7 @@ import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.image.ComputeDirectory;
 import dev.varve.compute.image.GrpcImage;
 import dev.varve.compute.page.GrpcPageSource;
+import dev.varve.compute.page.PageserverChannel;
 import dev.varve.compute.page.ShardedPageSource;
 import dev.varve.compute.settings.ServerOptions;
 import dev.varve.compute.settings.ServerSettings;
@@ -108,7 +109,7 @@ final class LiveVolume {
     } catch (IOException | RuntimeException e) {
       leases.close();
       if (e instanceof IOException io) {
-        throw explained(io, request, address);
+        throw explained(io, request, PageserverChannel.address(address, 0)); // the image's
       }
       throw e;
     }

@@ -92,7 +92,9 @@ class VolumeIT {
   }
 
   private void startAgent() throws Exception {
-    agent = new NodeAgentProcess(kubelet, pageserver.address(), kubernetes.uri());
+    String[] address = pageserver.address().split(":", -1);
+    agent =
+        new NodeAgentProcess(kubelet, address[0] + ":{" + address[1] + "+shard}", kubernetes.uri());
   }
 
   @AfterEach
@@ -233,6 +235,7 @@ class VolumeIT {
     Status notServed = refusal(agent.request("a").putVolumeContext("timeline", "gone"));
     assertEquals(Status.Code.NOT_FOUND, notServed.getCode());
     assertTrue(notServed.getDescription().contains("describe timeline gone"), "" + notServed);
+    assertTrue(notServed.getDescription().contains("at " + pageserver.address()), "" + notServed);
     Status wrongToken = refusal(agent.request("a").putSecrets("token", "wrong"));
     assertEquals(Status.Code.UNAUTHENTICATED, wrongToken.getCode());
     assertTrue(wrongToken.getDescription().contains("nodePublishSecretRef"), "" + wrongToken);

@@ -380,6 +380,11 @@ public final class Timeline implements AutoCloseable {
     return running().writer.settingsAskedLsn();
   }
 
+  /** The primary's settings when it was asked last; else none. */
+  public ClusterSettings newestSettings() {
+    return running().writer.settings();
+  }
+
   /** The primary's settings as of {@code lsn}, as far as it was asked; else none. */
   public ClusterSettings settings(long lsn) {
     ClusterSettings newest = running().writer.settings();

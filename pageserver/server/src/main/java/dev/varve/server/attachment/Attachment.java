@@ -4,7 +4,6 @@ import static dev.varve.engine.bytes.LittleEndian.i32;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.postgres.CheckPoint;
-import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.StoreDeadline;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
@@ -12,11 +11,14 @@ import dev.varve.engine.timeline.BaseBackupImport;
 import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.source.BaseBackup;
+import dev.varve.server.source.ConfigurationFiles;
 import dev.varve.server.source.PrimaryIdentity;
+import dev.varve.server.source.PrimarySettings;
 import dev.varve.server.source.PrimarySource;
 import dev.varve.server.source.ReceiverStatus;
 import dev.varve.server.source.SettingsWatch;
 import dev.varve.server.source.SourceException;
+import dev.varve.server.source.SourceFailure;
 import dev.varve.server.source.WalReceiver;
 import dev.varve.server.source.WalSink;
 import java.io.IOException;
@@ -74,7 +76,7 @@ public final class Attachment implements AutoCloseable {
   private volatile @Nullable SettingsWatch settings;
   private volatile @Nullable CompletableFuture<Long> handOverAsked;
   private volatile AttachmentState phase = AttachmentState.LOADING;
-  private volatile String problem = "";
+  private volatile SourceFailure failure = SourceFailure.NONE;
   private volatile @Nullable Token token;
   private volatile boolean closed;
 
@@ -164,7 +166,7 @@ public final class Attachment implements AutoCloseable {
     Timeline loaded = timeline;
     if (loaded == null) {
       if (phase == AttachmentState.BROKEN) {
-        throw new PageserverException.Corrupt(record.id() + " cannot be loaded: " + problem);
+        throw new PageserverException.Corrupt(record.id() + " cannot be loaded: " + failure.text());
       }
       throw new PageserverException.Unavailable(record.id() + " is being loaded", null);
     }
@@ -179,7 +181,7 @@ public final class Attachment implements AutoCloseable {
 
   /** Whether it was loaded, or is known to be failing: whether a caller gets an answer. */
   public boolean isSettled() {
-    return timeline != null || !problem.isEmpty();
+    return timeline != null || !failure.equals(SourceFailure.NONE);
   }
 
   private void run() {
@@ -193,8 +195,9 @@ public final class Attachment implements AutoCloseable {
         phase = AttachmentState.ACTIVE;
         return;
       }
+      PrimarySettings primarySettings = new PrimarySettings(primary);
       if (loaded.isEmpty()) {
-        copy(loaded, primary);
+        copy(loaded, primary, primarySettings);
       }
       if (receivingEnds()) {
         return;
@@ -202,14 +205,14 @@ public final class Attachment implements AutoCloseable {
       if (!record.copied()) {
         whenCopied.accept(this);
       }
-      problem = "";
+      failure = SourceFailure.NONE;
       phase = AttachmentState.CATCHING_UP;
-      receive(loaded, primary);
+      receive(loaded, primary, primarySettings);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (RuntimeException | Error e) {
       if (!closed) {
-        problem = FailureText.of(e);
+        failure = SourceFailure.of(e);
         phase = AttachmentState.BROKEN;
         LOG.error("{}: stopped", record.id(), e);
       }
@@ -222,7 +225,7 @@ public final class Attachment implements AutoCloseable {
       try {
         requireObjects();
         timeline = tenants.attach(record.id(), 0);
-        problem = "";
+        failure = SourceFailure.NONE;
       } catch (PageserverException.Unavailable e) {
         pause(e, RETRY);
       }
@@ -243,7 +246,8 @@ public final class Attachment implements AutoCloseable {
   }
 
   /** Takes the base backup; starts over when the source or the object store fail. */
-  private void copy(Timeline target, PrimarySource primary) throws InterruptedException {
+  private void copy(Timeline target, PrimarySource primary, PrimarySettings primarySettings)
+      throws InterruptedException {
     Duration retry = RETRY;
     while (!receivingEnds()) {
       try (BaseBackup copy = new BaseBackup(primary, copiedBytes)) {
@@ -254,8 +258,10 @@ public final class Attachment implements AutoCloseable {
         long keptLsn = primary.slot().create();
         LOG.info("{}: copying {}", record.id(), primary.settings());
         try (BaseBackupImport into = target.beginImport(clusterIdentity(identity), keptLsn)) {
-          copy.copy(identity, new ImportSink(into));
+          ConfigurationFiles configuration = new ConfigurationFiles(new ImportSink(into));
+          copy.copy(identity, configuration);
           into.finish();
+          primarySettings.expect(configuration.names());
         }
         LOG.info("{}: copied {} bytes", record.id(), copiedBytes);
         return;
@@ -279,13 +285,17 @@ public final class Attachment implements AutoCloseable {
   }
 
   /** Receives WAL until this is closed, the timeline can take no more, or it is handed over. */
-  private void receive(Timeline target, PrimarySource primary) {
+  private void receive(Timeline target, PrimarySource primary, PrimarySettings primarySettings) {
     boolean ended = false;
     while (!ended && !receivingEnds() && !target.isTakenOver()) {
+      primarySettings.expect(target.newestSettings().values().keySet());
       WalSink sink = new TimelineWalSink(target);
       String name = record.id().toString();
-      try (WalReceiver feed = new WalReceiver(name, primary, expected(target, record.tli()), sink);
-          SettingsWatch watch = new SettingsWatch(name, primary, sink, feed::isStreaming)) {
+      try (WalReceiver feed =
+              new WalReceiver(
+                  name, primary, primarySettings, expected(target, record.tli()), sink);
+          SettingsWatch watch =
+              new SettingsWatch(name, primary, primarySettings, sink, feed::isStreaming)) {
         receiver = feed;
         if (target.shard().index() == 0) { // which images are made by
           settings = watch;
@@ -360,10 +370,11 @@ public final class Attachment implements AutoCloseable {
   }
 
   private void pause(Exception e, Duration retry) throws InterruptedException {
-    if (!FailureText.of(e).equals(problem)) {
-      LOG.warn("{}: {}; trying again", record.id(), FailureText.of(e));
+    SourceFailure found = SourceFailure.of(e);
+    if (!found.equals(failure)) {
+      LOG.warn("{}: {}; trying again", record.id(), found.text());
     }
-    problem = FailureText.of(e);
+    failure = found;
     receivingEnds.await(retry.toMillis(), TimeUnit.MILLISECONDS);
   }
 
@@ -408,7 +419,7 @@ public final class Attachment implements AutoCloseable {
     return new AttachmentSnapshot(
         record.id(),
         phase,
-        problem,
+        failure,
         loaded,
         takenOver,
         feed == null ? null : feed.status(),

@@ -6,6 +6,7 @@ import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.source.ReceiverStatus;
+import dev.varve.server.source.SourceFailure;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * state, what is wrong with it, and its report.
  *
  * @param phase what the attachment's thread is about; counts while nothing is received
- * @param phaseProblem what is wrong with that; empty while nothing is
+ * @param phaseFailure what is wrong with that
  * @param timeline null: not loaded yet
  * @param takenOver whether the timeline was handed over
  * @param receiver null: nothing is received
@@ -22,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 record AttachmentSnapshot(
     TimelineId id,
     AttachmentState phase,
-    String phaseProblem,
+    SourceFailure phaseFailure,
     @Nullable Timeline timeline,
     boolean takenOver,
     @Nullable ReceiverStatus receiver,
@@ -55,8 +56,12 @@ record AttachmentSnapshot(
 
   /** The source's failure, else the storage's, which leaves WAL coming in as long as it fits. */
   private String outage() {
-    String current = receiver != null ? receiver.problem() : phaseProblem;
+    String current = current().text();
     return current.isEmpty() && timeline != null ? timeline.storageFailures() : current;
+  }
+
+  private SourceFailure current() {
+    return receiver != null ? receiver.failure() : phaseFailure;
   }
 
   /** What is wrong, and what the primary keeps for it when that is too much. */
@@ -105,6 +110,7 @@ record AttachmentSnapshot(
         imported == null ? 0 : imported.layerBytes(),
         imported == null ? 0 : imported.unpublishedBytes(),
         timeline == null ? 0 : timeline.storageErrors(),
-        retention == null ? NO_COST : retention.cost());
+        retention == null ? NO_COST : retention.cost(),
+        failure() == null ? current().room() : null);
   }
 }

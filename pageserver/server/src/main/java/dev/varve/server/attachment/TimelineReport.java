@@ -1,6 +1,8 @@
 package dev.varve.server.attachment;
 
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.server.source.SourceRoom;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One attached timeline at one moment; LSNs and bytes are 0 where they are not known yet.
@@ -16,6 +18,7 @@ import dev.varve.engine.tenant.TimelineId;
  * @param unpublishedBytes of layer files that the object store has not got
  * @param storageErrors how often disk or object store failed
  * @param cost what it makes its primary bear
+ * @param fullSource null unless the primary has no slot or WAL sender left for it
  */
 public record TimelineReport(
     TimelineId id,
@@ -35,4 +38,5 @@ public record TimelineReport(
     long layerBytes,
     long unpublishedBytes,
     long storageErrors,
-    SourceCost cost) {}
+    SourceCost cost,
+    @Nullable SourceRoom fullSource) {}

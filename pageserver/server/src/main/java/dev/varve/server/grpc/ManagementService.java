@@ -20,6 +20,7 @@ import dev.varve.server.attachment.AttachmentState;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.TimelineReport;
 import dev.varve.server.attachment.Token;
+import dev.varve.server.source.SourceRoom;
 import io.grpc.stub.StreamObserver;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -139,7 +140,15 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
   }
 
   private static TimelineStatus status(TimelineReport report) {
-    return TimelineStatus.newBuilder()
+    TimelineStatus.Builder status = TimelineStatus.newBuilder();
+    SourceRoom full = report.fullSource();
+    if (full != null) {
+      status
+          .getFullSourceBuilder()
+          .setMaxReplicationSlots(full.replicationSlots())
+          .setMaxWalSenders(full.walSenders());
+    }
+    return status
         .setTenant(report.id().tenant())
         .setTimeline(report.id().timeline())
         .setShard(report.id().shard().coversAll() ? "" : report.id().shard().toString())

@@ -18,9 +18,14 @@ import dev.varve.engine.store.StoreThrottledException;
 import dev.varve.testkit.ExpectedLog;
 import dev.varve.testkit.FaultyS3Server;
 import dev.varve.testkit.FaultyS3Server.Answer;
+import dev.varve.testkit.FreePort;
 import dev.varve.testkit.S3Server;
 import java.io.EOFException;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -72,13 +77,17 @@ final class S3FaultTest {
   }
 
   private S3ObjectStore store(Duration timeout) {
+    return store(timeout, server.endpoint(), true);
+  }
+
+  private static S3ObjectStore store(Duration timeout, URI endpoint, boolean pathStyle) {
     return new S3ObjectStore(
         new S3Settings(
             BUCKET,
             "",
-            server.endpoint(),
+            endpoint,
             S3Server.REGION,
-            true,
+            pathStyle,
             S3Server.ACCESS_KEY,
             S3Server.SECRET_KEY,
             timeout,
@@ -318,6 +327,71 @@ final class S3FaultTest {
     server.behave();
     assertFalse(retrying.failure("some/").isEmpty());
     assertEquals("", failureAfterPut());
+  }
+
+  /** Each with the setting to look at, and what to write there. */
+  @Test
+  void anAnswerNamesSettingAndRemedy() {
+    Map<Answer, String> remedies =
+        Map.ofEntries(
+            Map.entry(Answer.error(403, "RequestTimeTooSkewed"), "set the clock of this machine"),
+            Map.entry(Answer.error(400, "AuthorizationHeaderMalformed"), "varve.s3.region is"),
+            Map.entry(Answer.error(301, "PermanentRedirect"), "varve.s3.region is"),
+            Map.entry(Answer.error(404, "NoSuchBucket"), "make the bucket " + BUCKET),
+            Map.entry(
+                Answer.error(403, "SecondLevelDomainForbidden"), "set varve.s3.path-style=false"),
+            Map.entry(Answer.error(403, "SignatureDoesNotMatch"), "check varve.s3.secret-key"),
+            Map.entry(Answer.error(403, "InvalidAccessKeyId"), "check varve.s3.access-key"),
+            Map.entry(Answer.error(400, "ExpiredToken"), "renew varve.s3.access-key and"),
+            Map.entry(Answer.error(403, "AccessDenied"), "ListBucket"),
+            Map.entry(Answer.error(403, ""), "check varve.s3.access-key and varve.s3.secret-key"),
+            Map.entry(Answer.error(405, ""), "varve.s3.endpoint: is it an S3 server?"),
+            // As servers answer plain HTTP on the port of their TLS.
+            Map.entry(Answer.error(400, ""), "write https instead of http in varve.s3.endpoint"));
+    remedies.forEach((answer, remedy) -> {
+      server.behave();
+      server.add(r -> true, exchange -> exchange.answer(answer));
+      IOException e = assertThrows(IOException.class, () -> store.list("any"));
+      assertTrue(message(e).contains(remedy), () -> answer.head() + " is " + message(e));
+    });
+  }
+
+  @Test
+  void anAddressThatIsWrongNamesSettingAndRemedy() throws Exception {
+    URI tls = URI.create(behind.endpoint().toString().replace("http:", "https:"));
+    assertSays(
+        tls, true, StoreRefusedException.class, "write http instead of https in varve.s3.endpoint");
+    URI unknown = URI.create("http://no-such-host.invalid:9000");
+    assertSays(unknown, true, IOException.class, "check the host in varve.s3.endpoint");
+    assertSays(unknown, false, IOException.class, "set varve.s3.path-style=true");
+    URI nobody = URI.create("http://127.0.0.1:" + FreePort.any());
+    assertSays(nobody, true, IOException.class, "host and port in varve.s3.endpoint");
+    // What a server of TLS answers to plain HTTP when it does not know it: an alert.
+    try (ServerSocket listener = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
+      Thread.ofVirtual()
+          .start(() -> {
+            try (Socket socket = listener.accept()) {
+              socket.getInputStream().read(new byte[4096]);
+              socket.getOutputStream().write(new byte[] {0x15, 3, 1, 0, 2, 2, 0x46});
+            } catch (IOException e) {
+              // The client hung up.
+            }
+          });
+      assertSays(
+          URI.create("http://127.0.0.1:" + listener.getLocalPort()),
+          true,
+          IOException.class,
+          "write https instead of http in varve.s3.endpoint");
+    }
+  }
+
+  private static void assertSays(
+      URI endpoint, boolean pathStyle, Class<? extends IOException> kind, String remedy) {
+    try (S3ObjectStore there = store(TIMEOUT, endpoint, pathStyle)) {
+      IOException e = assertThrows(IOException.class, () -> there.get("any"));
+      assertTrue(message(e).contains(remedy), () -> message(e));
+      assertEquals(kind, e.getClass(), () -> message(e));
+    }
   }
 
   private String failureAfterPut() {
