@@ -107,9 +107,38 @@ final class Volumes {
     return home.resolve("record");
   }
 
-  private static @Nullable VolumeRecord record(Path home) throws IOException {
+  /**
+   * @throws IOException when the record is damaged, or names a target that no volume has
+   */
+  private @Nullable VolumeRecord record(Path home) throws IOException {
     Path file = recordFile(home);
-    return Files.exists(file) ? VolumeRecord.read(file) : null;
+    if (!Files.exists(file)) {
+      return null;
+    }
+    VolumeRecord record = VolumeRecord.read(file);
+    VolumeRequest.target(record.target().toString(), pods);
+    return record;
+  }
+
+  /** What is at a volume's target is deleted with the volume, so no two may have the same. */
+  private void requireUnshared(String id, Path target) throws IOException {
+    for (Path home : homes()) {
+      if (!home.endsWith(id)) {
+        VolumeRecord other = recordIfReadable(home);
+        if (other != null && other.target().equals(target)) {
+          throw VolumeException.invalid(
+              "target_path is " + target + ", where volume " + other.id() + " is");
+        }
+      }
+    }
+  }
+
+  private @Nullable VolumeRecord recordIfReadable(Path home) {
+    try {
+      return record(home);
+    } catch (IOException e) {
+      return null; // the sweep says so
+    }
   }
 
   /** Makes the data directory; done already is success. */
@@ -130,6 +159,7 @@ final class Volumes {
             Status.Code.FAILED_PRECONDITION,
             LOST + ": the pod is being deleted; make another if nothing does");
       }
+      requireUnshared(request.id(), request.target());
       long start = System.nanoTime();
       VolumeRecord made =
           new VolumeRecord(
@@ -187,6 +217,7 @@ final class Volumes {
   /** Removes everything of a volume; gone already is success. */
   void unpublish(String id, Path target) throws IOException {
     try (Claim claim = new Claim(id)) {
+      requireUnshared(id, target);
       remove(claim, target);
     }
   }

@@ -10,6 +10,7 @@ import dev.varve.api.csi.v1.NodeGetInfoRequest;
 import dev.varve.api.csi.v1.NodeGetVolumeStatsRequest;
 import dev.varve.api.csi.v1.NodeGetVolumeStatsResponse;
 import dev.varve.api.csi.v1.NodePublishVolumeRequest;
+import dev.varve.api.csi.v1.NodeUnpublishVolumeRequest;
 import dev.varve.compute.agent.DataDirectoryServer;
 import dev.varve.compute.fuse.FuseMount;
 import dev.varve.compute.page.Network;
@@ -326,9 +327,16 @@ class VolumeIT {
   void aDamagedRecordHoldsUpNobody() throws Exception {
     publish("one");
     agent.kill();
-    Files.writeString(kubelet.resolve("plugins/varve.dev/volumes/csi-one/record"), "state=DREAM\n");
+    Path record = kubelet.resolve("plugins/varve.dev/volumes/csi-one/record");
+    String target = agent.target("one").toString();
+    String made = Files.readString(record);
+    Files.writeString(record, "state=DREAM\n");
     startAgent();
     publish("two");
+    agent.kill();
+    Files.writeString(record, made.replace(target, kubelet.resolve("pods").toString()));
+    startAgent();
+    assertTrue(Files.exists(agent.target("two")), "deleted by the record of another");
     agent.unpublish("one");
     agent.unpublish("two");
     assertEquals(List.of(), leftovers());
@@ -343,6 +351,35 @@ class VolumeIT {
     PostgresServer.deleteTree(kubelet.resolve("pods/one"));
     Path home = kubelet.resolve("plugins/varve.dev/volumes/csi-one");
     await(() -> !Files.exists(home));
+    assertEquals(List.of(), leftovers());
+  }
+
+  @Test
+  void noVolumeCanBeMadeOrRemovedOverAnother() throws Exception {
+    publish("one");
+    String taken = agent.target("one").toString();
+    for (NodePublishVolumeRequest.Builder second :
+        List.of(
+            agent.request("two").setTargetPath(taken),
+            agent.request("two").setTargetPath(kubelet.resolve("pods").toString()))) {
+      assertEquals(Status.Code.INVALID_ARGUMENT, refusal(second).getCode());
+    }
+    assertEquals(
+        Status.Code.INVALID_ARGUMENT,
+        assertThrows(
+                StatusRuntimeException.class,
+                () ->
+                    agent
+                        .node()
+                        .nodeUnpublishVolume(
+                            NodeUnpublishVolumeRequest.newBuilder()
+                                .setVolumeId("csi-two")
+                                .setTargetPath(taken)
+                                .build()))
+            .getStatus()
+            .getCode());
+    assertTrue(Files.exists(relationFile("one")));
+    agent.unpublish("one");
     assertEquals(List.of(), leftovers());
   }
 

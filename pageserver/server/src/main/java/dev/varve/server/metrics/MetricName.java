@@ -120,6 +120,10 @@ enum MetricName {
       Kind.GAUGE,
       "Memory of layers that are not in files yet; WAL waits at varve.engine.layer-memory-size"),
   LOCAL_DISK("varve.local.disk.bytes", Kind.GAUGE, "Bytes of layer files on the local disk"),
+  DAMAGED_COPIES(
+      "varve.local.disk.damaged.copies",
+      Kind.COUNTER,
+      "Local copies of published layers that were damaged; the objects are read instead"),
   OBJECT_STORE(
       "varve.object.store",
       Kind.TIMER,
