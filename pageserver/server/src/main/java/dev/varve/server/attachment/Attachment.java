@@ -77,7 +77,7 @@ public final class Attachment implements AutoCloseable {
   private volatile @Nullable CompletableFuture<Long> handOverAsked;
   private volatile AttachmentState phase = AttachmentState.LOADING;
   private volatile SourceFailure failure = SourceFailure.NONE;
-  private volatile @Nullable Token token;
+  private volatile ReadTokens tokens = ReadTokens.LOST;
   private volatile boolean closed;
 
   /**
@@ -109,18 +109,22 @@ public final class Attachment implements AutoCloseable {
             .unstarted(() -> storeCalls.run(this::run));
   }
 
-  /** Sets the token that readers must show; null: none. */
-  void readableWith(@Nullable Token wanted) {
-    token = wanted;
+  /** Sets the tokens that readers must show one of. */
+  void readableWith(ReadTokens wanted) {
+    tokens = wanted;
+  }
+
+  /** What readers must show. */
+  public ReadTokens tokens() {
+    return tokens;
   }
 
   /**
    * @param shown null: nothing
-   * @throws PageserverException.Unauthenticated unless it is the token that this timeline wants
+   * @throws PageserverException.Unauthenticated unless it is a token that reads this timeline
    */
   public void requireToken(@Nullable Token shown) {
-    Token wanted = token;
-    if (wanted != null && !wanted.equals(shown)) {
+    if (!tokens.accepts(shown)) {
       throw new PageserverException.Unauthenticated(
           record.id()
               + (shown == null

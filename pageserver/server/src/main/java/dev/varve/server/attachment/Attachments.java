@@ -32,6 +32,7 @@ public final class Attachments implements AutoCloseable {
 
   private final Tenants tenants;
   private final AttachmentFiles files;
+  private final TokenFiles tokens;
   private final Tls tls;
   private final AttachmentWatcher watcher;
   private volatile boolean draining;
@@ -44,6 +45,7 @@ public final class Attachments implements AutoCloseable {
   public Attachments(Tenants tenants, Path dataDirectory, Tls tls, AttachmentWatcher watcher) {
     this.tenants = tenants;
     this.files = new AttachmentFiles(dataDirectory);
+    this.tokens = new TokenFiles(dataDirectory);
     this.tls = tls;
     this.watcher = watcher;
     retention.start();
@@ -61,7 +63,7 @@ public final class Attachments implements AutoCloseable {
   /**
    * Attaches a timeline and starts to feed it; the base backup goes on in the background.
    * Everything that can be known to be wrong with {@code settings} is found out first. Attaching
-   * again with the same settings changes nothing but the token.
+   * again with the same settings changes nothing but the tokens, if any are named.
    *
    * <p>When the caller counts generations, a source that cannot be reached is no error: what the
    * object store holds is served meanwhile. A higher generation replaces the attachment that is
@@ -96,7 +98,7 @@ public final class Attachments implements AutoCloseable {
                 + " came too late");
       }
       if (Objects.equals(present.record().source(), settings)) {
-        present.readableWith(tenure.token());
+        readWith(present, tenure.tokens());
         return present.timeline().generation();
       }
       throw new PageserverException.InvalidRequest(
@@ -216,7 +218,9 @@ public final class Attachments implements AutoCloseable {
       Tenure tenure) {
     Attachment attachment =
         new Attachment(record, tenants, source, timeline, tenure.isCounted(), this::copied);
-    attachment.readableWith(tenure.token());
+    ReadTokens known = tokens.load(record.id());
+    attachment.readableWith(known);
+    readWith(attachment, tenure.tokens());
     synchronized (this) {
       if (closed) {
         throw new PageserverException.Unavailable("this pageserver stops", null);
@@ -226,6 +230,27 @@ public final class Attachments implements AutoCloseable {
     watcher.attached(attachment);
     attachment.start();
     rehearsal.begin();
+  }
+
+  /** Written down before they count. That none are named changes nothing. */
+  private void readWith(Attachment attachment, ReadTokens wanted) {
+    if (!wanted.isOpen() && !wanted.equals(attachment.tokens())) {
+      tokens.save(attachment.id(), wanted);
+      attachment.readableWith(wanted);
+    }
+  }
+
+  /**
+   * Sets what readers of an attached timeline must show, whatever its generation.
+   *
+   * @throws PageserverException.InvalidRequest when none are named
+   */
+  public void setTokens(TimelineId id, ReadTokens wanted) {
+    if (wanted.isOpen()) {
+      throw new PageserverException.InvalidRequest(
+          "token_sha256 is empty: what a token closed is opened by no call");
+    }
+    turns.run(id, () -> readWith(get(id), wanted));
   }
 
   /** Writes down that the object store holds it now. */
@@ -294,6 +319,7 @@ public final class Attachments implements AutoCloseable {
       source = attachment.source();
     }
     tenants.deleteObjects(id);
+    tokens.delete(id);
     dropSlot(id, dropSlot, source);
   }
 

@@ -1,5 +1,6 @@
 package dev.varve.server.grpc;
 
+import com.google.protobuf.ByteString;
 import dev.varve.api.v1.AttachTimelineRequest;
 import dev.varve.api.v1.AttachTimelineResponse;
 import dev.varve.api.v1.DetachTimelineRequest;
@@ -12,12 +13,15 @@ import dev.varve.api.v1.HandOverTimelineResponse;
 import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesResponse;
 import dev.varve.api.v1.ManagementServiceGrpc;
+import dev.varve.api.v1.SetReadTokensRequest;
+import dev.varve.api.v1.SetReadTokensResponse;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.AttachmentState;
 import dev.varve.server.attachment.Attachments;
+import dev.varve.server.attachment.ReadTokens;
 import dev.varve.server.attachment.TimelineReport;
 import dev.varve.server.attachment.Token;
 import dev.varve.server.source.SourceRoom;
@@ -89,13 +93,30 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
   }
 
   @Override
+  public void setReadTokens(
+      SetReadTokensRequest request, StreamObserver<SetReadTokensResponse> answers) {
+    answer(
+        answers,
+        () -> {
+          TimelineId id =
+              Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
+          attachments.setTokens(
+              id,
+              ReadTokens.ofHashes(
+                  request.getTokenSha256().toByteArray(),
+                  request.getPreviousTokenSha256().toByteArray()));
+          return SetReadTokensResponse.getDefaultInstance();
+        });
+  }
+
+  @Override
   public void getTimeline(GetTimelineRequest request, StreamObserver<TimelineStatus> answers) {
     answer(
         answers,
         () -> {
           TimelineId id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
-          return status(attachments.get(id).report());
+          return status(attachments.get(id));
         });
   }
 
@@ -107,7 +128,7 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
         () -> {
           ListTimelinesResponse.Builder all = ListTimelinesResponse.newBuilder();
           for (Attachment attachment : attachments.list()) {
-            all.addTimelines(status(attachment.report()));
+            all.addTimelines(status(attachment));
           }
           return all.build();
         });
@@ -129,17 +150,23 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
 
   private <T> void answer(StreamObserver<T> answers, Supplier<T> work) {
     Token shown = Bearer.shown();
-    blocking.executeLong(
-        Answers.guarded(
+    Answers.guarded(
             answers,
             () -> {
               Bearer.require(token, shown);
-              answers.onNext(work.get());
-              answers.onCompleted();
-            }));
+              blocking.executeLong(
+                  Answers.guarded(
+                      answers,
+                      () -> {
+                        answers.onNext(work.get());
+                        answers.onCompleted();
+                      }));
+            })
+        .run();
   }
 
-  private static TimelineStatus status(TimelineReport report) {
+  private static TimelineStatus status(Attachment attachment) {
+    TimelineReport report = attachment.report();
     TimelineStatus.Builder status = TimelineStatus.newBuilder();
     SourceRoom full = report.fullSource();
     if (full != null) {
@@ -170,6 +197,10 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
         .setRetainedWalSeconds(report.cost().retainedSeconds())
         .setPrimaryKeepsAtMostBytes(report.cost().primaryKeepsAtMostBytes())
         .setNamedSynchronous(report.cost().namedSynchronous())
+        .addAllTokenSha256(
+            attachment.tokens().accepted().stream()
+                .map(accepted -> ByteString.copyFrom(accepted.hash()))
+                .toList())
         .build();
   }
 

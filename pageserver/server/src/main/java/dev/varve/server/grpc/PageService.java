@@ -17,6 +17,7 @@ import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.image.ThinImage;
 import dev.varve.engine.store.FailureText;
+import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.timeline.ClusterView;
 import dev.varve.engine.timeline.RelationPage;
 import dev.varve.engine.timeline.Shard;
@@ -29,7 +30,7 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.time.Duration;
-import org.jspecify.annotations.Nullable;
+import java.util.function.Consumer;
 
 /**
  * Reads for computes. Methods are called on the connections' threads and may not block there: page
@@ -71,52 +72,71 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
   @Override
   public void getRelationSize(
       GetRelationSizeRequest request, StreamObserver<GetRelationSizeResponse> answers) {
-    Token token = Bearer.shown();
-    blocking.execute(
+    read(
+        answers,
         request.getTimeline(),
-        Answers.guarded(
-            answers,
-            () -> {
-              Timeline timeline = readable(request.getTimeline(), request.getLsn(), token);
-              int blocks =
-                  timeline.relationSize(
-                      Requests.locator(request.getRelation()),
-                      Requests.fork(request.getRelation()),
-                      request.getLsn());
-              answers.onNext(
-                  GetRelationSizeResponse.newBuilder()
-                      .setExists(blocks != -1)
-                      .setBlocks(blocks == -1 ? 0 : blocks)
-                      .build());
-              answers.onCompleted();
-            }));
+        request.getLsn(),
+        timeline -> {
+          int blocks =
+              timeline.relationSize(
+                  Requests.locator(request.getRelation()),
+                  Requests.fork(request.getRelation()),
+                  request.getLsn());
+          answers.onNext(
+              GetRelationSizeResponse.newBuilder()
+                  .setExists(blocks != -1)
+                  .setBlocks(blocks == -1 ? 0 : blocks)
+                  .build());
+        });
   }
 
   @Override
   public void listRelations(
       ListRelationsRequest request, StreamObserver<ListRelationsResponse> answers) {
-    Token token = Bearer.shown();
-    blocking.execute(
+    read(
+        answers,
         request.getTimeline(),
-        Answers.guarded(
+        request.getLsn(),
+        timeline -> {
+          ClusterView view = timeline.view(request.getLsn());
+          answers.onNext(
+              message(
+                  request.getRelationNumber() != 0
+                      ? view.relation(
+                          request.getTablespaceOid(),
+                          request.getDatabaseOid(),
+                          request.getRelationNumber())
+                      : view.relations(
+                          request.getTablespaceOid(),
+                          request.getDatabaseOid(),
+                          request.getPosition(),
+                          ClusterView.PAGE_FORKS)));
+        });
+  }
+
+  /**
+   * Answers from a timeline once the LSN was received. Whoever may not read it is refused on the
+   * connection's thread: that costs no thread, no permit and no buffer.
+   */
+  private void read(StreamObserver<?> answers, String name, long lsn, Consumer<Timeline> work) {
+    Token token = Bearer.shown();
+    Answers.guarded(
             answers,
             () -> {
-              Timeline timeline = readable(request.getTimeline(), request.getLsn(), token);
-              ClusterView view = timeline.view(request.getLsn());
-              answers.onNext(
-                  message(
-                      request.getRelationNumber() != 0
-                          ? view.relation(
-                              request.getTablespaceOid(),
-                              request.getDatabaseOid(),
-                              request.getRelationNumber())
-                          : view.relations(
-                              request.getTablespaceOid(),
-                              request.getDatabaseOid(),
-                              request.getPosition(),
-                              ClusterView.PAGE_FORKS)));
-              answers.onCompleted();
-            }));
+              TimelineId id = Requests.timeline(name);
+              Attachment _ = attachments.get(id, token);
+              blocking.execute(
+                  name,
+                  Answers.guarded(
+                      answers,
+                      () -> {
+                        Timeline timeline = attachments.get(id, token).timeline();
+                        timeline.waitFor(lsn, lsnTimeout);
+                        work.accept(timeline);
+                        answers.onCompleted();
+                      }));
+            })
+        .run();
   }
 
   private static ListRelationsResponse message(RelationPage page) {
@@ -139,29 +159,41 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
     ServerCallStreamObserver<GetThinImageResponse> out =
         (ServerCallStreamObserver<GetThinImageResponse>) answers;
     Token token = Bearer.shown();
-    ThinImageStream stream = new ThinImageStream(out);
-    blocking.executeLong(
-        Answers.guarded(
+    Answers.guarded(
             answers,
             () -> {
-              Attachment attachment =
-                  attachments.get(Requests.timeline(request.getTimeline()), token);
-              Timeline timeline = attachment.timeline();
-              long lsn = request.getLsn() == 0 ? timeline.receivedLsn() : request.getLsn();
-              timeline.waitFor(lsn, lsnTimeout);
-              attachment.refreshSettings(lsn);
-              ThinImage image = ThinImage.at(timeline, lsn);
-              answers.onNext(
-                  GetThinImageResponse.newBuilder().setHeader(header(image, timeline)).build());
-              try {
-                image.writeTo(stream);
-                stream.finish();
-              } catch (IOException e) {
-                throw new PageserverException.Unavailable(
-                    "thin image not sent: " + FailureText.of(e), e);
-              }
-              answers.onCompleted();
-            }));
+              TimelineId id = Requests.timeline(request.getTimeline());
+              Attachment _ = attachments.get(id, token);
+              ThinImageStream stream = new ThinImageStream(out);
+              blocking.executeLong(
+                  Answers.guarded(
+                      answers,
+                      () -> send(attachments.get(id, token), request.getLsn(), out, stream)));
+            })
+        .run();
+  }
+
+  /**
+   * @param wanted 0: the newest
+   */
+  private void send(
+      Attachment attachment,
+      long wanted,
+      StreamObserver<GetThinImageResponse> answers,
+      ThinImageStream stream) {
+    Timeline timeline = attachment.timeline();
+    long lsn = wanted == 0 ? timeline.receivedLsn() : wanted;
+    timeline.waitFor(lsn, lsnTimeout);
+    attachment.refreshSettings(lsn);
+    ThinImage image = ThinImage.at(timeline, lsn);
+    answers.onNext(GetThinImageResponse.newBuilder().setHeader(header(image, timeline)).build());
+    try {
+      image.writeTo(stream);
+      stream.finish();
+    } catch (IOException e) {
+      throw new PageserverException.Unavailable("thin image not sent: " + FailureText.of(e), e);
+    }
+    answers.onCompleted();
   }
 
   private static ThinImageHeader header(ThinImage image, Timeline timeline) {
@@ -196,11 +228,5 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
         .forEach((name, value) ->
             header.addSettings(Setting.newBuilder().setName(name).setValue(value)));
     return header.build();
-  }
-
-  private Timeline readable(String name, long lsn, @Nullable Token token) {
-    Timeline timeline = attachments.get(Requests.timeline(name), token).timeline();
-    timeline.waitFor(lsn, lsnTimeout);
-    return timeline;
   }
 }

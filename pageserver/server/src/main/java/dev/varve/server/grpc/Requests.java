@@ -1,6 +1,5 @@
 package dev.varve.server.grpc;
 
-import com.google.protobuf.ByteString;
 import dev.varve.api.v1.AttachTimelineRequest;
 import dev.varve.api.v1.DetachTimelineRequest;
 import dev.varve.api.v1.PrimarySource;
@@ -10,8 +9,8 @@ import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.timeline.Shard;
+import dev.varve.server.attachment.ReadTokens;
 import dev.varve.server.attachment.Tenure;
-import dev.varve.server.attachment.Token;
 import dev.varve.server.source.SourceSettings;
 import dev.varve.server.source.SslMode;
 import dev.varve.server.source.WalRetention;
@@ -68,9 +67,11 @@ final class Requests {
       throw new InvalidRequest(
           "generation " + Integer.toUnsignedString(request.getGeneration()) + " is above 2^31 - 1");
     }
-    ByteString token = request.getTokenSha256();
     return new Tenure(
-        request.getGeneration(), token.isEmpty() ? null : Token.ofHash(token.toByteArray()));
+        request.getGeneration(),
+        ReadTokens.ofHashes(
+            request.getTokenSha256().toByteArray(),
+            request.getPreviousTokenSha256().toByteArray()));
   }
 
   private static SourceSettings source(TimelineId id, PrimarySource primary) {
