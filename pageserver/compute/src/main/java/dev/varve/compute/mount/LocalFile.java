@@ -276,7 +276,7 @@ final class LocalFile {
    * disk have room.
    */
   private void fetchAhead(int first, int count) throws IOException {
-    if (!disk.hasRoom((long) count * PAGE)) {
+    if (!disk.hasRoomForFetched((long) count * PAGE)) {
       return;
     }
     int block = first;
@@ -404,7 +404,7 @@ final class LocalFile {
 
   private boolean store(int block, ByteBuffer part, PageRun run) {
     try {
-      if (!run.needed && !disk.hasRoom(part.remaining())) {
+      if (!run.needed && !disk.hasRoomForFetched(part.remaining())) {
         return false;
       }
       FileChannel to = backing.channel();

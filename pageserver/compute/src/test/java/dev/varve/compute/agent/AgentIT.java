@@ -285,6 +285,59 @@ class AgentIT {
 
   @Test
   @EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
+  void aFullLocalDiskIsAnErrorOfTheStatementOnly() throws Exception {
+    Path disk = Files.createDirectory(directory.resolveSibling("disk"));
+    PostgresServer.own(disk);
+    run("mount", "-t", "tmpfs", "-o", "size=1g", "disk", disk.toString());
+    directory = disk.resolve("compute");
+    try (AgentProcess agent =
+        agent("--setting", "max_wal_size=48MB", "--setting", "min_wal_size=32MB")) {
+      agent.awaitReady();
+      long reserve = Files.getFileStore(disk).getTotalSpace() / 16;
+      leave(disk, 2 * reserve + (20 << 20));
+      assertEquals(expected, agent.query(SUM)); // 30 MB, of which 20 have room
+      agent.execute("create table small as select generate_series(1, 1000) as id");
+      SQLException refused =
+          assertThrows(
+              SQLException.class,
+              () ->
+                  agent.execute(
+                      "create table filler as select repeat(md5(i::text), 20) as body"
+                          + " from generate_series(1, 1000000) i"));
+      assertEquals("53100", refused.getSQLState(), refused.getMessage()); // disk_full
+
+      assertEquals(expected, agent.query(SUM));
+      agent.execute("insert into small select generate_series(1, 1000)", "checkpoint");
+      leave(disk, reserve - (1 << 20));
+      refused =
+          assertThrows(SQLException.class, () -> agent.execute("create table another(id int)"));
+      assertEquals("53100", refused.getSQLState(), refused.getMessage());
+      leave(disk, 4 * reserve);
+      agent.execute("create table another as select * from small", "checkpoint");
+      assertEquals("2000", agent.query("select count(*) from another"));
+      String output = agent.stop();
+      assertTrue(output.contains("stopped code=0"), output);
+      assertFalse(output.contains("PANIC"), output);
+    } finally {
+      run("umount", disk.toString());
+    }
+  }
+
+  /** Has so many bytes of a disk free. */
+  private static void leave(Path disk, long bytes) throws Exception {
+    Path other = disk.resolve("other");
+    Files.deleteIfExists(other);
+    long taken = Files.getFileStore(disk).getUsableSpace() - bytes;
+    assertTrue(taken > 0, "no more than " + (taken + bytes) + " bytes are free");
+    run("fallocate", "-l", "" + taken, other.toString());
+  }
+
+  private static void run(String... command) throws Exception {
+    assertEquals(0, new ProcessBuilder(command).inheritIO().start().waitFor());
+  }
+
+  @Test
+  @EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
   void aFailingPageserverIsAnErrorOfTheQueryOnly() throws Exception {
     try (AgentProcess agent = agent()) {
       agent.awaitReady();

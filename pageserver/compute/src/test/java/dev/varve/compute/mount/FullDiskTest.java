@@ -82,6 +82,10 @@ class FullDiskTest {
     return new ProcessBuilder(command).inheritIO().start().waitFor();
   }
 
+  private long free() throws IOException {
+    return Files.getFileStore(disk).getUsableSpace();
+  }
+
   private void readAll() throws IOException {
     try (FileChannel from = FileChannel.open(database.resolve("20000"), StandardOpenOption.READ)) {
       ByteBuffer expected = ByteBuffer.allocate(PAGE);
@@ -111,9 +115,14 @@ class FullDiskTest {
   @Test
   void whatIsReadLeavesRoomForWhatIsWritten() throws Exception {
     ExpectedLog.containing("PostgreSQL is told that no space is left");
-    Files.createFile(database.resolve("n1"));
     readAll();
-    assertTrue(Files.getFileStore(disk).getUsableSpace() >= RESERVE);
+    assertTrue(free() >= 2 * RESERVE);
+
+    // What was read takes no new file's room.
+    Files.createFile(database.resolve("n1"));
+    assertEquals(0, run("fallocate", "-l", "1m", database.resolve("n1").toString()));
+    long others = free() - RESERVE + PAGE;
+    assertEquals(0, run("fallocate", "-l", "" + others, disk.resolve("other").toString()));
 
     // What cannot be refused later has room: whole pages and a part of one, both of them remote.
     byte[] written = new byte[PAGE];
@@ -147,7 +156,7 @@ class FullDiskTest {
     assertEquals(0, counters.localWriteErrors());
     assertEquals(0, counters.sourceErrors());
 
-    Files.delete(database.resolve("20000"));
+    Files.delete(disk.resolve("other"));
     Files.createFile(database.resolve("n2"));
     assertEquals(0, run("fallocate", "-l", "1m", database.resolve("n2").toString()));
   }
@@ -156,8 +165,7 @@ class FullDiskTest {
   @Test
   void withoutAByteLeftPagesAreRead() throws Exception {
     ExpectedLog.containing("PostgreSQL is told that no space is left");
-    long free = Files.getFileStore(disk).getUsableSpace();
-    assertEquals(0, run("fallocate", "-l", "" + free, disk.resolve("other").toString()));
+    assertEquals(0, run("fallocate", "-l", "" + free(), disk.resolve("other").toString()));
     readAll();
     assertEquals(0, counters.sourceErrors());
     assertEquals(0, counters.localWriteErrors());
