@@ -34,12 +34,6 @@ import org.junit.jupiter.api.parallel.Isolated;
 final class OperatorIT {
   private static final Duration END = Duration.ofMinutes(2);
   private static final int KILLS = Integer.getInteger("varve.e2e.kills", 20);
-
-  /** Of an installation on two nodes, and of an agent on each further one. */
-  private static final long IDLE_BYTES = 800_000_000;
-
-  private static final long AGENT_BYTES = 100_000_000;
-
   private static final String DEPLOYMENT = "deployment/varve-operator";
 
   private static Shop shop;
@@ -85,11 +79,11 @@ final class OperatorIT {
     double seconds = 0;
     for (int i = 0; i < 6 && !before.equals(versions()); i++) {
       before = versions();
-      first = usage("varve-operator-");
+      first = usage();
       long start = System.nanoTime();
       pause(12_000);
       seconds = Figure.since(start).toMillis() / 1000.0;
-      last = usage("varve-operator-");
+      last = usage();
     }
     assertEquals(before, versions());
     assertEquals(first.keySet(), last.keySet());
@@ -114,40 +108,13 @@ final class OperatorIT {
         "jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.resourceVersion}{\"\\n\"}{end}");
   }
 
-  /** What the programs take once nothing happens, and what bursts before took is given back. */
-  @Test
-  @Order(2)
-  void anIdleInstallationIsSmall() {
-    long most = IDLE_BYTES + AGENT_BYTES * Math.max(0, Nodes.names().size() - 2);
-    Shop.until(
-        "Varve to take less than " + most + " bytes",
-        END,
-        () -> usage("").values().stream().mapToLong(Usage::bytes).sum() < most,
-        () -> usage("").toString());
-    SortedMap<String, Usage> all = usage("");
-    all.forEach((name, usage) -> System.out.println(name + " " + usage));
-    Figure.print(
-        "idle-installation-memory",
-        all.values().stream().mapToLong(Usage::bytes).sum() / 1048576.0,
-        "MiB");
-  }
-
-  /**
-   * What a program's container takes.
-   *
-   * @param bytes that only the program can give back: without cached files
-   */
   private record Usage(long cpuNanos, long bytes) {}
 
-  /** Of each of Varve's pods whose name begins so, as the kubelets know it. */
-  private static SortedMap<String, Usage> usage(String prefix) {
+  /** Of each operator's pod, as the kubelets know it. */
+  private static SortedMap<String, Usage> usage() {
     Pattern pod =
         Pattern.compile(
-            "\"name\": \"("
-                + prefix
-                + "[^\"]*)\",\\s*\"namespace\": \"(?:"
-                + String.join("|", Shop.SYSTEM, Shop.AGENTS, Shop.STORE)
-                + ")\".*?\"usageCoreNanoSeconds\": (\\d+).*?\"rssBytes\": (\\d+)",
+            "\"name\": \"(varve-operator-[^\"]*)\",\\s*\"namespace\".*?\"usageCoreNanoSeconds\": (\\d+).*?\"workingSetBytes\": (\\d+)",
             Pattern.DOTALL);
     return Nodes.names().stream()
         .flatMap(node ->
@@ -172,7 +139,7 @@ final class OperatorIT {
   }
 
   @Test
-  @Order(3)
+  @Order(2)
   void theStandbyTakesOver() {
     String leader =
         Kubectl.run(
@@ -192,7 +159,7 @@ final class OperatorIT {
   }
 
   @Test
-  @Order(4)
+  @Order(3)
   void twoOperatorsAtOnceComeToTheSameEnd() {
     electing(false);
     work("twin", 0, new Random(1));
@@ -200,7 +167,7 @@ final class OperatorIT {
   }
 
   @Test
-  @Order(5)
+  @Order(4)
   void operatorsThatAreKilledComeToTheSameEnd() {
     long seed = Long.getLong("varve.e2e.seed", System.nanoTime());
     System.out.println("an operator is killed " + KILLS + " times, seed " + seed);
