@@ -1,9 +1,12 @@
 package dev.varve.operator.plan;
 
+import java.util.List;
+
 /**
  * What a pageserver says of a timeline that is attached to it. LSNs are 0 until they are known.
  *
  * @param problem what is wrong and what to do; empty while all is well
+ * @param tokens SHA-256 of those that read it, in hexadecimal digits, the newest first
  */
 public record Report(
     int generation,
@@ -18,7 +21,8 @@ public record Report(
     double lagSeconds,
     long copiedBytes,
     long layerBytes,
-    SourceCost cost) {
+    SourceCost cost,
+    List<String> tokens) {
   /** As {@code TimelineState} of the contract; the names are what status and conditions show. */
   public enum State {
     Loading,
@@ -45,7 +49,8 @@ public record Report(
         lagSeconds,
         copiedBytes,
         layerBytes,
-        cost);
+        cost,
+        tokens);
   }
 
   /** Whether computes can start from it. */

@@ -66,7 +66,8 @@ final class ShardMoveTest {
         0.4,
         4096,
         1024,
-        new SourceCost(0, 0, 0, false));
+        new SourceCost(0, 0, 0, false),
+        List.of());
   }
 
   private TimelinePlan plan() {
@@ -77,6 +78,7 @@ final class ShardMoveTest {
             timeline,
             new Tenant(),
             "token",
+            "key",
             null,
             null,
             null,

@@ -71,6 +71,7 @@ final class TimelinePlannerTest {
             timeline,
             tenant,
             token,
+            "key",
             access,
             null,
             accessFailure,
@@ -95,7 +96,20 @@ final class TimelinePlannerTest {
   private static Report report(
       int generation, Report.State state, String problem, long receivedLsn) {
     return new Report(
-        generation, state, problem, -1, 17, 0x28, receivedLsn, 0x28, 0, 0.4, 4096, 1024, COST);
+        generation,
+        state,
+        problem,
+        -1,
+        17,
+        0x28,
+        receivedLsn,
+        0x28,
+        0,
+        0.4,
+        4096,
+        1024,
+        COST,
+        List.of());
   }
 
   /** Attached with generation 5 and served. */
@@ -276,7 +290,8 @@ final class TimelinePlannerTest {
             0.4,
             4096,
             1024,
-            new SourceCost(5 << 20, 12.6, -1, true));
+            new SourceCost(5 << 20, 12.6, -1, true),
+            List.of());
     now = NOW.plus(Duration.ofHours(1));
     TimelinePlan plan = plan();
     assertEquals(5 << 20, plan.status().retainedWalBytes());
@@ -384,7 +399,7 @@ final class TimelinePlannerTest {
   }
 
   private static Report copying(Report.State state, String problem, long copied) {
-    return new Report(5, state, problem, 0, 0, 0, 0, 0, 0, 0, copied, 0, COST);
+    return new Report(5, state, problem, 0, 0, 0, 0, 0, 0, 0, copied, 0, COST, List.of());
   }
 
   @Test
