@@ -144,7 +144,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
       String token =
           plan.makeToken() ? makeToken(tenant) : TokenSecret.value(secret.value(), TokenSecret.KEY);
       if (token != null) {
-        Duration next = earlier(handOut(tenant, token), tokenCheck(context));
+        Duration next = earlier(distribute(tenant, token), tokenCheck(context));
         again = earlier(again, next);
       }
       UpdateControl<Tenant> control = UpdateControl.noUpdate();
@@ -164,9 +164,21 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
     }
   }
 
-  /** Hands the token of the Secret to the pageservers; when to come back for it, or null. */
-  private @Nullable Duration handOut(Tenant tenant, String token) {
-    TenantTokens.Outcome outcome = tokens.apply(tenant, token, clock.instant(), tokenOverlap);
+  /** Has the pageservers accept the token of the Secret; when to look again, or null. */
+  private @Nullable Duration distribute(Tenant tenant, String token) {
+    TenantTokens.Outcome outcome;
+    try {
+      outcome = tokens.apply(tenant, token, clock.instant(), tokenOverlap);
+    } catch (KubernetesClientException e) {
+      if (Conflict.isForbidden(e)) {
+        LOG.warn(
+            "the operator may not keep hashes of tokens in its own namespace: apply its Role,"
+                + " deploy/base/operator/rbac.yaml");
+      } else {
+        LOG.info("hashes of tokens cannot be kept now: {}", e.getMessage());
+      }
+      return TOKEN_CHECK;
+    }
     if (outcome.changed()) {
       events.write(
           tenant,

@@ -49,7 +49,7 @@ final class TenantTokens {
    *
    * @param record what is accepted now
    * @param changed whether the token of the Secret is a new one
-   * @param failed whether a pageserver could not be told
+   * @param failed whether a pageserver could not be reached
    */
   record Outcome(TokenRecord record, boolean changed, boolean failed) {}
 
@@ -74,7 +74,7 @@ final class TenantTokens {
     }
     kept.put(uid, record);
     boolean changed = before != null && !before.current().equals(record.current());
-    return new Outcome(record, changed, !handOut(tenant, record.accepted()));
+    return new Outcome(record, changed, !distribute(tenant, record.accepted()));
   }
 
   /**
@@ -86,7 +86,7 @@ final class TenantTokens {
     try {
       before = tenant == null ? null : record(tenant);
     } catch (KubernetesClientException e) {
-      LOG.info("the token before is handed out later: {}", e.getMessage());
+      LOG.info("the token before is distributed later: {}", e.getMessage());
     }
     // The overlap is written down when the Tenant is looked at; any that is left will do here.
     return TokenRecord.next(before, Sha256.hex(token), now, Duration.ofMinutes(1)).accepted();
@@ -97,8 +97,8 @@ final class TenantTokens {
         client.secrets().inNamespace(namespace).withName(TokenRecordSecret.name(tenant)).get());
   }
 
-  /** To all at once; false when one could not be told. */
-  private boolean handOut(Tenant tenant, List<String> accepted) {
+  /** To all at once; false when one could not be reached. */
+  private boolean distribute(Tenant tenant, List<String> accepted) {
     String prefix =
         TenantPlanner.tenantId(tenant.getMetadata().getNamespace(), tenant.getMetadata().getName())
             + "/";
@@ -111,7 +111,7 @@ final class TenantTokens {
         }
       });
     }
-    List<Boolean> told = Fanout.each(outdated, one -> tell(one, accepted));
+    List<Boolean> reached = Fanout.each(outdated, one -> set(one, accepted));
     List<Boolean> _ =
         Fanout.each(
             outdated.stream().map(Outdated::pod).distinct().toList(),
@@ -119,19 +119,20 @@ final class TenantTokens {
               fleet.poll(pod);
               return true;
             });
-    return !told.contains(false);
+    return !reached.contains(false);
   }
 
-  private boolean tell(Outdated one, List<String> accepted) {
+  private boolean set(Outdated one, List<String> accepted) {
     try {
       fleet.client(one.pod()).setReadTokens(one.shardId(), accepted);
       return true;
     } catch (StatusRuntimeException e) {
-      if (e.getStatus().getCode() == Status.Code.NOT_FOUND) {
-        return true; // detached meanwhile
+      Status.Code code = e.getStatus().getCode();
+      if (code == Status.Code.NOT_FOUND || code == Status.Code.UNIMPLEMENTED) {
+        return true; // detached meanwhile, or a version that takes tokens with attachments only
       }
       LOG.info(
-          "{} is not told the tokens of {} yet: {}",
+          "{} has not got the tokens of {} yet: {}",
           one.pod().name(),
           one.shardId(),
           PageserverClient.text(e));
