@@ -141,6 +141,53 @@ final class VolumeIT {
   }
 
   /**
+   * The line of {@code docs/operations/token.md}: a running database gets the new token, and reads
+   * with it when the old one is refused, which a second rotation brings about at once.
+   */
+  @Test
+  void aTokenIsRotatedUnderARunningDatabase() throws Exception {
+    shop.compute("rotating", "main", "acme");
+    shop.ready("pod/rotating", START);
+    String before = token();
+    rotate(before);
+    shop.compute("rotated", "main", "acme");
+    shop.ready("pod/rotated", START);
+    rotate(token());
+    assertEquals(shop.hashes("main-db"), shop.hashes("rotating"));
+    assertEquals(shop.hashes("main-db"), shop.hashes("rotated"));
+    shop.ready("pod/rotating", START);
+    shop.kubectl("delete", "pod", "rotating", "rotated", "--grace-period=1");
+  }
+
+  private static String token() {
+    return shop.kubectl("get", "secret", "varve-acme-token", "-o=jsonpath={.data.token}").strip();
+  }
+
+  /** Returns when the pageservers have the new token. */
+  private static void rotate(String before) throws Exception {
+    String lines =
+        Runbook.lines("operations/token.md", "Rotating it")
+            .replace("NAMESPACE", shop.namespace())
+            .replace("TENANT", "acme");
+    assertTrue(Runbook.paste(lines).ok());
+    Shop.until(
+        "another token",
+        Duration.ofMinutes(1),
+        () -> {
+          Kubectl.Result found =
+              Kubectl.attempt(
+                  "-n",
+                  shop.namespace(),
+                  "get",
+                  "secret",
+                  "varve-acme-token",
+                  "-o=jsonpath={.data.token}");
+          return found.ok() && !found.output().strip().equals(before);
+        },
+        () -> shop.kubectl("get", "secrets"));
+  }
+
+  /**
    * The lines of {@code docs/operations/upgrade.md}, pasted while a pod of nobody and then a
    * disruption budget are in the way: what stops them leaves the node's databases alone.
    */

@@ -49,6 +49,9 @@ public final class Fleet implements AutoCloseable {
 
     /** What a pageserver says of a timeline changed in more than its measures. */
     void timelineChanged(String tenantId, String timeline);
+
+    /** A pageserver has a timeline of the tenant that it had not, or reads it with other tokens. */
+    default void tokensChanged(String tenantId) {}
   }
 
   private static final long MEASURE_NANOS = TimeUnit.SECONDS.toNanos(10);
@@ -203,6 +206,11 @@ public final class Fleet implements AutoCloseable {
         ready != null && ready.getStatus().equals("True"),
         Instant.parse(since != null ? since : pod.getMetadata().getCreationTimestamp()),
         pod.getMetadata().getDeletionTimestamp() != null);
+  }
+
+  /** A secret of the operator and its pageservers, the same after a restart. */
+  public String secret() {
+    return managementToken;
   }
 
   /** What a pod's timelines are; null: it was not asked yet or did not answer. */
@@ -401,9 +409,18 @@ public final class Fleet implements AutoCloseable {
         tell(id);
       }
     }
+    fresh.keySet().stream()
+        .filter(id -> isTokenNews(old.get(id), fresh.get(id)))
+        .map(id -> id.substring(0, id.indexOf('/')))
+        .distinct()
+        .forEach(tenantId -> listeners.forEach(listener -> listener.tokensChanged(tenantId)));
     if ((before == null) != (after == null)) {
       tellPods();
     }
+  }
+
+  private static boolean isTokenNews(@Nullable Report before, @Nullable Report after) {
+    return after != null && (before == null || !before.tokens().equals(after.tokens()));
   }
 
   private static boolean isAlike(Report before, @Nullable Report after) {

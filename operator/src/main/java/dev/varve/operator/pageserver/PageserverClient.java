@@ -10,10 +10,11 @@ import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.ManagementServiceGrpc.ManagementServiceBlockingStub;
 import dev.varve.api.v1.PrimarySource;
 import dev.varve.api.v1.RetainedWalAction;
+import dev.varve.api.v1.SetReadTokensRequest;
+import dev.varve.api.v1.SetReadTokensResponse;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.operator.plan.Report;
-import dev.varve.operator.plan.Sha256;
 import dev.varve.operator.plan.ShardId;
 import dev.varve.operator.plan.SourceAccess;
 import dev.varve.operator.plan.SourceCost;
@@ -26,6 +27,8 @@ import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.MetadataUtils;
 import java.net.InetSocketAddress;
 import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -94,7 +97,10 @@ public final class PageserverClient implements AutoCloseable {
             ? new SourceRoom(
                 status.getFullSource().getMaxReplicationSlots(),
                 status.getFullSource().getMaxWalSenders())
-            : null);
+            : null,
+        status.getTokenSha256List().stream()
+            .map(hash -> HexFormat.of().formatHex(hash.toByteArray()))
+            .toList());
   }
 
   private static Report.State state(TimelineState state) {
@@ -133,18 +139,50 @@ public final class PageserverClient implements AutoCloseable {
                 .build());
   }
 
-  public void attach(ShardId id, int generation, String token, @Nullable SourceAccess access) {
+  /**
+   * @param tokens SHA-256 of those that read it, in hexadecimal digits, the newest first
+   */
+  public void attach(
+      ShardId id, int generation, List<String> tokens, @Nullable SourceAccess access) {
     AttachTimelineRequest.Builder request =
         AttachTimelineRequest.newBuilder()
             .setTenant(id.tenantId())
             .setTimeline(id.timeline())
             .setShard(id.shard())
             .setGeneration(generation)
-            .setTokenSha256(ByteString.copyFrom(Sha256.of(token)));
+            .setTokenSha256(hash(tokens, 0))
+            .setPreviousTokenSha256(hash(tokens, 1));
     if (access != null) {
       request.setPrimary(primary(access));
     }
     stub.withDeadlineAfter(CHANGE_SECONDS, TimeUnit.SECONDS).attachTimeline(request.build());
+  }
+
+  /** Empty where there are not so many. */
+  private static ByteString hash(List<String> tokens, int index) {
+    return index < tokens.size()
+        ? ByteString.copyFrom(HexFormat.of().parseHex(tokens.get(index)))
+        : ByteString.EMPTY;
+  }
+
+  /**
+   * Sets what readers of a shard that is attached must show.
+   *
+   * @param shardId as {@link ShardId#toString} has it
+   * @param tokens as for {@link #attach}
+   */
+  public void setReadTokens(String shardId, List<String> tokens) {
+    String[] parts = shardId.split("/", 3);
+    SetReadTokensResponse _ =
+        stub.withDeadlineAfter(CHANGE_SECONDS, TimeUnit.SECONDS)
+            .setReadTokens(
+                SetReadTokensRequest.newBuilder()
+                    .setTenant(parts[0])
+                    .setTimeline(parts[1])
+                    .setShard(parts.length < 3 ? "" : parts[2])
+                    .setTokenSha256(hash(tokens, 0))
+                    .setPreviousTokenSha256(hash(tokens, 1))
+                    .build());
   }
 
   /**

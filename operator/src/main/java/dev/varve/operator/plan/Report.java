@@ -1,5 +1,6 @@
 package dev.varve.operator.plan;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -7,6 +8,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param problem what is wrong and what to do; empty while all is well
  * @param fullSource null unless the primary has no slot or WAL sender left for it
+ * @param tokens SHA-256 of those that read it, in hexadecimal digits, the newest first
  */
 public record Report(
     int generation,
@@ -22,7 +24,8 @@ public record Report(
     long copiedBytes,
     long layerBytes,
     SourceCost cost,
-    @Nullable SourceRoom fullSource) {
+    @Nullable SourceRoom fullSource,
+    List<String> tokens) {
   /** As {@code TimelineState} of the contract; the names are what status and conditions show. */
   public enum State {
     Loading,
@@ -50,7 +53,8 @@ public record Report(
         copiedBytes,
         layerBytes,
         cost,
-        fullSource);
+        fullSource,
+        tokens);
   }
 
   /** Whether computes can start from it. */

@@ -148,15 +148,15 @@ final class ShardPlanner {
 
   private @Nullable Attach attach() {
     PageserverPod pod = shard.pod();
-    String token = world.token();
-    if (pod == null || !pod.isUsable() || token == null || !shard.heard()) {
+    if (pod == null || !pod.isUsable() || world.token() == null || !shard.heard()) {
       return null;
     }
     SourceAccess access = world.access();
     if (world.timeline().getSpec().source() != null && access == null) {
       return null;
     }
-    String settings = access == null ? SourceAccess.digest(token, "") : access.digest(token);
+    String key = world.digestKey();
+    String settings = access == null ? SourceAccess.digest(key, "") : access.digest(key);
     if (attached == null) {
       return new Attach(shard.shard(), pod, true, settings, "it is new");
     }
@@ -164,7 +164,7 @@ final class ShardPlanner {
     if (!attached.podUid().equals(pod.uid())) {
       why = "its tenant moved there from " + attached.pod();
     } else if (!attached.settings().equals(settings)) {
-      why = "its source, its password or the token changed";
+      why = "its source or its password changed";
     } else if (current == null) {
       if (attached.state().equals(TimelinePlanner.ATTACHING)) {
         return new Attach(shard.shard(), pod, false, settings, "");

@@ -1,6 +1,7 @@
 package dev.varve.operator.reconcile;
 
 import dev.varve.crd.ShardAttachment;
+import dev.varve.crd.Tenant;
 import dev.varve.crd.Timeline;
 import dev.varve.operator.pageserver.Fleet;
 import dev.varve.operator.pageserver.PageserverClient;
@@ -36,6 +37,7 @@ final class Attachments {
   private final Fleet fleet;
   private final InstantSource clock;
   private final Events events;
+  private final TenantTokens tokens;
 
   /** Since when shards have been asked to be handed over in vain. */
   private final Map<ShardId, Instant> handOverSince = new ConcurrentHashMap<>();
@@ -51,7 +53,8 @@ final class Attachments {
   /** What came of one; empty for the best. */
   private record Tried(Attach attach, @Nullable StatusRuntimeException failure) {}
 
-  Attachments(KubernetesClient client, Fleet fleet, InstantSource clock) {
+  Attachments(KubernetesClient client, Fleet fleet, TenantTokens tokens, InstantSource clock) {
+    this.tokens = tokens;
     this.client = client;
     this.fleet = fleet;
     this.clock = clock;
@@ -108,13 +111,25 @@ final class Attachments {
     poll(handOvers.stream().map(HandOver::pod).toList());
   }
 
+  /**
+   * @param tenant null: there is none any more
+   */
   Outcome attach(
-      Timeline timeline, List<ShardId> shards, List<Attach> attaches, Credentials credentials) {
+      Timeline timeline,
+      @Nullable Tenant tenant,
+      List<ShardId> shards,
+      List<Attach> attaches,
+      Credentials credentials) {
+    List<String> accepted =
+        tokens.accepted(
+            tenant,
+            Objects.requireNonNull(credentials.token(), "no attachment without a token"),
+            clock.instant());
     Map<Integer, Refusal> failures = new HashMap<>();
     Timeline current =
         raise(timeline, shards, attaches.stream().filter(Attach::raise).toList(), failures);
     List<Attach> late = new ArrayList<>();
-    for (Tried tried : make(current, shards, without(attaches, failures), credentials)) {
+    for (Tried tried : make(current, shards, without(attaches, failures), accepted, credentials)) {
       StatusRuntimeException failure = tried.failure();
       if (failure != null) {
         if (failure.getStatus().getCode() == Status.Code.ABORTED && !tried.attach().raise()) {
@@ -127,7 +142,7 @@ final class Attachments {
     if (!late.isEmpty()) {
       // What was written down before has been overtaken.
       current = raise(current, shards, late, failures);
-      for (Tried tried : make(current, shards, without(late, failures), credentials)) {
+      for (Tried tried : make(current, shards, without(late, failures), accepted, credentials)) {
         if (tried.failure() != null) {
           failures.put(tried.attach().shard(), failure(tried.attach().pod(), tried.failure()));
         }
@@ -178,7 +193,11 @@ final class Attachments {
   }
 
   private List<Tried> make(
-      Timeline timeline, List<ShardId> shards, List<Attach> attaches, Credentials credentials) {
+      Timeline timeline,
+      List<ShardId> shards,
+      List<Attach> attaches,
+      List<String> accepted,
+      Credentials credentials) {
     return Fanout.each(
         attaches,
         attach -> {
@@ -192,7 +211,7 @@ final class Attachments {
                 .attach(
                     shards.get(attach.shard()),
                     written.generation(),
-                    Objects.requireNonNull(credentials.token(), "no attachment without a token"),
+                    accepted,
                     credentials.access());
           } catch (StatusRuntimeException e) {
             return new Tried(attach, e);

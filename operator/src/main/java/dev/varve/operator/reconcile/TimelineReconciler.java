@@ -96,7 +96,8 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
     this.fleet = fleet;
     this.clock = clock;
     this.events = new Events(client);
-    this.attachments = new Attachments(client, fleet, clock);
+    this.attachments =
+        new Attachments(client, fleet, new TenantTokens(client, fleet, config.namespace()), clock);
     this.copies = new SourceCopies(client, config.namespace());
     this.deletion = new TimelineDeletion(client, fleet, copies, config.slotDropTimeout(), clock);
   }
@@ -222,7 +223,8 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
       }
       if (!plan.attaches().isEmpty()) {
         Attachments.Outcome outcome =
-            attachments.attach(timeline, shards(timeline, tenant), plan.attaches(), credentials);
+            attachments.attach(
+                timeline, tenant, shards(timeline, tenant), plan.attaches(), credentials);
         current = outcome.timeline();
         plan = plan(current, tenant, credentials, nameTaken, outcome.failures());
       }
@@ -286,6 +288,7 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
             timeline,
             tenant,
             credentials.token(),
+            fleet.secret(),
             credentials.access(),
             credentials.tokenFailure(),
             credentials.accessFailure(),

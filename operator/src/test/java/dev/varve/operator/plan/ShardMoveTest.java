@@ -67,7 +67,8 @@ final class ShardMoveTest {
         4096,
         1024,
         new SourceCost(0, 0, 0, false),
-        null);
+        null,
+        List.of());
   }
 
   private TimelinePlan plan() {
@@ -78,6 +79,7 @@ final class ShardMoveTest {
             timeline,
             new Tenant(),
             "token",
+            "key",
             null,
             null,
             null,

@@ -72,6 +72,7 @@ final class TimelinePlannerTest {
             timeline,
             tenant,
             token,
+            "key",
             access,
             null,
             accessFailure,
@@ -109,7 +110,8 @@ final class TimelinePlannerTest {
         4096,
         1024,
         COST,
-        null);
+        null,
+        List.of());
   }
 
   /** Attached with generation 5 and served. */
@@ -291,7 +293,8 @@ final class TimelinePlannerTest {
             4096,
             1024,
             new SourceCost(5 << 20, 12.6, -1, true),
-            null);
+            null,
+            List.of());
     now = NOW.plus(Duration.ofHours(1));
     TimelinePlan plan = plan();
     assertEquals(5 << 20, plan.status().retainedWalBytes());
@@ -399,7 +402,7 @@ final class TimelinePlannerTest {
   }
 
   private Report copying(Report.State state, String problem, long copied) {
-    return new Report(5, state, problem, 0, 0, 0, 0, 0, 0, 0, copied, 0, COST, fullSource);
+    return new Report(5, state, problem, 0, 0, 0, 0, 0, 0, 0, copied, 0, COST, fullSource, List.of());
   }
 
   @Test

@@ -12,6 +12,8 @@ import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesResponse;
 import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.PrimarySource;
+import dev.varve.api.v1.SetReadTokensRequest;
+import dev.varve.api.v1.SetReadTokensResponse;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import io.grpc.Server;
@@ -161,6 +163,25 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   }
 
   @Override
+  public synchronized void setReadTokens(
+      SetReadTokensRequest request, StreamObserver<SetReadTokensResponse> answer) {
+    AttachTimelineRequest present =
+        attached.computeIfPresent(
+            id(request.getTenant(), request.getTimeline(), request.getShard()),
+            (id, before) ->
+                before.toBuilder()
+                    .setTokenSha256(request.getTokenSha256())
+                    .setPreviousTokenSha256(request.getPreviousTokenSha256())
+                    .build());
+    if (present == null) {
+      answer.onError(Status.NOT_FOUND.asException());
+      return;
+    }
+    answer.onNext(SetReadTokensResponse.getDefaultInstance());
+    answer.onCompleted();
+  }
+
+  @Override
   public synchronized void detachTimeline(
       DetachTimelineRequest request, StreamObserver<DetachTimelineResponse> answer) {
     String id = id(request.getTenant(), request.getTimeline(), request.getShard());
@@ -235,7 +256,11 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
               .setGeneration(timeline.getGeneration())
               .setState(state)
               .setProblem(sourceFailure)
-              .setRetainedWalBytes(retainedWalBytes.get());
+              .setRetainedWalBytes(retainedWalBytes.get())
+              .addTokenSha256(timeline.getTokenSha256());
+      if (!timeline.getPreviousTokenSha256().isEmpty()) {
+        status.addTokenSha256(timeline.getPreviousTokenSha256());
+      }
       String copy = copyFailure(timeline.getTimeline());
       if (!copy.isEmpty()) {
         status.setState(

@@ -18,7 +18,9 @@ import dev.varve.crd.Tenant;
 import dev.varve.crd.TenantSpec;
 import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineSpec;
+import dev.varve.operator.plan.Sha256;
 import dev.varve.operator.reconcile.TestCluster.RunningOperator;
+import dev.varve.operator.render.TokenRecordSecret;
 import dev.varve.operator.render.TokenSecret;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
@@ -30,6 +32,7 @@ import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -371,6 +374,78 @@ final class OperatorIT {
       assertNull(secret.get());
       assertEquals(List.of(), failures.all());
     }
+  }
+
+  /**
+   * Deleted or replaced: readers with the token before are served for a while, by every pageserver
+   * that has a shard, and nothing is attached anew.
+   */
+  @Test
+  void aTokenIsRotatedWithAnOverlapByDeletingOrReplacingItsSecret() throws Exception {
+    cluster.pageserver("rotating-0", "10.9.3.1");
+    cluster.pageserver("rotating-1", "10.9.3.2");
+    cluster.tenant("rotating", 2);
+    cluster.timeline("turning", "rotating", null);
+    await("served", () -> cluster.isReady("turning"));
+    Resource<Secret> secret =
+        cluster.admin.secrets().inNamespace(SHOP).withName(TokenSecret.name("rotating"));
+    List<Integer> generations = generations("turning");
+    String made = TokenSecret.value(secret.get(), TokenSecret.KEY);
+    await("the first token", () -> isReadWith("rotating", made));
+
+    secret.delete();
+    await("another Secret", () -> secret.get() != null);
+    String anew = TokenSecret.value(secret.get(), TokenSecret.KEY);
+    assertNotEquals(made, anew);
+    await("both tokens", () -> isReadWith("rotating", anew, made));
+    await("the new one alone", () -> isReadWith("rotating", anew));
+
+    secret.edit(s -> {
+      s.setData(null);
+      s.setStringData(Map.of(TokenSecret.KEY, "chosen\n"));
+      return s;
+    });
+    await("the chosen one and the one before", () -> isReadWith("rotating", "chosen", anew));
+    assertEquals(Set.of(TokenSecret.KEY), secret.get().getData().keySet());
+    assertEquals(generations, generations("turning"));
+    assertTrue(
+        cluster.admin.v1().events().inNamespace(SHOP).list().getItems().stream()
+            .anyMatch(e ->
+                e.getReason().equals("TokenChanged")
+                    && e.getInvolvedObject().getName().equals("rotating")));
+
+    cluster.delete(cluster.timeline("turning"));
+    await("gone", () -> cluster.timeline("turning") == null);
+    String record = TokenRecordSecret.name(cluster.tenant("rotating"));
+    assertNotNull(cluster.admin.secrets().inNamespace("varve").withName(record).get());
+    cluster.admin.resource(cluster.tenant("rotating")).delete();
+    await(
+        "no record",
+        () -> cluster.admin.secrets().inNamespace("varve").withName(record).get() == null);
+    cluster.remove("rotating-0");
+    cluster.remove("rotating-1");
+  }
+
+  private static List<Integer> generations(String timeline) {
+    return cluster.timeline(timeline).getStatus().shards().stream()
+        .map(ShardAttachment::generation)
+        .toList();
+  }
+
+  /** Whether both shards are, on whatever pods they are. */
+  private static boolean isReadWith(String tenant, String... tokens) {
+    List<AttachTimelineRequest> attached =
+        cluster.attached().stream().filter(a -> a.getTenant().equals(SHOP + "." + tenant)).toList();
+    return attached.size() == 2
+        && attached.stream()
+            .allMatch(a ->
+                a.getTokenSha256().equals(hash(tokens[0]))
+                    && a.getPreviousTokenSha256()
+                        .equals(tokens.length == 1 ? ByteString.EMPTY : hash(tokens[1])));
+  }
+
+  private static ByteString hash(String token) {
+    return ByteString.copyFrom(Sha256.of(token));
   }
 
   /** What is retained is written to the object store before its slot goes. */

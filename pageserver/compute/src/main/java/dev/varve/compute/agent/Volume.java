@@ -11,6 +11,8 @@ import dev.varve.compute.mount.MountCounters;
 import dev.varve.compute.mount.PageMount;
 import dev.varve.compute.mount.SourceLog;
 import dev.varve.compute.page.PageSource;
+import dev.varve.compute.page.PageSourceException;
+import dev.varve.compute.page.RelationList;
 import dev.varve.compute.settings.Allowance;
 import dev.varve.compute.settings.Subscriptions;
 import java.io.IOException;
@@ -18,6 +20,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -31,9 +34,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * A data directory made from a thin image, with its mounts and the source of its pages. {@link
  * #open} lays it out (or finds it laid out and cleanly stopped) and mounts, {@link #close} unmounts
- * and keeps the local writes for the next start. Not thread-safe, but for {@link #failure}.
+ * and keeps the local writes for the next start. Not thread-safe, but for {@link #failure} and what
+ * tells whether it can be read.
  */
 public final class Volume {
+  /** PostgreSQL 17 src/include/catalog/pg_database.dat. */
+  private static final int TEMPLATE1 = 1;
+
+  /** {@code RelationRelationId}. */
+  private static final int PG_CLASS = 1259;
+
   private static final Logger LOG = Logger.getLogger(Volume.class.getName());
 
   private final VolumeOptions options;
@@ -281,6 +291,43 @@ public final class Volume {
           + " (is it full?), so what PostgreSQL wrote may be lost";
     }
     return null;
+  }
+
+  /**
+   * Why nothing can be read now; null while something can, as far as reads were tried. PostgreSQL
+   * goes on with what is local, and reads are tried again.
+   */
+  public @Nullable String unreadable() {
+    return log.unreadable();
+  }
+
+  /** Whether the last read failed. */
+  public boolean isFailing() {
+    return log.failure() != null;
+  }
+
+  /** Has it unreadable until a read succeeds, though reads still wait. */
+  public void setUnreadable(String why) {
+    if (log.failure() == null) {
+      log.failed(new PageSourceException(why));
+    }
+    log.confirm();
+  }
+
+  /** Tries whether pages can be read; it is unreadable when they cannot within the limit. */
+  public void tryRead(Duration limit) {
+    long start = System.nanoTime();
+    try {
+      RelationList _ =
+          source.relation(
+              ComputeDirectory.DEFAULT_TABLESPACE,
+              TEMPLATE1,
+              PG_CLASS,
+              () -> System.nanoTime() - start > limit.toNanos());
+      log.succeeded();
+    } catch (IOException e) {
+      log.confirm();
+    }
   }
 
   /**

@@ -15,6 +15,8 @@ import dev.varve.api.v1.RelationFork;
 import dev.varve.api.v1.Setting;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
+import io.grpc.Context;
+import io.grpc.Contexts;
 import io.grpc.Metadata;
 import io.grpc.Server;
 import io.grpc.ServerCall;
@@ -80,6 +82,9 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
   /** What callers must carry; null: nothing. */
   public volatile @Nullable String token;
 
+  /** What they may carry instead; null: nothing. */
+  public volatile @Nullable String previousToken;
+
   public DataDirectoryServer(Path data, int major) throws IOException {
     this.data = data;
     this.major = major;
@@ -100,13 +105,23 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
     @Override
     public <Q, A> ServerCall.Listener<Q> interceptCall(
         ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
-      String wanted = token;
-      if (wanted != null && !("Bearer " + wanted).equals(headers.get(AUTHORIZATION))) {
+      String shown = headers.get(AUTHORIZATION);
+      // Of a stream of pages each request is checked, as a pageserver does.
+      if (!accepts(shown) && !call.getMethodDescriptor().getBareMethodName().equals("GetPages")) {
         call.close(Status.UNAUTHENTICATED.withDescription("no such token"), new Metadata());
         return new ServerCall.Listener<>() {};
       }
-      return next.startCall(call, headers);
+      return Contexts.interceptCall(Context.current().withValue(SHOWN, shown), call, headers, next);
     }
+  }
+
+  private static final Context.Key<String> SHOWN = Context.key("shown");
+
+  private boolean accepts(@Nullable String shown) {
+    String wanted = token;
+    return wanted == null
+        || ("Bearer " + wanted).equals(shown)
+        || ("Bearer " + previousToken).equals(shown);
   }
 
   public String address() {
@@ -173,11 +188,16 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
 
   @Override
   public StreamObserver<GetPagesRequest> getPages(StreamObserver<GetPagesResponse> answers) {
+    String shown = SHOWN.get();
     return new StreamObserver<>() {
       @Override
       public void onNext(GetPagesRequest request) {
         GetPagesResponse.Builder answer =
             GetPagesResponse.newBuilder().setRequestId(request.getRequestId());
+        if (!accepts(shown)) {
+          answers.onNext(answer.setStatusCode(16).setStatusMessage("no such token").build());
+          return;
+        }
         try {
           if (failing) {
             throw new IOException("told to fail");

@@ -2,6 +2,7 @@ package dev.varve.compute.volume;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -446,6 +447,75 @@ class VolumeIT {
       assertFalse(Files.exists(agent.target("silent")));
       assertTrue(MountTable.below(kubelet).isEmpty());
     }
+  }
+
+  private void republish(String pod, String token) throws IOException {
+    agent.node().nodePublishVolume(agent.request(pod).putSecrets("token", token).build());
+  }
+
+  private static boolean canOpen(Path file) {
+    try {
+      Files.readString(file);
+      return true;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  private boolean isAbnormal(String pod) throws IOException {
+    return agent
+        .node()
+        .nodeGetVolumeStats(
+            NodeGetVolumeStatsRequest.newBuilder()
+                .setVolumeId("csi-" + pod)
+                .setVolumePath(agent.target(pod).toString())
+                .build())
+        .getVolumeCondition()
+        .getAbnormal();
+  }
+
+  @Test
+  void aDatabaseReadsOnWhileItsTokenIsRotated() throws Exception {
+    publish("one");
+    try (PostgresServer one = postgres("one")) {
+      // The volume has the new token before the pageserver does, then after it.
+      republish("one", "second");
+      assertEquals("10", one.query("postgres", "select count(*) from t where id <= 10"));
+      pageserver.previousToken = "secret";
+      pageserver.token = "second";
+      pageserver.previousToken = null;
+      assertEquals(expected, one.query("postgres", SUM));
+
+      // A token that nobody told the volume of: it waits, its pod is not ready, and then it is.
+      pageserver.token = "third";
+      Path probed = agent.target("one").resolve("base/1/PG_VERSION");
+      assertTrue(canOpen(probed));
+      CompletableFuture<String> waiting =
+          CompletableFuture.supplyAsync(() -> {
+            try {
+              return one.query("postgres", "select count(*) from t_far");
+            } catch (SQLException e) {
+              throw new AssertionError(e);
+            }
+          });
+      String event = kubernetes.events.poll(60, TimeUnit.SECONDS);
+      assertNotNull(event);
+      assertTrue(event.contains("VolumeUnreadable") && event.contains("token"), event);
+      assertFalse(canOpen(probed));
+      assertTrue(isAbnormal("one"));
+      assertFalse(waiting.isDone());
+      assertEquals("1", one.query("postgres", "select 1"));
+      republish("one", "third");
+      assertEquals("1000", waiting.get(60, TimeUnit.SECONDS));
+      event = kubernetes.events.poll(60, TimeUnit.SECONDS);
+      assertNotNull(event);
+      assertTrue(event.contains("VolumeReadable"), event);
+      assertTrue(canOpen(probed));
+      assertFalse(isAbnormal("one"));
+      assertTrue(kubernetes.deletions.isEmpty());
+    }
+    agent.unpublish("one");
+    assertEquals(List.of(), leftovers());
   }
 
   /** Whether a process waits, for anything but a processor. */

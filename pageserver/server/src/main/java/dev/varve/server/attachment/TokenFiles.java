@@ -33,7 +33,11 @@ final class TokenFiles {
   /**
    * @param sha256 in hexadecimal digits, the newest first
    */
-  private record Content(List<String> sha256) {}
+  private record Content(List<String> sha256) {
+    Content {
+      sha256 = List.copyOf(sha256);
+    }
+  }
 
   TokenFiles(Path dataDirectory) {
     directory = dataDirectory.resolve("tokens");
@@ -76,10 +80,7 @@ final class TokenFiles {
       Content content = json.readValue(Files.readAllBytes(file), Content.class);
       return new ReadTokens(
           content.sha256().stream().map(HEX::parseHex).map(Token::ofHash).toList(), false);
-    } catch (JacksonException
-        | InvalidRequest
-        | IllegalArgumentException
-        | NullPointerException e) {
+    } catch (JacksonException | InvalidRequest | IllegalArgumentException e) {
       LOG.error(
           "{} does not say which tokens read the timeline ({}); nobody reads it until it is"
               + " attached with one, which writes the file anew",
