@@ -70,7 +70,9 @@ final class Requests {
     }
     ByteString token = request.getTokenSha256();
     return new Tenure(
-        request.getGeneration(), token.isEmpty() ? null : Token.ofHash(token.toByteArray()));
+        request.getGeneration(),
+        request.getStored(),
+        token.isEmpty() ? null : Token.ofHash(token.toByteArray()));
   }
 
   private static SourceSettings source(TimelineId id, PrimarySource primary) {
