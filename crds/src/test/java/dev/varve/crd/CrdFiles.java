@@ -27,6 +27,7 @@ final class CrdFiles {
           "Ready",
           "Reason",
           "Source",
+          "Store",
           "PostgreSQL",
           "Timelines",
           "Published",

@@ -1,9 +1,13 @@
 package dev.varve.operator.plan;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What a pageserver says of a timeline that is attached to it. LSNs are 0 until they are known.
  *
  * @param problem what is wrong and what to do; empty while all is well
+ * @param lagBytes null: not known, as are the seconds
+ * @param store what fails at the object store; null: nothing that is known
  */
 public record Report(
     int generation,
@@ -14,11 +18,12 @@ public record Report(
     long readableFromLsn,
     long receivedLsn,
     long publishedLsn,
-    long lagBytes,
-    double lagSeconds,
+    @Nullable Long lagBytes,
+    @Nullable Double lagSeconds,
     long copiedBytes,
     long layerBytes,
-    SourceCost cost) {
+    SourceCost cost,
+    @Nullable StoreFailure store) {
   /** As {@code TimelineState} of the contract; the names are what status and conditions show. */
   public enum State {
     Loading,
@@ -45,7 +50,8 @@ public record Report(
         lagSeconds,
         copiedBytes,
         layerBytes,
-        cost);
+        cost,
+        store);
   }
 
   /** Whether computes can start from it. */

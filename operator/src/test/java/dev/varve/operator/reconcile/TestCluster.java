@@ -261,6 +261,10 @@ final class TestCluster implements AutoCloseable {
   }
 
   void ready(String name, String address, boolean ready) {
+    ready(name, address, ready, Instant.now());
+  }
+
+  void ready(String name, String address, boolean ready, Instant since) {
     admin
         .pods()
         .inNamespace("varve")
@@ -273,7 +277,7 @@ final class TestCluster implements AutoCloseable {
                 .addNewCondition()
                 .withType("Ready")
                 .withStatus(ready ? "True" : "False")
-                .withLastTransitionTime(Instant.now().toString())
+                .withLastTransitionTime(since.toString())
                 .endCondition()
                 .endStatus()
                 .build());
