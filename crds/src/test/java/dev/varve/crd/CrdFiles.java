@@ -28,6 +28,7 @@ final class CrdFiles {
           "Ready",
           "Reason",
           "Source",
+          "Store",
           "PostgreSQL",
           "Timelines",
           "Published",

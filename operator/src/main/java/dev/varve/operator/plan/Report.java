@@ -9,6 +9,8 @@ import org.jspecify.annotations.Nullable;
  * @param problem what is wrong and what to do; empty while all is well
  * @param fullSource null unless the primary has no slot or WAL sender left for it
  * @param tokens SHA-256 of those that read it, in hexadecimal digits, the newest first
+ * @param lagBytes null: not known, as are the seconds
+ * @param store what fails at the object store; null: nothing that is known
  */
 public record Report(
     int generation,
@@ -19,13 +21,14 @@ public record Report(
     long readableFromLsn,
     long receivedLsn,
     long publishedLsn,
-    long lagBytes,
-    double lagSeconds,
+    @Nullable Long lagBytes,
+    @Nullable Double lagSeconds,
     long copiedBytes,
     long layerBytes,
     SourceCost cost,
     @Nullable SourceRoom fullSource,
-    List<String> tokens) {
+    List<String> tokens,
+    @Nullable StoreFailure store) {
   /** As {@code TimelineState} of the contract; the names are what status and conditions show. */
   public enum State {
     Loading,
@@ -54,7 +57,8 @@ public record Report(
         layerBytes,
         cost,
         fullSource,
-        tokens);
+        tokens,
+        store);
   }
 
   /** Whether computes can start from it. */

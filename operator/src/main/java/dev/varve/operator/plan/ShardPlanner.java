@@ -27,8 +27,9 @@ import org.jspecify.annotations.Nullable;
  *   <li>some seconds later, when readers have gone over, the old one is detached.
  * </ol>
  *
- * A pod that does not answer is not waited for: its successor attaches, and the Service leads
- * nowhere until that one can be read.
+ * A pod that serves is kept while its successor cannot have the shard: the object store does not
+ * answer, or was emptied. A pod that does not answer is not waited for: its successor attaches, and
+ * the Service leads nowhere until that one can be read.
  */
 final class ShardPlanner {
   /** How long a pod that cannot hand over is asked again. */
@@ -112,7 +113,7 @@ final class ShardPlanner {
     Attach attach = attach();
     HandOver handOver = null;
     if (attach != null && canHandOver(attach.pod())) {
-      handOver = new HandOver(shard.shard(), current().pod());
+      handOver = new HandOver(shard.shard(), current().pod(), attach.pod());
       attach = null;
     }
     boolean settled = attach == null && handOver == null && isCurrentPlaced();
@@ -213,6 +214,9 @@ final class ShardPlanner {
       return attached;
     }
     String since = attached.servingSince();
+    if (since != null && Instant.parse(since).isAfter(world.now())) {
+      since = null; // a clock was set back
+    }
     return new ShardAttachment(
         attached.shard(),
         attached.pod(),
@@ -248,10 +252,17 @@ final class ShardPlanner {
   private Verdict verdict(boolean settled, @Nullable Holder endpoint) {
     PageserverPod pod = shard.pod();
     Refusal refusal = shard.refusal();
+    if (refusal != null && refusal.kind() == Refusal.Kind.LAYOUT) {
+      return Verdict.warning(Reason.LayoutDiffers, layoutDiffers(refusal));
+    }
     if (refusal != null) {
-      return refusal.isOfLayout()
-          ? Verdict.warning(Reason.LayoutDiffers, layoutDiffers(refusal))
-          : Verdict.warning(Reason.AttachRefused, refusal.message());
+      return endpoint == null
+          ? Verdict.warning(Reason.AttachRefused, refusal.message())
+          : new Verdict(
+              true,
+              true,
+              Reason.Moving,
+              endpoint.pod().name() + " serves it, for it cannot be moved: " + refusal.message());
     }
     if (settled && current().report().state() == State.Broken) {
       return Verdict.warning(Reason.Broken, current().report().problem());
@@ -331,6 +342,9 @@ final class ShardPlanner {
         return null; // until it is changed
       }
       default -> {}
+    }
+    if (shard.refusal() != null) {
+      return RETRY_INTERVAL;
     }
     if (!settled) {
       return verdict.isReady() ? MOVING : SOON;

@@ -128,7 +128,9 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
                 .withSecondaryToPrimaryMapper(TimelineReconciler::tenantOf)
                 .withOnUpdateFilter((after, before) ->
                     after.isMarkedForDeletion() != before.isMarkedForDeletion()
-                        || TenantPlanner.isServed(after) != TenantPlanner.isServed(before))
+                        || TenantPlanner.isServed(after) != TenantPlanner.isServed(before)
+                        || !TenantPlanner.storeReason(after)
+                            .equals(TenantPlanner.storeReason(before)))
                 .build(),
             context);
     return List.of(pods, timelines);

@@ -48,6 +48,7 @@ import jakarta.inject.Singleton;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -209,16 +210,17 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
       TimelinePlan plan = plan(timeline, tenant, credentials, nameTaken, Map.of());
       attachments.forget(shards(timeline, tenant), plan);
       Timeline current = timeline;
+      Map<Integer, Refusal> refusals = new HashMap<>();
       if (!plan.handOvers().isEmpty()) {
-        attachments.handOver(timeline, shards(timeline, tenant), plan.handOvers());
-        plan = plan(timeline, tenant, credentials, nameTaken, Map.of());
+        refusals.putAll(attachments.handOver(timeline, shards(timeline, tenant), plan.handOvers()));
+        plan = plan(timeline, tenant, credentials, nameTaken, refusals);
       }
       SourceAccess access = credentials.access();
       if (access != null && (!plan.attaches().isEmpty() || attachments(timeline) > 0)) {
         Failure failure = copies.keep(timeline, access);
         if (failure != null) {
           credentials = credentials.without(failure);
-          plan = plan(timeline, tenant, credentials, nameTaken, Map.of());
+          plan = plan(timeline, tenant, credentials, nameTaken, refusals);
         }
       }
       if (!plan.attaches().isEmpty()) {
@@ -226,7 +228,8 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
             attachments.attach(
                 timeline, tenant, shards(timeline, tenant), plan.attaches(), credentials);
         current = outcome.timeline();
-        plan = plan(current, tenant, credentials, nameTaken, outcome.failures());
+        refusals.putAll(outcome.failures());
+        plan = plan(current, tenant, credentials, nameTaken, refusals);
       }
       apply(current, nameTaken.isEmpty() ? tenant : null, plan, context);
       UpdateControl<Timeline> control = UpdateControl.noUpdate();

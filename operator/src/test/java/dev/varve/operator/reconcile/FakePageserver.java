@@ -14,6 +14,8 @@ import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.PrimarySource;
 import dev.varve.api.v1.SetReadTokensRequest;
 import dev.varve.api.v1.SetReadTokensResponse;
+import dev.varve.api.v1.StoreFailure;
+import dev.varve.api.v1.StoreFailureKind;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import io.grpc.Server;
@@ -70,6 +72,9 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
    */
   volatile String copyFailure = "";
 
+  /** What fails at the object store: nothing is claimed or looked up then; empty for nothing. */
+  volatile String storeFailure = "";
+
   /** How many slots the primary has; timelines above that, by name, find none. */
   volatile int slots = Integer.MAX_VALUE;
 
@@ -114,6 +119,25 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
     return Status.FAILED_PRECONDITION.withDescription("written in other shards").asException();
   }
 
+  private StoreFailure failure() {
+    return StoreFailure.newBuilder()
+        .setKind(StoreFailureKind.STORE_FAILURE_KIND_UNREACHABLE)
+        .setSinceSeconds(1)
+        .setText(storeFailure)
+        .build();
+  }
+
+  private boolean storeFails(StreamObserver<?> answer) {
+    if (storeFailure.isEmpty()) {
+      return false;
+    }
+    answer.onError(
+        Status.UNAVAILABLE
+            .withDescription("cannot read the manifest: " + storeFailure)
+            .asException());
+    return true;
+  }
+
   int port() {
     return server.getPort();
   }
@@ -141,11 +165,19 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
     if (isInvalid(request.getTenant(), request.getTimeline(), request.getPrimary(), answer)) {
       return;
     }
+    if (storeFails(answer)) {
+      return;
+    }
     if (hasAnotherLayout(id)) {
       answer.onError(anotherLayout());
       return;
     }
     int seen = store.getOrDefault(id, 0);
+    if (seen == 0 && request.getStored()) {
+      answer.onError(
+          Status.NOT_FOUND.withDescription("no longer holds the data of " + id).asException());
+      return;
+    }
     AttachTimelineRequest present = attached.get(id);
     boolean again = present != null && present.getGeneration() == request.getGeneration();
     if (!again && request.getGeneration() <= seen) {
@@ -227,6 +259,9 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   public void getStoredGeneration(
       GetStoredGenerationRequest request, StreamObserver<GetStoredGenerationResponse> answer) {
     String id = id(request.getTenant(), request.getTimeline(), request.getShard());
+    if (storeFails(answer)) {
+      return;
+    }
     if (hasAnotherLayout(id)) {
       answer.onError(anotherLayout());
       return;
@@ -275,7 +310,13 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
         status.setSystemIdentifier(7).setPostgresMajor(17);
         status.setReadableFromLsn(0x28).setReceivedLsn(0x1000).setPublishedLsn(0x1000);
       }
+      if (!storeFailure.isEmpty()) {
+        status.setStoreFailure(failure());
+      }
       all.addTimelines(status);
+    }
+    if (!storeFailure.isEmpty()) {
+      all.setStoreFailure(failure());
     }
     answer.onNext(all.build());
     answer.onCompleted();

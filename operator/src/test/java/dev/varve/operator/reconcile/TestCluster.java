@@ -269,6 +269,10 @@ final class TestCluster implements AutoCloseable {
   }
 
   void ready(String name, String address, boolean ready) {
+    ready(name, address, ready, Instant.now());
+  }
+
+  void ready(String name, String address, boolean ready, Instant since) {
     admin
         .pods()
         .inNamespace("varve")
@@ -281,7 +285,7 @@ final class TestCluster implements AutoCloseable {
                 .addNewCondition()
                 .withType("Ready")
                 .withStatus(ready ? "True" : "False")
-                .withLastTransitionTime(Instant.now().toString())
+                .withLastTransitionTime(since.toString())
                 .endCondition()
                 .endStatus()
                 .build());

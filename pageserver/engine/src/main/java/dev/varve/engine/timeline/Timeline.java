@@ -12,6 +12,7 @@ import dev.varve.engine.postgres.PageChecksum;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.redo.HintLogging;
 import dev.varve.engine.redo.RedoContext;
+import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.wal.WalDecoder;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -306,6 +307,11 @@ public final class Timeline implements AutoCloseable {
    */
   public String storageFailures() {
     return layers.failureText();
+  }
+
+  /** What of that fails at the object store; null: nothing that is known. */
+  public @Nullable StoreFailure storeFailure() {
+    return layers.storeFailure();
   }
 
   /** How often disk or object store failed. */

@@ -428,7 +428,8 @@ public final class Attachment implements AutoCloseable {
         takenOver,
         feed == null ? null : feed.status(),
         retention,
-        copiedBytes.get());
+        copiedBytes.get(),
+        tenants.storeFailure());
   }
 
   /** One look at what the primary keeps for this timeline; does not block. */

@@ -2,6 +2,7 @@ package dev.varve.server.attachment;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.postgres.Lsn;
+import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.timeline.Timeline;
@@ -10,6 +11,7 @@ import dev.varve.server.source.PrimarySource;
 import dev.varve.server.source.SourceException;
 import dev.varve.server.source.SourceSettings;
 import dev.varve.server.source.Tls;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Comparator;
@@ -83,7 +85,12 @@ public final class Attachments implements AutoCloseable {
       throw new PageserverException.Unavailable(
           "this pageserver is about to stop and takes nothing any more", null);
     }
-    if (present != null && present.isBelow(tenure.generation())) {
+    boolean replaces = present != null && present.isBelow(tenure.generation());
+    if (replaces || (present == null && tenure.stored())) {
+      // While the object store cannot say so, what is there is kept, and nothing is claimed.
+      requireStored(id, tenure);
+    }
+    if (present != null && replaces) {
       remove(present);
       present = null;
     }
@@ -138,9 +145,9 @@ public final class Attachments implements AutoCloseable {
       @Nullable PrimarySource source,
       Tenure tenure) {
     Timeline timeline = tenants.attach(id, tenure.generation());
-    if (source == null && timeline.isEmpty()) {
+    if (timeline.isEmpty() && (source == null || tenure.stored())) {
       tenants.detach(id);
-      throw holdsNothing(timeline);
+      throw source == null ? holdsNothing(timeline) : noLongerHolds(id);
     }
     try {
       begin(new AttachmentRecord(id, settings, 0, false), source, timeline, tenure);
@@ -202,6 +209,20 @@ public final class Attachments implements AutoCloseable {
       source.verify(Attachment.expected(timeline, primary.tli()));
       files.save(record);
     }
+  }
+
+  private void requireStored(TimelineId id, Tenure tenure) {
+    if (tenants.storedGeneration(id) == 0 && tenure.stored()) {
+      throw noLongerHolds(id);
+    }
+  }
+
+  private static PageserverException noLongerHolds(TimelineId id) {
+    return new PageserverException.NotFound(
+        "the object store no longer holds the data of "
+            + id
+            + ", which it held: somebody removed objects, or replaced the bucket; bring those below"
+            + " the timeline's prefix back from the bucket's versions");
   }
 
   private static PageserverException holdsNothing(Timeline timeline) {
@@ -321,6 +342,16 @@ public final class Attachments implements AutoCloseable {
     tenants.deleteObjects(id);
     tokens.delete(id);
     dropSlot(id, dropSlot, source);
+  }
+
+  /** See {@link Tenants#askStore}. */
+  public void askStore() throws IOException {
+    tenants.askStore();
+  }
+
+  /** See {@link Tenants#storeFailure}. */
+  public @Nullable StoreFailure storeFailure() {
+    return tenants.storeFailure();
   }
 
   /** The generation that attached this timeline last, here or elsewhere; 0 for none. */

@@ -15,8 +15,10 @@ import dev.varve.api.v1.ListTimelinesResponse;
 import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.SetReadTokensRequest;
 import dev.varve.api.v1.SetReadTokensResponse;
+import dev.varve.api.v1.StoreFailureKind;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
+import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.AttachmentState;
@@ -130,6 +132,10 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
           for (Attachment attachment : attachments.list()) {
             all.addTimelines(status(attachment));
           }
+          StoreFailure failure = attachments.storeFailure();
+          if (failure != null) {
+            all.setStoreFailure(failure(failure));
+          }
           return all.build();
         });
   }
@@ -167,7 +173,31 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
 
   private static TimelineStatus status(Attachment attachment) {
     TimelineReport report = attachment.report();
-    TimelineStatus.Builder status = TimelineStatus.newBuilder();
+    TimelineStatus.Builder status =
+        TimelineStatus.newBuilder()
+            .setTenant(report.id().tenant())
+            .setTimeline(report.id().timeline())
+            .setShard(report.id().shard().coversAll() ? "" : report.id().shard().toString())
+            .setGeneration(report.generation())
+            .setState(state(report.state()))
+            .setProblem(report.problem())
+            .setSystemIdentifier(report.systemIdentifier())
+            .setPostgresMajor(report.postgresMajor())
+            .setReadableFromLsn(report.readableFromLsn())
+            .setReceivedLsn(report.receivedLsn())
+            .setPublishedLsn(report.publishedLsn())
+            .setPrimaryLsn(report.primaryLsn())
+            .setCopiedBytes(report.copiedBytes())
+            .setLayerCount(report.layerCount())
+            .setLayerBytes(report.layerBytes())
+            .setRetainedWalBytes(report.cost().retainedBytes())
+            .setRetainedWalSeconds(report.cost().retainedSeconds())
+            .setPrimaryKeepsAtMostBytes(report.cost().primaryKeepsAtMostBytes())
+            .setNamedSynchronous(report.cost().namedSynchronous())
+            .addAllTokenSha256(
+                attachment.tokens().accepted().stream()
+                    .map(accepted -> ByteString.copyFrom(accepted.hash()))
+                    .toList());
     SourceRoom full = report.fullSource();
     if (full != null) {
       status
@@ -175,32 +205,32 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
           .setMaxReplicationSlots(full.replicationSlots())
           .setMaxWalSenders(full.walSenders());
     }
-    return status
-        .setTenant(report.id().tenant())
-        .setTimeline(report.id().timeline())
-        .setShard(report.id().shard().coversAll() ? "" : report.id().shard().toString())
-        .setGeneration(report.generation())
-        .setState(state(report.state()))
-        .setProblem(report.problem())
-        .setSystemIdentifier(report.systemIdentifier())
-        .setPostgresMajor(report.postgresMajor())
-        .setReadableFromLsn(report.readableFromLsn())
-        .setReceivedLsn(report.receivedLsn())
-        .setPublishedLsn(report.publishedLsn())
-        .setPrimaryLsn(report.primaryLsn())
-        .setLagBytes(report.lagBytes())
-        .setLagSeconds(report.lagSeconds())
-        .setCopiedBytes(report.copiedBytes())
-        .setLayerCount(report.layerCount())
-        .setLayerBytes(report.layerBytes())
-        .setRetainedWalBytes(report.cost().retainedBytes())
-        .setRetainedWalSeconds(report.cost().retainedSeconds())
-        .setPrimaryKeepsAtMostBytes(report.cost().primaryKeepsAtMostBytes())
-        .setNamedSynchronous(report.cost().namedSynchronous())
-        .addAllTokenSha256(
-            attachment.tokens().accepted().stream()
-                .map(accepted -> ByteString.copyFrom(accepted.hash()))
-                .toList())
+    Long lagBytes = report.lagBytes();
+    if (lagBytes != null) {
+      status.setLagBytes(lagBytes);
+    }
+    Double lagSeconds = report.lagSeconds();
+    if (lagSeconds != null) {
+      status.setLagSeconds(lagSeconds);
+    }
+    StoreFailure failure = report.storeFailure();
+    if (failure != null) {
+      status.setStoreFailure(failure(failure));
+    }
+    return status.build();
+  }
+
+  private static dev.varve.api.v1.StoreFailure failure(StoreFailure failure) {
+    return dev.varve.api.v1.StoreFailure.newBuilder()
+        .setKind(
+            switch (failure.kind()) {
+              case UNREACHABLE -> StoreFailureKind.STORE_FAILURE_KIND_UNREACHABLE;
+              case THROTTLED -> StoreFailureKind.STORE_FAILURE_KIND_THROTTLED;
+              case REFUSED -> StoreFailureKind.STORE_FAILURE_KIND_REFUSED;
+              case OBJECTS_MISSING -> StoreFailureKind.STORE_FAILURE_KIND_OBJECTS_MISSING;
+            })
+        .setSinceSeconds(failure.since().getEpochSecond())
+        .setText(failure.text())
         .build();
   }
 

@@ -69,6 +69,7 @@ final class Requests {
     }
     return new Tenure(
         request.getGeneration(),
+        request.getStored(),
         ReadTokens.ofHashes(
             request.getTokenSha256().toByteArray(),
             request.getPreviousTokenSha256().toByteArray()));

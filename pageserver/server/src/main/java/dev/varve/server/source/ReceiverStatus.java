@@ -44,6 +44,11 @@ public record ReceiverStatus(
     STOPPED
   }
 
+  /** Whether the primary tells of its WAL now. */
+  public boolean isConnected() {
+    return confirmedLsn != 0 && sourceLsn != 0;
+  }
+
   /** WAL bytes that the primary has and we have not. */
   public long lagBytes() {
     return Math.max(0, sourceLsn - streamedLsn);

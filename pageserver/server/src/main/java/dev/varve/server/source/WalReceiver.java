@@ -89,9 +89,9 @@ public final class WalReceiver implements Runnable, AutoCloseable {
 
   /** What it is about now. Thread-safe. */
   public ReceiverStatus status() {
-    boolean behind = state != State.STREAMING || streamedLsn < sourceLsn;
-    double lagSeconds = behind ? (System.nanoTime() - caughtUpNanos) / 1e9 : 0;
     StandbyStatus reported = positions;
+    boolean behind = state != State.STREAMING || reported == null || streamedLsn < sourceLsn;
+    double lagSeconds = behind ? (System.nanoTime() - caughtUpNanos) / 1e9 : 0;
     return new ReceiverStatus(
         state,
         failure,

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,6 +14,7 @@ import dev.varve.engine.store.ObjectExistsException;
 import dev.varve.engine.store.ObjectNotFoundException;
 import dev.varve.engine.store.RetryingObjectStore;
 import dev.varve.engine.store.StoreDeadline;
+import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.store.StoreOutages;
 import dev.varve.engine.store.StoreRefusedException;
 import dev.varve.engine.store.StoreThrottledException;
@@ -32,10 +35,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -321,12 +326,13 @@ final class S3FaultTest {
     IOException e = assertThrows(IOException.class, () -> retrying.put("some/name", random(10)));
     assertTrue(message(e).contains("clock"), message(e));
     assertEquals(1, server.requests().size());
-    assertTrue(retrying.failure("some/").contains("refuses"), retrying.failure("some/"));
-    assertEquals("", retrying.failure("other/"));
+    StoreFailure failure = Objects.requireNonNull(retrying.failure("some/"));
+    assertTrue(failure.text().contains("refuses"), failure.text());
+    assertNull(retrying.failure("other/"));
     assertEquals(1, retrying.outages().failedAttempts(StoreOutages.Kind.REFUSED));
     server.behave();
-    assertFalse(retrying.failure("some/").isEmpty());
-    assertEquals("", failureAfterPut());
+    assertNotNull(retrying.failure("some/"));
+    assertNull(failureAfterPut());
   }
 
   /** Each with the setting to look at, and what to write there. */
@@ -394,7 +400,7 @@ final class S3FaultTest {
     }
   }
 
-  private String failureAfterPut() {
+  private @Nullable StoreFailure failureAfterPut() {
     try {
       retrying.put("some/name", random(10));
     } catch (IOException e) {
