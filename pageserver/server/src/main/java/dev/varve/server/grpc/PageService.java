@@ -12,6 +12,7 @@ import dev.varve.api.v1.ListRelationsRequest;
 import dev.varve.api.v1.ListRelationsResponse;
 import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.Setting;
+import dev.varve.api.v1.SlruPages;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.engine.PageserverException;
@@ -29,6 +30,7 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -151,10 +153,17 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
               timeline.waitFor(lsn, lsnTimeout);
               attachment.refreshSettings(lsn);
               ThinImage image = ThinImage.at(timeline, lsn);
-              answers.onNext(
-                  GetThinImageResponse.newBuilder().setHeader(header(image, timeline)).build());
+              ThinImageHeader.Builder header = header(image, timeline);
+              if (request.getSlruPages()) {
+                header.addAllSlruPages(oldSegments(image));
+              }
+              answers.onNext(GetThinImageResponse.newBuilder().setHeader(header).build());
               try {
-                image.writeTo(stream);
+                if (request.getSlruPages()) {
+                  image.writeWithoutOldSegments(stream);
+                } else {
+                  image.writeTo(stream);
+                }
                 stream.finish();
               } catch (IOException e) {
                 throw new PageserverException.Unavailable(
@@ -164,7 +173,7 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
             }));
   }
 
-  private static ThinImageHeader header(ThinImage image, Timeline timeline) {
+  private static ThinImageHeader.Builder header(ThinImage image, Timeline timeline) {
     Shard shard = timeline.shard();
     ThinImageHeader.Builder header =
         ThinImageHeader.newBuilder()
@@ -195,7 +204,18 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
         .values()
         .forEach((name, value) ->
             header.addSettings(Setting.newBuilder().setName(name).setValue(value)));
-    return header.build();
+    return header;
+  }
+
+  private static List<SlruPages> oldSegments(ThinImage image) {
+    return image.oldSegments().stream()
+        .map(run ->
+            SlruPages.newBuilder()
+                .setSlru(Requests.slruNumber(run.slru()))
+                .setFirstPage((int) run.firstPage())
+                .setPageCount((int) run.pages())
+                .build())
+        .toList();
   }
 
   private Timeline readable(String name, long lsn, @Nullable Token token) {
