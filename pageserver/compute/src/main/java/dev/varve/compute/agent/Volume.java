@@ -1,17 +1,22 @@
 package dev.varve.compute.agent;
 
 import dev.varve.api.v1.DatabaseDirectory;
+import dev.varve.api.v1.SlruPages;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.compute.fuse.FuseMount;
+import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.image.ComputeDirectory;
 import dev.varve.compute.image.ImageLayout;
 import dev.varve.compute.image.ImageSource;
+import dev.varve.compute.image.SlruDirectory;
 import dev.varve.compute.mount.MountCounters;
 import dev.varve.compute.mount.PageMount;
+import dev.varve.compute.mount.SlruSegments;
 import dev.varve.compute.mount.SourceLog;
 import dev.varve.compute.page.PageSource;
 import dev.varve.compute.page.PageSourceException;
+import dev.varve.compute.page.RelationFork;
 import dev.varve.compute.page.RelationList;
 import dev.varve.compute.settings.Allowance;
 import dev.varve.compute.settings.Subscriptions;
@@ -27,6 +32,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +51,15 @@ public final class Volume {
   private static final int PG_CLASS = 1259;
 
   private static final Logger LOG = Logger.getLogger(Volume.class.getName());
+
+  /** Of a mount of SLRUs, whose files few read; more are started when all wait. */
+  private static final int SLRU_WORKERS = 2;
+
+  /** A segment. */
+  private static final int SLRU_TRANSFER_BYTES = 256 << 10;
+
+  /** Files of such a mount that take memory. */
+  private static final int SLRU_NODES = 1024;
 
   private final VolumeOptions options;
   private final ThinImageHeader header;
@@ -227,6 +242,9 @@ public final class Volume {
     for (var one : databases.entrySet()) {
       prepared.add(prepare(one.getKey(), one.getValue()));
     }
+    for (SlruDirectory slru : SlruDirectory.inPart(header)) {
+      prepared.add(prepare(slru));
+    }
     layOut.run();
     try {
       for (PageMount.Prepared one : prepared) {
@@ -254,10 +272,47 @@ public final class Volume {
             directory.overlay(oid),
             directory.tree(oid),
             databases,
+            List.of(),
             options.user(),
             options.group(),
             options.fuse(),
             0),
+        source,
+        counters,
+        log,
+        resumed);
+  }
+
+  private PageMount.Prepared prepare(SlruDirectory slru) throws IOException {
+    Map<Integer, List<SlruSegments.Run>> runs = new TreeMap<>();
+    for (SlruPages pages : header.getSlruPagesList()) {
+      if (SlruDirectory.of(pages.getSlru()) == slru) {
+        runs.computeIfAbsent(pages.getSlru(), _ -> new ArrayList<>())
+            .add(
+                new SlruSegments.Run(
+                    Integer.toUnsignedLong(pages.getFirstPage()),
+                    Integer.toUnsignedLong(pages.getPageCount())));
+      }
+    }
+    List<SlruSegments> segments = new ArrayList<>();
+    runs.forEach((number, ofOne) ->
+        segments.add(
+            new SlruSegments(
+                SlruDirectory.below(number), new RelationFork(0, 0, number, 0), ofOne)));
+    FuseOptions fuse = options.fuse();
+    return PageMount.prepare(
+        new PageMount.Plan(
+            0,
+            directory().slru(slru),
+            directory().overlay(slru),
+            directory().tree(slru),
+            List.of(),
+            segments,
+            options.user(),
+            options.group(),
+            new FuseOptions(
+                SLRU_WORKERS, SLRU_TRANSFER_BYTES, fuse.writeback(), fuse.readAheadKilobytes()),
+            SLRU_NODES),
         source,
         counters,
         log,

@@ -245,7 +245,7 @@ final class TablespaceFileSystem implements FuseFileSystem {
   /** A name is here no more, whatever the source has. */
   private static void leave(Node.Directory directory, String name) {
     directory.children.remove(name);
-    long key = directory.database == 0 ? 0 : RelationNames.parse(name);
+    long key = directory.key(name);
     if (key != 0) {
       directory.removed.add(key);
     }
@@ -366,7 +366,9 @@ final class TablespaceFileSystem implements FuseFileSystem {
       throws FuseException {
     Node.Directory directory = directory(parent);
     absent(directory, name, caller);
-    tree.disk().claim(0);
+    if (directory.slru == null) { // PostgreSQL may make a segment where an error is a PANIC
+      tree.disk().claim(0);
+    }
     namespace.lock();
     try {
       absent(directory, name);

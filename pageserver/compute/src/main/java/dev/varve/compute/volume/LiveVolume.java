@@ -87,7 +87,7 @@ final class LiveVolume {
               wanted,
               () ->
                   GrpcImage.request(
-                      leases.to(0), request.token(), timeline, request.lsn(), IMAGE_LIMIT),
+                      leases.to(0), request.token(), timeline, request.lsn(), true, IMAGE_LIMIT),
               header ->
                   ShardedPageSource.of(
                       header,

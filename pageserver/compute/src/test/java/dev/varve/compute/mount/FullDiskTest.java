@@ -59,6 +59,11 @@ class FullDiskTest {
                     disk.resolve("overlay"),
                     temp.resolve("tree"),
                     List.of(new DatabaseDirectory("5", 5)),
+                    List.of(
+                        new SlruSegments(
+                            "pg_xact",
+                            new RelationFork(0, 0, 1, 0),
+                            List.of(new SlruSegments.Run(0, 32)))),
                     ProcessOwner.user(),
                     ProcessOwner.group(),
                     new FuseOptions(4, 1 << 20, true, 1024),
@@ -148,6 +153,9 @@ class FullDiskTest {
     assertTrue(create.getMessage().contains("No space left"), create.toString());
     assertFalse(Files.exists(database.resolve("n2")));
     assertEquals(1, run("fallocate", "-l", "1m", database.resolve("n1").toString()));
+
+    // A segment of an SLRU is not: its failure may be a PANIC.
+    Files.write(database.resolveSibling("pg_xact/0001"), written);
 
     // Nor is anything stored that was read since.
     long pages = source.pages.get();

@@ -12,6 +12,7 @@ import dev.varve.api.v1.ListRelationsRequest;
 import dev.varve.api.v1.ListRelationsResponse;
 import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.Setting;
+import dev.varve.api.v1.SlruPages;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.engine.PageserverException;
@@ -30,7 +31,9 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads for computes. Methods are called on the connections' threads and may not block there: page
@@ -168,27 +171,32 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
               blocking.executeLong(
                   Answers.guarded(
                       answers,
-                      () -> send(attachments.get(id, token), request.getLsn(), out, stream)));
+                      () -> send(attachments.get(id, token), request, out, stream)));
             })
         .run();
   }
 
-  /**
-   * @param wanted 0: the newest
-   */
   private void send(
       Attachment attachment,
-      long wanted,
+      GetThinImageRequest request,
       StreamObserver<GetThinImageResponse> answers,
       ThinImageStream stream) {
     Timeline timeline = attachment.timeline();
-    long lsn = wanted == 0 ? timeline.receivedLsn() : wanted;
+    long lsn = request.getLsn() == 0 ? timeline.receivedLsn() : request.getLsn();
     timeline.waitFor(lsn, lsnTimeout);
     attachment.refreshSettings(lsn);
     ThinImage image = ThinImage.at(timeline, lsn);
-    answers.onNext(GetThinImageResponse.newBuilder().setHeader(header(image, timeline)).build());
+    ThinImageHeader.Builder header = header(image, timeline);
+    if (request.getSlruPages()) {
+      header.addAllSlruPages(oldSegments(image));
+    }
+    answers.onNext(GetThinImageResponse.newBuilder().setHeader(header).build());
     try {
-      image.writeTo(stream);
+      if (request.getSlruPages()) {
+        image.writeWithoutOldSegments(stream);
+      } else {
+        image.writeTo(stream);
+      }
       stream.finish();
     } catch (IOException e) {
       throw new PageserverException.Unavailable("thin image not sent: " + FailureText.of(e), e);
@@ -196,7 +204,7 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
     answers.onCompleted();
   }
 
-  private static ThinImageHeader header(ThinImage image, Timeline timeline) {
+  private static ThinImageHeader.Builder header(ThinImage image, Timeline timeline) {
     Shard shard = timeline.shard();
     ThinImageHeader.Builder header =
         ThinImageHeader.newBuilder()
@@ -227,6 +235,17 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
         .values()
         .forEach((name, value) ->
             header.addSettings(Setting.newBuilder().setName(name).setValue(value)));
-    return header.build();
+    return header;
+  }
+
+  private static List<SlruPages> oldSegments(ThinImage image) {
+    return image.oldSegments().stream()
+        .map(run ->
+            SlruPages.newBuilder()
+                .setSlru(Requests.slruNumber(run.slru()))
+                .setFirstPage((int) run.firstPage())
+                .setPageCount((int) run.pages())
+                .build())
+        .toList();
   }
 }

@@ -7,6 +7,7 @@ import dev.varve.api.v1.RelationFork;
 import dev.varve.engine.PageserverException.InvalidRequest;
 import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.RelFileLocator;
+import dev.varve.engine.redo.ClusterEffects;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.timeline.Shard;
 import dev.varve.server.attachment.ReadTokens;
@@ -38,6 +39,28 @@ final class Requests {
   static RelFileLocator locator(RelationFork relation) {
     return new RelFileLocator(
         relation.getTablespaceOid(), relation.getDatabaseOid(), relation.getRelationNumber());
+  }
+
+  /** Whether it names an SLRU, which has no tablespace. */
+  static boolean isSlru(RelationFork relation) {
+    return relation.getTablespaceOid() == 0;
+  }
+
+  /** The SLRU, numbered as the engine does. */
+  static int slru(RelationFork relation) {
+    int number = relation.getRelationNumber();
+    if (relation.getDatabaseOid() != 0
+        || relation.getFork() != 0
+        || number < 1
+        || number > ClusterEffects.COMMIT_TS + 1) {
+      throw new InvalidRequest("without a tablespace it must be an SLRU: number 1 to 4, fork 0");
+    }
+    return number - 1;
+  }
+
+  /** The SLRU as it is named to clients. */
+  static int slruNumber(int slru) {
+    return slru + 1;
   }
 
   static int fork(RelationFork relation) {
