@@ -35,7 +35,7 @@ final class SourceRetention {
   private final Runnable stopReceiving;
   private final AtomicBoolean asking = new AtomicBoolean();
   private volatile Measure measure = new Measure(0, 0, 0, System.nanoTime(), PrimaryLimits.UNKNOWN);
-  private volatile long measuredNanos = System.nanoTime();
+  private volatile long answeredNanos = System.nanoTime() - MEASURE_AGE.toNanos();
   private volatile boolean givenUp;
   private volatile String givenUpBecause = "";
   private volatile boolean slotDropped;
@@ -60,9 +60,9 @@ final class SourceRetention {
     return givenUp;
   }
 
-  /** Where the primary's WAL ended a moment ago; 0: not known. */
+  /** Where the primary's WAL ended when it was asked a moment ago; 0: not known. */
   long walEndLsn() {
-    return System.nanoTime() - measuredNanos < MEASURE_AGE.toNanos() ? measure.walEndLsn() : 0;
+    return System.nanoTime() - answeredNanos < MEASURE_AGE.toNanos() ? measure.walEndLsn() : 0;
   }
 
   SourceCost cost() {
@@ -116,6 +116,7 @@ final class SourceRetention {
       if (!connected && !givenUp) {
         SlotReport report = source.slot().report();
         measured(report.restartLsn(), report.walEndLsn(), report.limits());
+        answeredNanos = System.nanoTime();
       }
       if (!givenUp && retention().dropsSlot() && isTooMuch() && isOwner()) {
         giveUp(reason);
@@ -183,7 +184,6 @@ final class SourceRetention {
     boolean moved = bytes == 0 || restartLsn != last.restartLsn();
     long now = System.nanoTime();
     measure = new Measure(restartLsn, bytes, walEndLsn, moved ? now : last.movedNanos(), limits);
-    measuredNanos = now;
   }
 
   /** What was found last, and when the slot was found to have moved. */
