@@ -1,6 +1,9 @@
 package dev.varve.server.source;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -19,6 +22,9 @@ final class PrimarySettings {
    */
   private static final String ADDED_BY_A_MINOR = "restrict_nonsystem_relation_kind";
 
+  /** In Unicode's private use area; the agent of a compute has the same number. */
+  private static final char RAW = 0xF700;
+
   private PrimarySettings() {}
 
   /** Asks over a WAL sender's connection that is not streaming. */
@@ -27,13 +33,34 @@ final class PrimarySettings {
     SortedMap<String, String> kept = new TreeMap<>();
     for (ResultRow row : connection.query("SHOW ALL")) {
       String name = row.require(0);
-      String value = row.get(1);
+      byte[] value = row.bytes(1);
       if (value != null
           && table.isKept(name)
-          && !(name.equals(ADDED_BY_A_MINOR) && value.isEmpty())) {
-        kept.put(name, value);
+          && !(name.equals(ADDED_BY_A_MINOR) && value.length == 0)) {
+        kept.put(name, text(value));
       }
     }
     return kept;
+  }
+
+  /**
+   * A value as it is kept and sent: UTF-8 as the text that it is. A value in another encoding,
+   * which a database of that encoding has it in, is kept byte by byte, those above 0x7F as
+   * characters from {@link #RAW} on. So is one that has such characters itself.
+   */
+  static String text(byte[] value) {
+    try {
+      String text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(value)).toString();
+      if (text.chars().noneMatch(c -> c >= RAW + 0x80 && c <= RAW + 0xFF)) {
+        return text;
+      }
+    } catch (CharacterCodingException e) {
+      // Its bytes count.
+    }
+    StringBuilder raw = new StringBuilder(value.length);
+    for (byte b : value) {
+      raw.append((char) (b < 0 ? RAW + (b & 0xFF) : b));
+    }
+    return raw.toString();
   }
 }
