@@ -217,7 +217,24 @@ final class TimelinePlannerTest {
   void lagThatIsNotKnownIsNotShown() {
     attached();
     assertEquals(0, plan().status().lagBytes());
-    report = new Report(5, Report.State.Active, "", 7, 17, 1, 1, 1, null, null, 0, 0, COST, null, List.of(), null);
+    report =
+        new Report(
+            5,
+            Report.State.Active,
+            "",
+            7,
+            17,
+            1,
+            1,
+            1,
+            null,
+            null,
+            0,
+            0,
+            COST,
+            null,
+            List.of(),
+            null);
     now = NOW.plusSeconds(10);
     assertNull(plan().status().lagBytes());
     assertNull(plan().status().lagSeconds());

@@ -32,8 +32,8 @@ import org.slf4j.LoggerFactory;
  * a person may damage it. {@link Layer} checks every block that it reads; a copy that fails is
  * dropped, and the object is read.
  *
- * <p>A thread that is interrupted while it reads closes the channel under all others
- * ({@link java.nio.channels.InterruptibleChannel}): it is opened again unless the copy was dropped.
+ * <p>A thread that is interrupted while it reads closes the channel under all others ({@link
+ * java.nio.channels.InterruptibleChannel}): it is opened again unless the copy was dropped.
  */
 final class LayerFile implements LayerSource, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(LayerFile.class);
@@ -151,10 +151,10 @@ final class LayerFile implements LayerSource, AutoCloseable {
       try {
         count = channel.read(buffer, offset + buffer.position());
       } catch (ClosedByInterruptException e) {
-        reopen(channel); // for everybody else
+        var _ = reopened(); // for everybody else
         throw e;
       } catch (ClosedChannelException e) {
-        channel = reopen(channel);
+        channel = reopened();
         if (channel == null) {
           return stored(offset, length);
         }
@@ -168,8 +168,9 @@ final class LayerFile implements LayerSource, AutoCloseable {
   }
 
   /** The channel in the place of one that was closed; null when the local copy was given up. */
-  private synchronized @Nullable FileChannel reopen(FileChannel closed) throws IOException {
-    if (local == closed) {
+  private synchronized @Nullable FileChannel reopened() throws IOException {
+    FileChannel current = local;
+    if (current != null && !current.isOpen()) {
       try {
         local = FileChannel.open(path, StandardOpenOption.READ);
       } catch (NoSuchFileException e) {

@@ -33,7 +33,6 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Reads for computes. Methods are called on the connections' threads and may not block there: page
@@ -170,8 +169,7 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
               ThinImageStream stream = new ThinImageStream(out);
               blocking.executeLong(
                   Answers.guarded(
-                      answers,
-                      () -> send(attachments.get(id, token), request, out, stream)));
+                      answers, () -> send(attachments.get(id, token), request, out, stream)));
             })
         .run();
   }

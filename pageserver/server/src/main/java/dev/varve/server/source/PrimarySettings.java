@@ -1,6 +1,9 @@
 package dev.varve.server.source;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.util.Collection;
 import java.util.Set;
 import java.util.SortedMap;
@@ -36,6 +39,9 @@ public final class PrimarySettings {
    * left out.
    */
   private static final String ADDED_BY_A_MINOR = "restrict_nonsystem_relation_kind";
+
+  /** In Unicode's private use area; the agent of a compute has the same number. */
+  private static final char RAW = 0xF700;
 
   /** {@code ERRCODE_UNDEFINED_OBJECT}: nobody has set it. */
   private static final String UNSET = "42704";
@@ -74,11 +80,11 @@ public final class PrimarySettings {
     SortedMap<String, String> kept = new TreeMap<>();
     for (ResultRow row : connection.query("SHOW ALL")) {
       String name = row.require(0);
-      String value = row.get(1);
+      byte[] value = row.bytes(1);
       if (value != null
           && table.isKept(name)
-          && !(name.equals(ADDED_BY_A_MINOR) && value.isEmpty())) {
-        kept.put(name, value);
+          && !(name.equals(ADDED_BY_A_MINOR) && value.length == 0)) {
+        kept.put(name, text(value));
       }
     }
     expectWhatSessionsHave();
@@ -94,11 +100,11 @@ public final class PrimarySettings {
       throws IOException {
     try {
       String shown = "SHOW \"" + name.replace("\"", "\"\"").replace(".", "\".\"") + '"';
-      String value = PrimarySource.only(connection.query(shown)).require(0);
+      byte[] value = PrimarySource.only(connection.query(shown)).bytes(0);
       // What was reset is an empty text until the primary restarts. The user's own is that for its
       // queries, too; of a library it is the default, which may be something else.
-      if (!value.isEmpty() || SettingsTable.get().origin(name) == null) {
-        into.put(name, value);
+      if (value != null && (value.length > 0 || SettingsTable.get().origin(name) == null)) {
+        into.put(name, text(value));
       }
     } catch (ServerError e) {
       if (e.sqlState().equals(UNSET)) {
@@ -144,5 +150,26 @@ public final class PrimarySettings {
         + " and d.datname = pg_catalog.current_database(),"
         + " pg_catalog.unnest(s.setconfig) c"
         + " where pg_catalog.lower(pg_catalog.split_part(c, '=', 1)) = name)";
+  }
+
+  /**
+   * A value as it is kept and sent: UTF-8 as the text that it is. A value in another encoding,
+   * which a database of that encoding has it in, is kept byte by byte, those above 0x7F as
+   * characters from {@link #RAW} on. So is one that has such characters itself.
+   */
+  static String text(byte[] value) {
+    try {
+      String text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(value)).toString();
+      if (text.chars().noneMatch(c -> c >= RAW + 0x80 && c <= RAW + 0xFF)) {
+        return text;
+      }
+    } catch (CharacterCodingException e) {
+      // Its bytes count.
+    }
+    StringBuilder raw = new StringBuilder(value.length);
+    for (byte b : value) {
+      raw.append((char) (b < 0 ? RAW + (b & 0xFF) : b));
+    }
+    return raw.toString();
   }
 }
