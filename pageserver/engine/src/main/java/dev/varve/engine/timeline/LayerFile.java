@@ -151,10 +151,10 @@ final class LayerFile implements LayerSource, AutoCloseable {
       try {
         count = channel.read(buffer, offset + buffer.position());
       } catch (ClosedByInterruptException e) {
-        reopen(channel); // for everybody else
+        var _ = reopened(); // for everybody else
         throw e;
       } catch (ClosedChannelException e) {
-        channel = reopen(channel);
+        channel = reopened();
         if (channel == null) {
           return stored(offset, length);
         }
@@ -168,8 +168,9 @@ final class LayerFile implements LayerSource, AutoCloseable {
   }
 
   /** The channel in the place of one that was closed; null when the local copy was given up. */
-  private synchronized @Nullable FileChannel reopen(FileChannel closed) throws IOException {
-    if (local == closed) {
+  private synchronized @Nullable FileChannel reopened() throws IOException {
+    FileChannel current = local;
+    if (current != null && !current.isOpen()) {
       try {
         local = FileChannel.open(path, StandardOpenOption.READ);
       } catch (NoSuchFileException e) {
