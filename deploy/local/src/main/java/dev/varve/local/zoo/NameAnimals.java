@@ -41,7 +41,7 @@ final class NameAnimals {
                     habitat.primary().dataDirectory().resolve("postgresql.conf"),
                     """
 
-                    search_path = '"$user", "with ""quote\""", "it''s", "back\\\\slash", "new\\nline", " lead", "Größe", "a,b", "", pg_temp'
+                    search_path = '"$user", "with ""quote\""", "it''s", "back\\\\slash", "new\\nline", " lead", "Größe", "a,b", "", public, pg_temp'
                     timezone = '<+0530>-05:30'
                     timezone_abbreviations = India
                     DateStyle = 'sql,   ymd'

@@ -26,7 +26,7 @@ final class ProgramAnimals {
                 offline(
                     habitat,
                     "pg_resetwal",
-                    "--oid=4000000000",
+                    "--next-oid=4000000000",
                     "--epoch=7",
                     "--next-wal-file=000000010000ABCD00000012"))
             .attached("create table after_reset as select generate_series(1, 1000) i"),
@@ -147,5 +147,7 @@ final class ProgramAnimals {
     PostgresServer upgraded = habitat.own(habitat.builder().on(data));
     upgraded.start();
     habitat.primary(upgraded);
+    // Until then the oldest xid is no database's, as pg_resetwal left it.
+    habitat.execute("vacuum pg_class", "checkpoint");
   }
 }

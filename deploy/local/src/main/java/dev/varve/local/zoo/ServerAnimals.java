@@ -118,20 +118,6 @@ final class ServerAnimals {
                       "checkpoint");
               habitat.compute().execute("other", "commit prepared 'of other'", "select * from t");
             }),
-        Animal.named("user-namespace", "`db_user_namespace`: roles of one database")
-            .on(major -> major <= 16)
-            .configured(habitat -> {
-              Path data = habitat.primary().dataDirectory();
-              FileAnimals.append(data.resolve("postgresql.conf"), "db_user_namespace = on\n");
-              Path rules = data.resolve("pg_hba.conf");
-              Habitat.write(rules, Files.readString(rules).replace("32 md5", "32 scram-sha-256"));
-            })
-            .superuser("postgres@")
-            .built(
-                "create role \"joe@postgres\" login password 'j'",
-                "create role joe login password 'x'")
-            .login("joe", "j")
-            .login("joe@", "x"),
         Animal.named("login-trigger", "an event trigger on login that refuses ordinary roles")
             .on(major -> major >= 17)
             .built(
