@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * wait in their threads; how many those are is bounded by the streams' own limits.
  *
  * <p>A read waits for the object store until shortly before the deadline of its call, so that the
- * caller hears what failed, and no longer than {@link #STORE_TIMEOUT}, over all of its retries.
+ * caller gets the failure itself, and no longer than {@link #STORE_TIMEOUT}, over all of its
+ * retries.
  */
 final class BlockingReads implements AutoCloseable {
   static final Duration STORE_TIMEOUT = Duration.ofSeconds(30);
