@@ -350,7 +350,7 @@ public final class Fleet implements AutoCloseable {
     Pageserver pageserver = pageserver(pod);
     Map<String, Report> before;
     Map<String, Report> after;
-    boolean isStoreNews;
+    boolean hasStoreChanged;
     synchronized (pageserver) {
       StoreFailure storeBefore = pageserver.store;
       long pollNanos = System.nanoTime();
@@ -370,10 +370,10 @@ public final class Fleet implements AutoCloseable {
         pageserver.store = null;
       }
       pageserver.reports = after;
-      isStoreNews = !Objects.equals(storeBefore, pageserver.store);
+      hasStoreChanged = !Objects.equals(storeBefore, pageserver.store);
     }
     listeners.reportsChanged(before, after);
-    if (isStoreNews) {
+    if (hasStoreChanged) {
       listeners.podsChanged();
     }
     if (after != null) {
