@@ -85,9 +85,7 @@ final class BrokenTimelineIT {
     Files.createFile(signal);
     PostgresServer.own(signal);
     primary.start();
-    while (!primary.query("postgres", "select pg_is_in_recovery()").equals("f")) {
-      Thread.onSpinWait();
-    }
+    primary.await("select not pg_is_in_recovery()", "it is promoted");
   }
 
   private static void attach(PostgresServer primary, TestPageserver pageserver) throws Exception {

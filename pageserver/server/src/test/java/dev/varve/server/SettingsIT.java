@@ -195,9 +195,8 @@ final class SettingsIT {
         "postgres",
         "alter system set " + SEARCH + " = '" + search + "'",
         "select pg_reload_conf()");
-    while (!primary.query("postgres", "show " + SEARCH).equals(search)) {
-      Thread.onSpinWait();
-    }
+    primary.await(
+        "select current_setting('" + SEARCH + "') = '" + search + "'", "the setting is read");
   }
 
   private static long end(PostgresServer primary) throws SQLException {

@@ -36,7 +36,11 @@ final class StandbySourceIT {
   /** A primary and a standby of it, both started. */
   private static void withStandby(int major, Scenario scenario) throws Exception {
     try (PostgresServer primary =
-        PostgresServer.builder(major).checksums(true).setting("autovacuum", "off").create()) {
+        PostgresServer.builder(major)
+            .checksums(true)
+            .setting("autovacuum", "off")
+            .setting("wal_keep_size", "256MB") // the standby has no slot
+            .create()) {
       Path home = PostgresServer.temporaryDirectory();
       Path data = home.resolve("standby");
       SynchronousStandbyIT.copyTree(primary.dataDirectory(), data);
@@ -69,9 +73,9 @@ final class StandbySourceIT {
       load(primary, "behind");
       assertSame(pageserver, primary);
     }
-    load(primary, "away");
     // A standby that crashed: it has to catch up itself.
     standby.stopImmediately();
+    load(primary, "away");
     standby.start();
     awaitReplay(primary, standby);
     try (TestPageserver pageserver = start()) {
@@ -117,11 +121,8 @@ final class StandbySourceIT {
   private static void awaitReplay(PostgresServer primary, PostgresServer standby)
       throws SQLException {
     String end = primary.currentLsn();
-    while (!standby
-        .query("postgres", "select pg_last_wal_replay_lsn() >= '" + end + "'")
-        .equals("t")) {
-      Thread.onSpinWait();
-    }
+    standby.await(
+        "select pg_last_wal_replay_lsn() >= '" + end + "'", "the standby replays until " + end);
   }
 
   private static void assertSame(TestPageserver pageserver, PostgresServer primary)

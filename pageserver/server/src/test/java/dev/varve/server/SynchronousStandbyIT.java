@@ -191,12 +191,9 @@ final class SynchronousStandbyIT {
   }
 
   private static void awaitSyncRepWait() throws Exception {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-    while (!primary
-        .query("postgres", "select count(*) from pg_stat_activity where wait_event = 'SyncRep'")
-        .equals("1")) {
-      assertTrue(System.nanoTime() < deadline, "the commit does not wait for its standby");
-    }
+    primary.await(
+        "select count(*) = 1 from pg_stat_activity where wait_event = 'SyncRep'",
+        "the commit waits for its standby");
   }
 
   private static void signalStandby(String signal) throws Exception {

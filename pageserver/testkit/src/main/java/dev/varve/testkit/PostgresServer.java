@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -443,6 +444,26 @@ public final class PostgresServer implements AutoCloseable {
       }
     }
     return values;
+  }
+
+  /**
+   * Asks until the answer is true.
+   *
+   * @param condition SQL, asked in the database {@code postgres}
+   * @param what what is awaited, for the error
+   * @throws IllegalStateException it is not true after a minute, or the server is gone; says what
+   *     the server logged last
+   */
+  public void await(String condition, String what) throws SQLException {
+    long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
+    while (!query("postgres", condition).equals("t")) {
+      if (System.nanoTime() > deadline) {
+        String log = log();
+        throw new IllegalStateException(
+            "waited in vain: " + what + "\n" + log.substring(Math.max(0, log.length() - 4000)));
+      }
+      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+    }
   }
 
   /** Where WAL ends now, as PostgreSQL writes LSNs. */

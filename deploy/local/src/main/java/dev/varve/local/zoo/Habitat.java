@@ -161,10 +161,10 @@ final class Habitat implements AutoCloseable {
     for (Connection session : sessions) {
       session.close();
     }
-    await(
-        primary(),
-        "select count(*) = 1 from pg_stat_activity where backend_type = 'client backend'",
-        "the sessions ended");
+    primary()
+        .await(
+            "select count(*) = 1 from pg_stat_activity where backend_type = 'client backend'",
+            "the sessions ended");
   }
 
   /** A new directory of PostgreSQL's user. */
@@ -217,25 +217,13 @@ final class Habitat implements AutoCloseable {
   /** Has a standby take the primary's place. */
   void promote() throws Exception {
     PostgresServer standby = standbyOf(primary());
-    await(
-        standby,
+    standby.await(
         "select pg_last_wal_replay_lsn() >= '" + primary().currentLsn() + "'::pg_lsn",
         "the standby caught up");
     primary().stop();
     standby.query("postgres", "select pg_promote(true)");
-    await(standby, "select not pg_is_in_recovery()", "the standby is promoted");
+    standby.await("select not pg_is_in_recovery()", "the standby is promoted");
     primary = standby;
-  }
-
-  /** Waits until a query says true. */
-  static void await(PostgresServer server, String sql, String what) throws Exception {
-    long deadline = System.nanoTime() + 60_000_000_000L;
-    while (!server.query("postgres", sql).equals("t")) {
-      if (System.nanoTime() > deadline) {
-        throw new IllegalStateException("waited in vain until " + what);
-      }
-      Thread.sleep(10);
-    }
   }
 
   /** The databases that can be connected to; some of them, where there are very many. */

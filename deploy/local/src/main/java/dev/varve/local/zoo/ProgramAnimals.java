@@ -75,7 +75,7 @@ final class ProgramAnimals {
     PostgresServer standby = habitat.standbyOf(former);
     awaitReplay(standby, former);
     standby.query("postgres", "select pg_promote(true)");
-    Habitat.await(standby, "select not pg_is_in_recovery()", "the standby is promoted");
+    standby.await("select not pg_is_in_recovery()", "the standby is promoted");
     former.execute(
         "postgres",
         "create table lost as select generate_series(1, 10000) i",
@@ -99,12 +99,11 @@ final class ProgramAnimals {
     awaitReplay(former, standby);
     standby.stop();
     former.query("postgres", "select pg_promote(true)");
-    Habitat.await(former, "select not pg_is_in_recovery()", "the former primary is promoted");
+    former.await("select not pg_is_in_recovery()", "the former primary is promoted");
   }
 
   private static void awaitReplay(PostgresServer standby, PostgresServer primary) throws Exception {
-    Habitat.await(
-        standby,
+    standby.await(
         "select pg_last_wal_replay_lsn() >= '" + primary.currentLsn() + "'::pg_lsn",
         "the standby caught up");
   }

@@ -164,7 +164,7 @@ final class RecoveryAnimals {
     backup.setting("recovery_target_action", "promote");
     Habitat.write(backup.dataDirectory().resolve("recovery.signal"), "");
     backup.start();
-    Habitat.await(backup, "select not pg_is_in_recovery()", "the restored server is open");
+    backup.await("select not pg_is_in_recovery()", "the restored server is open");
     habitat.primary(backup);
   }
 

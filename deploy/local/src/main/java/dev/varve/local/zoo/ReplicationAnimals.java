@@ -94,8 +94,7 @@ final class ReplicationAnimals {
                           "hot_standby_feedback", "on",
                           "sync_replication_slots", "on"));
               habitat.follower(standby);
-              Habitat.await(
-                  standby,
+              standby.await(
                   "select count(*) = 1 from pg_replication_slots where slot_name = 'moving'",
                   "the slot is synchronised");
             })
@@ -163,16 +162,17 @@ final class ReplicationAnimals {
             + "' publication p with ("
             + options
             + ")");
-    Habitat.await(
-        habitat.primary(), "select count(*) = 1000 from pub", "the subscriber has the first copy");
-    Habitat.await(
-        habitat.primary(),
-        "select bool_and(srsubstate = 'r') from pg_subscription_rel",
-        "the tables are synchronised");
+    habitat.primary().await("select count(*) = 1000 from pub", "the subscriber has the first copy");
+    habitat
+        .primary()
+        .await(
+            "select bool_and(srsubstate = 'r') from pg_subscription_rel",
+            "the tables are synchronised");
     publisher.execute(
         "postgres", "insert into pub select i, 'later' from generate_series(1001, 1500) i");
-    Habitat.await(
-        habitat.primary(), "select count(*) = 1500 from pub", "the subscriber has what came later");
+    habitat
+        .primary()
+        .await("select count(*) = 1500 from pub", "the subscriber has what came later");
   }
 
   /** A copy takes nothing from the publisher, and can drop its subscription without a trace. */
@@ -180,8 +180,7 @@ final class ReplicationAnimals {
     PostgresServer publisher = habitat.publisher();
     publisher.execute(
         "postgres", "insert into pub select i, 'while copied' from generate_series(1501, 2000) i");
-    Habitat.await(
-        habitat.primary(), "select count(*) = 2000 from pub", "the subscriber has its rows");
+    habitat.primary().await("select count(*) = 2000 from pub", "the subscriber has its rows");
     PostgresServer compute = habitat.compute();
     String copied = compute.query("postgres", "select count(*) from pub");
     if (!copied.equals("1500")) {

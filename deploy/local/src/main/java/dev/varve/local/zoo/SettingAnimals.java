@@ -111,8 +111,7 @@ final class SettingAnimals {
                   "insert into zoo_common(t) select 'summarised' from generate_series(1, 1000)",
                   "checkpoint",
                   "checkpoint");
-              Habitat.await(
-                  compute,
+              compute.await(
                   "select count(*) > 0 from pg_available_wal_summaries()",
                   "the compute's WAL is summarised");
             }),
@@ -158,10 +157,11 @@ final class SettingAnimals {
                   "alter system reset datestyle",
                   "alter system set default_text_search_config = 'pg_catalog.german'",
                   "select pg_reload_conf()");
-              Habitat.await(
-                  habitat.primary(),
-                  "select current_setting('default_text_search_config') = 'pg_catalog.german'",
-                  "the settings are read again");
+              habitat
+                  .primary()
+                  .await(
+                      "select current_setting('default_text_search_config') = 'pg_catalog.german'",
+                      "the settings are read again");
             }),
         Animal.named("settings-in-catalogs", "`ALTER DATABASE` and `ALTER ROLE … SET`")
             .built(

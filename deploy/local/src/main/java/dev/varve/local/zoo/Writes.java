@@ -80,8 +80,7 @@ final class Writes {
         "postgres",
         "create table zoo_streamed(i int)",
         "insert into zoo_streamed select generate_series(1, 1000)");
-    Habitat.await(
-        standby,
+    standby.await(
         "select pg_last_wal_replay_lsn() >= '" + server.currentLsn() + "'::pg_lsn",
         "the compute's standby caught up");
     List<String> complaints = new ArrayList<>();

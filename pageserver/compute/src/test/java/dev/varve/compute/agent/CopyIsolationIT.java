@@ -3,7 +3,6 @@ package dev.varve.compute.agent;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.testkit.PostgresServer;
 import java.io.IOException;
@@ -14,8 +13,6 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -88,7 +85,7 @@ final class CopyIsolationIT {
         "create table u (id int primary key)",
         "create subscription s connection '" + connection() + "' publication p",
         "create subscription o connection '" + connection() + "' publication q");
-    await(subscriber, SYNCED);
+    subscriber.await(SYNCED, "the tables are synchronised");
     if (major >= 16) {
       subscriber.execute("postgres", "grant pg_create_subscription to ordinary");
     }
@@ -107,12 +104,12 @@ final class CopyIsolationIT {
         "create table w (id int primary key)",
         "insert into w values (1)",
         "create subscription never connection '" + connection() + "' publication r");
-    await(publisher, "select count(*) = 4 from pg_replication_slots");
+    publisher.await("select count(*) = 4 from pg_replication_slots", "four slots");
     subscriber.execute("other", "alter subscription never disable");
-    await(
-        subscriber,
+    subscriber.await(
         "select count(*) = 0 from pg_stat_subscription where subname = 'never'"
-            + " and pid is not null");
+            + " and pid is not null",
+        "its worker ends");
     subscriber.execute("postgres", "vacuum full pg_subscription");
     // What an old version and a long one leave behind: on the page, and in the TOAST table.
     String change = "alter subscription never connection '%s'";
@@ -124,23 +121,7 @@ final class CopyIsolationIT {
         change.formatted(connection() + " connect_timeout=9"),
         change.formatted(longConnection()));
     subscriber.stop();
-    await(publisher, "select count(*) = 0 from pg_stat_replication");
-  }
-
-  private interface Query {
-    String answer() throws SQLException;
-  }
-
-  private static void await(PostgresServer server, String condition) throws SQLException {
-    await(() -> server.query("postgres", condition));
-  }
-
-  private static void await(Query condition) throws SQLException {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
-    while (!condition.answer().equals("t")) {
-      assertTrue(System.nanoTime() < deadline, "in time");
-      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
-    }
+    publisher.await("select count(*) = 0 from pg_stat_replication", "the WAL senders end");
   }
 
   private AgentProcess agent(DataDirectoryServer server, Path directory, String... more)
@@ -194,7 +175,7 @@ final class CopyIsolationIT {
         assertEquals("", publisher.query("postgres", "select pid from pg_stat_replication"));
       }
       subscriber.start();
-      await(subscriber, "select count(*) = 200 from t");
+      subscriber.await("select count(*) = 200 from t", "the subscriber has the rows");
       subscriber.stop();
 
       // On purpose a copy is a subscriber, and has what its original then lacks.
@@ -203,7 +184,8 @@ final class CopyIsolationIT {
           AgentProcess agent =
               agent(server, home.resolve("second"), "--eager", "--allow", "logical-replication")) {
         agent.awaitReady();
-        await(() -> agent.query("select count(*) = 300 from t"));
+        PostgresServer.connectedTo(major, agent.port)
+            .await("select count(*) = 300 from t", "the copy has the rows");
         agent.stop();
       }
     } finally {

@@ -210,9 +210,7 @@ final class ClusterShapesIT {
         Files.createFile(signal);
         PostgresServer.own(signal);
         server.start();
-        while (!server.query("postgres", "select pg_is_in_recovery()").equals("f")) {
-          Thread.onSpinWait();
-        }
+        server.await("select not pg_is_in_recovery()", "it is promoted");
         server.execute("postgres", "create table t" + promotion + " as select 1 as i");
         server.stop();
       }
