@@ -47,8 +47,7 @@ final class FileTree {
     try {
       boolean isDirectory =
           parent
-              .getFileAttributeView(
-                  name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+              .getFileAttributeView(name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
               .readAttributes()
               .isDirectory();
       if (!isDirectory) {

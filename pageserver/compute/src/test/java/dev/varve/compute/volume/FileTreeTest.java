@@ -38,8 +38,7 @@ class FileTreeTest {
 
   @Test
   void whatHasAMountInItIsLeftAlone() {
-    IOException refusal =
-        assertThrows(IOException.class, () -> FileTree.delete(Path.of("/proc")));
+    IOException refusal = assertThrows(IOException.class, () -> FileTree.delete(Path.of("/proc")));
     assertTrue(refusal.getMessage().contains("mounts are left in /proc"), refusal.getMessage());
   }
 }

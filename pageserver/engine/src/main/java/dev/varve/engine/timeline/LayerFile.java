@@ -18,7 +18,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.util.List;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -32,8 +31,8 @@ import org.slf4j.LoggerFactory;
  * a person may damage it. {@link Layer} checks every block that it reads; a copy that fails is
  * dropped, and the object is read.
  *
- * <p>A thread that is interrupted while it reads closes the channel under all others
- * ({@link java.nio.channels.InterruptibleChannel}): it is opened again unless the copy was dropped.
+ * <p>A thread that is interrupted while it reads closes the channel under all others ({@link
+ * java.nio.channels.InterruptibleChannel}): it is opened again unless the copy was dropped.
  */
 final class LayerFile implements LayerSource, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(LayerFile.class);
@@ -46,6 +45,7 @@ final class LayerFile implements LayerSource, AutoCloseable {
   private final Runnable whenGone;
   private final Layer layer;
   private volatile @Nullable FileChannel local;
+  private volatile boolean uploadBegun;
   private volatile boolean published;
   private volatile boolean keptLocal;
   private volatile long lastReadNanos = System.nanoTime();
@@ -93,6 +93,10 @@ final class LayerFile implements LayerSource, AutoCloseable {
     disk.added(this);
   }
 
+  String objectName() {
+    return objectName;
+  }
+
   LayerDescriptor descriptor() {
     return layer.descriptor();
   }
@@ -124,8 +128,13 @@ final class LayerFile implements LayerSource, AutoCloseable {
     return lastReadNanos;
   }
 
-  /** Uploads the file; it may be read from the object store once a manifest lists it. */
+  /**
+   * Uploads the file; it may be read from the object store once a manifest lists it. What the disk
+   * damaged since it was written is an error: the WAL that it was made of is still there.
+   */
   void upload() throws IOException {
+    layer.check();
+    uploadBegun = true;
     store.putFile(objectName, path);
     published = true;
   }
@@ -151,10 +160,10 @@ final class LayerFile implements LayerSource, AutoCloseable {
       try {
         count = channel.read(buffer, offset + buffer.position());
       } catch (ClosedByInterruptException e) {
-        reopen(channel); // for everybody else
+        var _ = reopened(); // for everybody else
         throw e;
       } catch (ClosedChannelException e) {
-        channel = reopen(channel);
+        channel = reopened();
         if (channel == null) {
           return stored(offset, length);
         }
@@ -168,8 +177,9 @@ final class LayerFile implements LayerSource, AutoCloseable {
   }
 
   /** The channel in the place of one that was closed; null when the local copy was given up. */
-  private synchronized @Nullable FileChannel reopen(FileChannel closed) throws IOException {
-    if (local == closed) {
+  private synchronized @Nullable FileChannel reopened() throws IOException {
+    FileChannel current = local;
+    if (current != null && !current.isOpen()) {
       try {
         local = FileChannel.open(path, StandardOpenOption.READ);
       } catch (NoSuchFileException e) {
@@ -234,7 +244,12 @@ final class LayerFile implements LayerSource, AutoCloseable {
         }
       }
       Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
-      openLocal();
+      try {
+        openLocal();
+      } catch (IOException e) {
+        Files.deleteIfExists(path);
+        throw e;
+      }
     } finally {
       Files.deleteIfExists(temporary);
     }
@@ -252,23 +267,26 @@ final class LayerFile implements LayerSource, AutoCloseable {
   }
 
   /**
-   * Removes the local copy of a layer that no manifest lists any more. Reads that are under way may
-   * still fall back to the store.
+   * Removes the local copy of a layer that no manifest lists any more. A read that is under way
+   * goes on in the object store or, where the object is gone too, in the layers that took its place
+   * ({@link PageReader}).
    */
   synchronized void discardLocal() throws IOException {
-    FileChannel channel = local;
-    if (channel != null) {
+    if (local != null) {
+      close();
       Files.deleteIfExists(path);
-      disk.removed(this);
     }
   }
 
-  /** Removes files that no manifest lists, and nobody reads, from the local disk. */
-  static void discard(List<LayerFile> files) throws IOException {
-    for (LayerFile file : files) {
-      file.discardLocal();
-      file.close();
-    }
+  /**
+   * Gives up the local copy of a layer that nobody was to read yet.
+   *
+   * @return whether the object store may have it
+   */
+  boolean abandon() throws IOException {
+    close();
+    Files.deleteIfExists(path);
+    return uploadBegun;
   }
 
   @Override

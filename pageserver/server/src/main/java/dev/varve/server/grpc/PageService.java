@@ -76,19 +76,18 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
         request.getTimeline(),
         Answers.guarded(
             answers,
-            () -> {
+            room -> {
               Timeline timeline = readable(request.getTimeline(), request.getLsn(), token);
               int blocks =
-                  timeline.relationSize(
-                      Requests.locator(request.getRelation()),
-                      Requests.fork(request.getRelation()),
-                      request.getLsn());
-              answers.onNext(
-                  GetRelationSizeResponse.newBuilder()
-                      .setExists(blocks != -1)
-                      .setBlocks(blocks == -1 ? 0 : blocks)
-                      .build());
-              answers.onCompleted();
+                  room.read(() ->
+                      timeline.relationSize(
+                          Requests.locator(request.getRelation()),
+                          Requests.fork(request.getRelation()),
+                          request.getLsn()));
+              return GetRelationSizeResponse.newBuilder()
+                  .setExists(blocks != -1)
+                  .setBlocks(blocks == -1 ? 0 : blocks)
+                  .build();
             }));
   }
 
@@ -100,23 +99,23 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
         request.getTimeline(),
         Answers.guarded(
             answers,
-            () -> {
+            room -> {
               Timeline timeline = readable(request.getTimeline(), request.getLsn(), token);
-              ClusterView view = timeline.view(request.getLsn());
-              answers.onNext(
-                  message(
-                      request.getRelationNumber() != 0
-                          ? view.relation(
-                              request.getTablespaceOid(),
-                              request.getDatabaseOid(),
-                              request.getRelationNumber())
-                          : view.relations(
-                              request.getTablespaceOid(),
-                              request.getDatabaseOid(),
-                              request.getPosition(),
-                              ClusterView.PAGE_FORKS)));
-              answers.onCompleted();
+              return room.read(() -> list(timeline, request));
             }));
+  }
+
+  private static ListRelationsResponse list(Timeline timeline, ListRelationsRequest request) {
+    ClusterView view = timeline.view(request.getLsn());
+    return message(
+        request.getRelationNumber() != 0
+            ? view.relation(
+                request.getTablespaceOid(), request.getDatabaseOid(), request.getRelationNumber())
+            : view.relations(
+                request.getTablespaceOid(),
+                request.getDatabaseOid(),
+                request.getPosition(),
+                ClusterView.PAGE_FORKS));
   }
 
   private static ListRelationsResponse message(RelationPage page) {

@@ -3,6 +3,7 @@ package dev.varve.server.grpc;
 import dev.varve.api.v1.GetPagesRequest;
 import dev.varve.api.v1.GetPagesResponse;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.Token;
 import dev.varve.server.metrics.PageMeter;
@@ -85,7 +86,7 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
     }
     Pending entry = new Pending(request, startNanos);
     enqueue(entry, null);
-    blocking.execute(request.getTimeline(), () -> read(entry, id, meter));
+    blocking.execute(request.getTimeline(), room -> read(entry, id, meter, room));
   }
 
   private TimelineId timeline(String name) {
@@ -98,10 +99,12 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
     return id;
   }
 
-  private void read(Pending entry, TimelineId id, PageMeter meter) {
+  private void read(Pending entry, TimelineId id, PageMeter meter, BlockingReads.Room room) {
     GetPagesResponse response;
     try {
-      response = reads.read(attachments.get(id, token).timeline(), entry.request);
+      Timeline timeline = attachments.get(id, token).timeline();
+      reads.awaitLsn(timeline, entry.request);
+      response = room.read(() -> reads.read(timeline, entry.request));
       meter.answered(entry.request.getBlockCount(), System.nanoTime() - entry.startNanos);
     } catch (RuntimeException | Error e) {
       response = PageReads.failed(entry.request, e);

@@ -49,8 +49,7 @@ public final class TimelineMeters implements AttachmentWatcher {
     Gauge.builder(MetricName.LOCAL_DISK.id(), shared.disk(), LocalDisk::bytes)
         .description(MetricName.LOCAL_DISK.description())
         .register(registry);
-    FunctionCounter.builder(
-            MetricName.DAMAGED_COPIES.id(), shared.disk(), LocalDisk::damagedCopies)
+    FunctionCounter.builder(MetricName.DAMAGED_COPIES.id(), shared.disk(), LocalDisk::damagedCopies)
         .description(MetricName.DAMAGED_COPIES.description())
         .register(registry);
     PageCache cache = shared.pageCache();
