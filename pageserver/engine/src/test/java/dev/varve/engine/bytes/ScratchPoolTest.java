@@ -42,7 +42,6 @@ final class ScratchPoolTest {
                   if (!mine.compareAndSet(false, true)) {
                     shared.incrementAndGet();
                   }
-                  Thread.yield();
                   mine.set(false);
                   pool.give(mine);
                 }));
