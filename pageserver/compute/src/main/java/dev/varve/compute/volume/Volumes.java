@@ -52,6 +52,9 @@ final class Volumes {
   /** By volume, what the log was told last of why it cannot be looked after. */
   private final Map<String, String> warned = new ConcurrentHashMap<>();
 
+  /** Volumes whose pods were told that they cannot be read. */
+  private final Set<String> unreadables = ConcurrentHashMap.newKeySet();
+
   private final Set<String> claimed = ConcurrentHashMap.newKeySet();
 
   /**
@@ -143,6 +146,9 @@ final class Volumes {
 
   /** Makes the data directory; done already is success. */
   void publish(VolumeRequest request) throws IOException {
+    if (renew(request)) {
+      return;
+    }
     try (Claim claim = new Claim(request.id())) {
       LiveVolume there = live.get(request.id());
       if (there != null) {
@@ -187,6 +193,22 @@ final class Volumes {
     }
   }
 
+  /**
+   * The kubelet repeats a publication every minute or two, with what the Secret says then. Needs no
+   * claim, which another operation may have.
+   */
+  private boolean renew(VolumeRequest request) {
+    LiveVolume there = live.get(request.id());
+    String token = request.token();
+    if (there == null || !there.target().equals(request.target())) {
+      return false;
+    }
+    if (token != null) {
+      there.replaceToken(token);
+    }
+    return true;
+  }
+
   private LiveVolume open(VolumeRequest request, Path home) throws IOException {
     String namespace = request.pod().namespace();
     String tenant = request.tenant();
@@ -228,6 +250,7 @@ final class Volumes {
       there.discard();
       live.remove(claim.id);
     }
+    unreadables.remove(claim.id);
     VolumeRecord record = null;
     try {
       record = record(claim.home());
@@ -268,7 +291,8 @@ final class Volumes {
   @Nullable String failure(String id) throws IOException {
     LiveVolume there = live.get(id);
     if (there != null) {
-      return there.failure();
+      String failure = there.failure();
+      return failure == null ? there.unreadable() : failure;
     }
     VolumeRecord record = record(directory.resolve(id));
     if (record == null) {
@@ -364,6 +388,8 @@ final class Volumes {
     if (there != null) {
       String failure = there.failure();
       if (failure == null) {
+        there.look();
+        report(claim.id, record, there.unreadable());
         return;
       }
       LOG.warning("giving up volume " + claim.id + " of " + record.pod() + ": " + failure);
@@ -376,9 +402,32 @@ final class Volumes {
     }
   }
 
+  /** An event of the pod when its volume cannot be read any more, and one when it can again. */
+  private void report(String id, VolumeRecord record, @Nullable String unreadable)
+      throws IOException {
+    if (unreadable != null && !unreadables.contains(id)) {
+      kubernetes.event(
+          record.pod(),
+          "Warning",
+          "VolumeUnreadable",
+          "pages of timeline " + record.timeline() + " cannot be read: " + unreadable);
+      unreadables.add(id);
+      LOG.warning("volume " + id + " of " + record.pod() + " cannot be read: " + unreadable);
+    } else if (unreadable == null && unreadables.contains(id)) {
+      kubernetes.event(
+          record.pod(),
+          "Normal",
+          "VolumeReadable",
+          "pages of timeline " + record.timeline() + " can be read again");
+      unreadables.remove(id);
+      LOG.info("volume " + id + " of " + record.pod() + " can be read again");
+    }
+  }
+
   private void replace(Claim claim, VolumeRecord record, String why) throws IOException {
-    kubernetes.warn(
+    kubernetes.event(
         record.pod(),
+        "Warning",
         "VolumeLost",
         "the database volume of timeline "
             + record.timeline()

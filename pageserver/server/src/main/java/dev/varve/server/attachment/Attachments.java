@@ -2,6 +2,7 @@ package dev.varve.server.attachment;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.postgres.Lsn;
+import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.timeline.Timeline;
@@ -10,6 +11,7 @@ import dev.varve.server.source.PrimarySource;
 import dev.varve.server.source.SourceException;
 import dev.varve.server.source.SourceSettings;
 import dev.varve.server.source.Tls;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Comparator;
@@ -32,6 +34,7 @@ public final class Attachments implements AutoCloseable {
 
   private final Tenants tenants;
   private final AttachmentFiles files;
+  private final TokenFiles tokens;
   private final Tls tls;
   private final AttachmentWatcher watcher;
   private volatile boolean draining;
@@ -44,6 +47,7 @@ public final class Attachments implements AutoCloseable {
   public Attachments(Tenants tenants, Path dataDirectory, Tls tls, AttachmentWatcher watcher) {
     this.tenants = tenants;
     this.files = new AttachmentFiles(dataDirectory);
+    this.tokens = new TokenFiles(dataDirectory);
     this.tls = tls;
     this.watcher = watcher;
     retention.start();
@@ -61,7 +65,7 @@ public final class Attachments implements AutoCloseable {
   /**
    * Attaches a timeline and starts to feed it; the base backup goes on in the background.
    * Everything that can be known to be wrong with {@code settings} is found out first. Attaching
-   * again with the same settings changes nothing but the token.
+   * again with the same settings changes nothing but the tokens, if any are named.
    *
    * <p>When the caller counts generations, a source that cannot be reached is no error: what the
    * object store holds is served meanwhile. A higher generation replaces the attachment that is
@@ -81,7 +85,12 @@ public final class Attachments implements AutoCloseable {
       throw new PageserverException.Unavailable(
           "this pageserver is about to stop and takes nothing any more", null);
     }
-    if (present != null && present.isBelow(tenure.generation())) {
+    boolean replaces = present != null && present.isBelow(tenure.generation());
+    if (replaces || (present == null && tenure.stored())) {
+      // While the object store cannot say so, what is there is kept, and nothing is claimed.
+      requireStored(id, tenure);
+    }
+    if (present != null && replaces) {
       remove(present);
       present = null;
     }
@@ -96,7 +105,7 @@ public final class Attachments implements AutoCloseable {
                 + " came too late");
       }
       if (Objects.equals(present.record().source(), settings)) {
-        present.readableWith(tenure.token());
+        readWith(present, tenure.tokens());
         return present.timeline().generation();
       }
       throw new PageserverException.InvalidRequest(
@@ -136,9 +145,9 @@ public final class Attachments implements AutoCloseable {
       @Nullable PrimarySource source,
       Tenure tenure) {
     Timeline timeline = tenants.attach(id, tenure.generation());
-    if (source == null && timeline.isEmpty()) {
+    if (timeline.isEmpty() && (source == null || tenure.stored())) {
       tenants.detach(id);
-      throw holdsNothing(timeline);
+      throw source == null ? holdsNothing(timeline) : noLongerHolds(id);
     }
     try {
       begin(new AttachmentRecord(id, settings, 0, false), source, timeline, tenure);
@@ -202,6 +211,20 @@ public final class Attachments implements AutoCloseable {
     }
   }
 
+  private void requireStored(TimelineId id, Tenure tenure) {
+    if (tenants.storedGeneration(id) == 0 && tenure.stored()) {
+      throw noLongerHolds(id);
+    }
+  }
+
+  private static PageserverException noLongerHolds(TimelineId id) {
+    return new PageserverException.NotFound(
+        "the object store no longer holds the data of "
+            + id
+            + ", which it held: somebody removed objects, or replaced the bucket; bring those below"
+            + " the timeline's prefix back from the bucket's versions");
+  }
+
   private static PageserverException holdsNothing(Timeline timeline) {
     return new PageserverException.NotFound(
         "the object store holds nothing of "
@@ -216,7 +239,9 @@ public final class Attachments implements AutoCloseable {
       Tenure tenure) {
     Attachment attachment =
         new Attachment(record, tenants, source, timeline, tenure.isCounted(), this::copied);
-    attachment.readableWith(tenure.token());
+    ReadTokens known = tokens.load(record.id());
+    attachment.readableWith(known);
+    readWith(attachment, tenure.tokens());
     synchronized (this) {
       if (closed) {
         throw new PageserverException.Unavailable("this pageserver stops", null);
@@ -226,6 +251,27 @@ public final class Attachments implements AutoCloseable {
     watcher.attached(attachment);
     attachment.start();
     rehearsal.begin();
+  }
+
+  /** Written down before they count. That none are named changes nothing. */
+  private void readWith(Attachment attachment, ReadTokens wanted) {
+    if (!wanted.isOpen() && !wanted.equals(attachment.tokens())) {
+      tokens.save(attachment.id(), wanted);
+      attachment.readableWith(wanted);
+    }
+  }
+
+  /**
+   * Sets what readers of an attached timeline must show, whatever its generation.
+   *
+   * @throws PageserverException.InvalidRequest when none are named
+   */
+  public void setTokens(TimelineId id, ReadTokens wanted) {
+    if (wanted.isOpen()) {
+      throw new PageserverException.InvalidRequest(
+          "token_sha256 is empty: what a token closed is opened by no call");
+    }
+    turns.run(id, () -> readWith(get(id), wanted));
   }
 
   /** Writes down that the object store holds it now. */
@@ -294,7 +340,18 @@ public final class Attachments implements AutoCloseable {
       source = attachment.source();
     }
     tenants.deleteObjects(id);
+    tokens.delete(id);
     dropSlot(id, dropSlot, source);
+  }
+
+  /** See {@link Tenants#askStore}. */
+  public void askStore() throws IOException {
+    tenants.askStore();
+  }
+
+  /** See {@link Tenants#storeFailure}. */
+  public @Nullable StoreFailure storeFailure() {
+    return tenants.storeFailure();
   }
 
   /** The generation that attached this timeline last, here or elsewhere; 0 for none. */

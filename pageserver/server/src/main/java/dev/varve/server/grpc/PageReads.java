@@ -58,6 +58,12 @@ final class PageReads {
 
   /** The answer, after {@link #awaitLsn}. Blocks while pages are fetched. */
   GetPagesResponse read(Timeline timeline, GetPagesRequest request) {
+    if (Requests.isSlru(request.getRelation())) {
+      int slru = Requests.slru(request.getRelation());
+      long first = Integer.toUnsignedLong(request.getFirstBlock());
+      return answer(
+          request, timeline.view(request.getLsn()).slruPages(slru, first, request.getBlockCount()));
+    }
     byte[][] pages =
         timeline.sharedPages(
             Requests.locator(request.getRelation()),

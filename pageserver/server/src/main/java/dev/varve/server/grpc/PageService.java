@@ -12,11 +12,13 @@ import dev.varve.api.v1.ListRelationsRequest;
 import dev.varve.api.v1.ListRelationsResponse;
 import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.Setting;
+import dev.varve.api.v1.SlruPages;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.image.ThinImage;
 import dev.varve.engine.store.FailureText;
+import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.timeline.ClusterView;
 import dev.varve.engine.timeline.RelationPage;
 import dev.varve.engine.timeline.Shard;
@@ -29,7 +31,8 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.time.Duration;
-import org.jspecify.annotations.Nullable;
+import java.util.List;
+import java.util.function.Function;
 
 /**
  * Reads for computes. Methods are called on the connections' threads and may not block there: page
@@ -71,51 +74,70 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
   @Override
   public void getRelationSize(
       GetRelationSizeRequest request, StreamObserver<GetRelationSizeResponse> answers) {
-    Token token = Bearer.shown();
-    blocking.execute(
+    read(
+        answers,
         request.getTimeline(),
-        Answers.guarded(
-            answers,
-            room -> {
-              Timeline timeline = readable(request.getTimeline(), request.getLsn(), token);
-              int blocks =
-                  room.read(() ->
-                      timeline.relationSize(
-                          Requests.locator(request.getRelation()),
-                          Requests.fork(request.getRelation()),
-                          request.getLsn()));
-              return GetRelationSizeResponse.newBuilder()
-                  .setExists(blocks != -1)
-                  .setBlocks(blocks == -1 ? 0 : blocks)
-                  .build();
-            }));
+        request.getLsn(),
+        timeline -> {
+          int blocks =
+              timeline.relationSize(
+                  Requests.locator(request.getRelation()),
+                  Requests.fork(request.getRelation()),
+                  request.getLsn());
+          return GetRelationSizeResponse.newBuilder()
+              .setExists(blocks != -1)
+              .setBlocks(blocks == -1 ? 0 : blocks)
+              .build();
+        });
   }
 
   @Override
   public void listRelations(
       ListRelationsRequest request, StreamObserver<ListRelationsResponse> answers) {
-    Token token = Bearer.shown();
-    blocking.execute(
+    read(
+        answers,
         request.getTimeline(),
-        Answers.guarded(
-            answers,
-            room -> {
-              Timeline timeline = readable(request.getTimeline(), request.getLsn(), token);
-              return room.read(() -> list(timeline, request));
-            }));
+        request.getLsn(),
+        timeline -> {
+          ClusterView view = timeline.view(request.getLsn());
+          return message(
+              request.getRelationNumber() != 0
+                  ? view.relation(
+                      request.getTablespaceOid(),
+                      request.getDatabaseOid(),
+                      request.getRelationNumber())
+                  : view.relations(
+                      request.getTablespaceOid(),
+                      request.getDatabaseOid(),
+                      request.getPosition(),
+                      ClusterView.PAGE_FORKS));
+        });
   }
 
-  private static ListRelationsResponse list(Timeline timeline, ListRelationsRequest request) {
-    ClusterView view = timeline.view(request.getLsn());
-    return message(
-        request.getRelationNumber() != 0
-            ? view.relation(
-                request.getTablespaceOid(), request.getDatabaseOid(), request.getRelationNumber())
-            : view.relations(
-                request.getTablespaceOid(),
-                request.getDatabaseOid(),
-                request.getPosition(),
-                ClusterView.PAGE_FORKS));
+  /**
+   * Answers from a timeline once the LSN was received. Whoever may not read it is refused on the
+   * connection's thread: that costs no thread, no permit and no buffer. The wait for the LSN holds
+   * no permit.
+   */
+  private <T> void read(
+      StreamObserver<T> answers, String name, long lsn, Function<Timeline, T> read) {
+    Token token = Bearer.shown();
+    Answers.guarded(
+            answers,
+            () -> {
+              TimelineId id = Requests.timeline(name);
+              Attachment _ = attachments.get(id, token);
+              blocking.execute(
+                  name,
+                  Answers.guarded(
+                      answers,
+                      room -> {
+                        Timeline timeline = attachments.get(id, token).timeline();
+                        timeline.waitFor(lsn, lsnTimeout);
+                        return room.read(() -> read.apply(timeline));
+                      }));
+            })
+        .run();
   }
 
   private static ListRelationsResponse message(RelationPage page) {
@@ -138,32 +160,48 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
     ServerCallStreamObserver<GetThinImageResponse> out =
         (ServerCallStreamObserver<GetThinImageResponse>) answers;
     Token token = Bearer.shown();
-    ThinImageStream stream = new ThinImageStream(out);
-    blocking.executeLong(
-        Answers.guarded(
+    Answers.guarded(
             answers,
             () -> {
-              Attachment attachment =
-                  attachments.get(Requests.timeline(request.getTimeline()), token);
-              Timeline timeline = attachment.timeline();
-              long lsn = request.getLsn() == 0 ? timeline.receivedLsn() : request.getLsn();
-              timeline.waitFor(lsn, lsnTimeout);
-              attachment.refreshSettings(lsn);
-              ThinImage image = ThinImage.at(timeline, lsn);
-              answers.onNext(
-                  GetThinImageResponse.newBuilder().setHeader(header(image, timeline)).build());
-              try {
-                image.writeTo(stream);
-                stream.finish();
-              } catch (IOException e) {
-                throw new PageserverException.Unavailable(
-                    "thin image not sent: " + FailureText.of(e), e);
-              }
-              answers.onCompleted();
-            }));
+              TimelineId id = Requests.timeline(request.getTimeline());
+              Attachment _ = attachments.get(id, token);
+              ThinImageStream stream = new ThinImageStream(out);
+              blocking.executeLong(
+                  Answers.guarded(
+                      answers, () -> send(attachments.get(id, token), request, out, stream)));
+            })
+        .run();
   }
 
-  private static ThinImageHeader header(ThinImage image, Timeline timeline) {
+  private void send(
+      Attachment attachment,
+      GetThinImageRequest request,
+      StreamObserver<GetThinImageResponse> answers,
+      ThinImageStream stream) {
+    Timeline timeline = attachment.timeline();
+    long lsn = request.getLsn() == 0 ? timeline.receivedLsn() : request.getLsn();
+    timeline.waitFor(lsn, lsnTimeout);
+    attachment.refreshSettings(lsn);
+    ThinImage image = ThinImage.at(timeline, lsn);
+    ThinImageHeader.Builder header = header(image, timeline);
+    if (request.getSlruPages()) {
+      header.addAllSlruPages(oldSegments(image));
+    }
+    answers.onNext(GetThinImageResponse.newBuilder().setHeader(header).build());
+    try {
+      if (request.getSlruPages()) {
+        image.writeWithoutOldSegments(stream);
+      } else {
+        image.writeTo(stream);
+      }
+      stream.finish();
+    } catch (IOException e) {
+      throw new PageserverException.Unavailable("thin image not sent: " + FailureText.of(e), e);
+    }
+    answers.onCompleted();
+  }
+
+  private static ThinImageHeader.Builder header(ThinImage image, Timeline timeline) {
     Shard shard = timeline.shard();
     ThinImageHeader.Builder header =
         ThinImageHeader.newBuilder()
@@ -194,12 +232,17 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
         .values()
         .forEach((name, value) ->
             header.addSettings(Setting.newBuilder().setName(name).setValue(value)));
-    return header.build();
+    return header;
   }
 
-  private Timeline readable(String name, long lsn, @Nullable Token token) {
-    Timeline timeline = attachments.get(Requests.timeline(name), token).timeline();
-    timeline.waitFor(lsn, lsnTimeout);
-    return timeline;
+  private static List<SlruPages> oldSegments(ThinImage image) {
+    return image.oldSegments().stream()
+        .map(run ->
+            SlruPages.newBuilder()
+                .setSlru(Requests.slruNumber(run.slru()))
+                .setFirstPage((int) run.firstPage())
+                .setPageCount((int) run.pages())
+                .build())
+        .toList();
   }
 }

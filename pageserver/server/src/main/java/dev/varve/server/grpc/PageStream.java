@@ -4,6 +4,7 @@ import dev.varve.api.v1.GetPagesRequest;
 import dev.varve.api.v1.GetPagesResponse;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.timeline.Timeline;
+import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.Token;
 import dev.varve.server.metrics.PageMeter;
@@ -74,8 +75,9 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
     PageMeter meter;
     try {
       id = timeline(request.getTimeline());
-      meter = meters.of(id);
-      GetPagesResponse hit = reads.cached(attachments.get(id, token).timeline(), request);
+      Attachment attachment = attachments.get(id, token);
+      meter = meters.of(attachment.id());
+      GetPagesResponse hit = reads.cached(attachment.timeline(), request);
       if (hit != null && answerAtOnce(hit)) {
         meter.answered(request.getBlockCount(), System.nanoTime() - startNanos);
         return;

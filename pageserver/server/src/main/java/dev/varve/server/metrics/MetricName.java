@@ -22,14 +22,14 @@ enum MetricName {
   LAG_BYTES(
       "varve.ingest.lag.bytes",
       Kind.GAUGE,
-      "WAL bytes that the primary has and the pageserver has not",
+      "WAL bytes that the primary has and the pageserver has not; NaN while not known",
       "tenant",
       "timeline",
       "shard"),
   LAG_SECONDS(
       "varve.ingest.lag.seconds",
       Kind.GAUGE,
-      "Time since everything that the primary had was received; 0 while it is",
+      "Time since everything that the primary had was received; 0 while it is, NaN while not known",
       "tenant",
       "timeline",
       "shard"),
