@@ -248,19 +248,20 @@ final class LocalFile {
         }
         run = PageRun.covering(inFlight, block);
         if (run == null) {
-          run = start(block, Math.min(end, block + MISS_RUN_BLOCKS), needed);
+          run = start(block, Math.min(end, block + MISS_RUN_BLOCKS), needed, false);
           mine = true;
         }
       } finally {
         lock.unlock();
       }
       if (mine) {
-        fetch(run, false, waiter);
+        fetch(run, waiter);
       } else {
         fetcher.await(run.done, waiter);
       }
-      if (run.failure != null && (mine || !(run.failure instanceof AbandonedException))) {
-        throw fetcher.failed(run.failure);
+      IOException failure = run.failure;
+      if (failure != null && (mine || !run.ahead && !(failure instanceof AbandonedException))) {
+        throw fetcher.failed(failure);
       }
       if (run.refusal != null && (needed || !run.needed)) {
         throw run.refusal;
@@ -291,13 +292,13 @@ final class LocalFile {
         if (block >= end || !fetcher.tryAhead()) {
           return;
         }
-        run = start(block, Math.min(end, block + MISS_RUN_BLOCKS), false);
+        run = start(block, Math.min(end, block + MISS_RUN_BLOCKS), false, true);
       } finally {
         lock.unlock();
       }
       block = run.first + run.count;
       PageRun ahead = run;
-      fetcher.runAhead(() -> fetch(ahead, true, Waiter.PATIENT));
+      fetcher.runAhead(() -> fetch(ahead, Waiter.PATIENT));
     }
   }
 
@@ -313,7 +314,7 @@ final class LocalFile {
         block++;
       }
       if (block < end && !backing.isUnlinked()) {
-        run = start(block, Math.min(end, block + MISS_RUN_BLOCKS), false);
+        run = start(block, Math.min(end, block + MISS_RUN_BLOCKS), false, true);
       }
     } finally {
       lock.unlock();
@@ -323,31 +324,32 @@ final class LocalFile {
       return;
     }
     PageRun ahead = run;
-    fetcher.runAhead(() -> fetch(ahead, true, Waiter.PATIENT));
+    fetcher.runAhead(() -> fetch(ahead, Waiter.PATIENT));
   }
 
   private boolean remote(int block) {
     return block < remoteBlocks && !local.contains(block);
   }
 
-  private PageRun start(int block, int limit, boolean needed) {
+  private PageRun start(int block, int limit, boolean needed, boolean ahead) {
     int end = block + 1;
     while (end < limit && remote(end) && PageRun.covering(inFlight, end) == null) {
       end++;
     }
-    PageRun run = new PageRun(block, end - block, needed);
+    PageRun run = new PageRun(block, end - block, needed, ahead);
     inFlight.add(run);
     backing.use();
     return run;
   }
 
-  private void fetch(PageRun run, boolean ahead, Waiter waiter) {
+  private void fetch(PageRun run, Waiter waiter) {
     try {
       if (source == null) {
         throw new IllegalStateException("a file without source has no remote blocks");
       }
       ByteBuffer pages =
-          fetcher.read(source.fork(), source.firstBlock() + run.first, run.count, ahead, waiter);
+          fetcher.read(
+              source.fork(), source.firstBlock() + run.first, run.count, run.ahead, waiter);
       if (pages.remaining() != run.count * PAGE) {
         throw new IOException(
             "the source answered " + pages.remaining() + " bytes for " + run.count + " pages");
@@ -355,7 +357,7 @@ final class LocalFile {
       apply(run, pages.slice());
     } catch (IOException e) {
       run.failure = e;
-      if (ahead) {
+      if (run.ahead) {
         var _ = fetcher.failed(e);
       }
     } catch (RuntimeException e) {

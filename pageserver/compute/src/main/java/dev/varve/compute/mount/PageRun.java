@@ -19,6 +19,9 @@ final class PageRun {
   /** Whether they are to be stored though the disk has little room left. */
   final boolean needed;
 
+  /** Whether they are fetched ahead of readers: a failure is no answer to a reader that joins. */
+  final boolean ahead;
+
   final CountDownLatch done = new CountDownLatch(1);
 
   /** Of the source. */
@@ -32,10 +35,11 @@ final class PageRun {
 
   private ByteBuffer pages = ByteBuffer.allocate(0);
 
-  PageRun(int first, int count, boolean needed) {
+  PageRun(int first, int count, boolean needed, boolean ahead) {
     this.first = first;
     this.count = count;
     this.needed = needed;
+    this.ahead = ahead;
   }
 
   /** The one of runs that has a block; null when none has. */

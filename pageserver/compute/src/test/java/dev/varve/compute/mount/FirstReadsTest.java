@@ -2,6 +2,7 @@ package dev.varve.compute.mount;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.compute.page.PageSource;
@@ -14,6 +15,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -114,22 +117,18 @@ class FirstReadsTest {
   void aSourceThatFailsIsAskedAgainByWhoReads() throws Exception {
     ExpectedLog.containing("refused RelationFork[");
     assertTrue(file("1249").size() > 0); // the list is there
-    source.failing = true;
+    CountDownLatch fails = new CountDownLatch(1);
+    source.aheadFails = fails;
     FirstReads.fetch(listing, database);
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-    while (source.requests.get() < 2 && System.nanoTime() < deadline) {
-      TimeUnit.MILLISECONDS.sleep(1);
+    FutureTask<byte[]> reader = new FutureTask<>(() -> read(file("1259"), PAGE));
+    Thread thread = new Thread(reader, "reader");
+    thread.start();
+    while (thread.getState() != Thread.State.TIMED_WAITING && !reader.isDone()) {
+      Thread.onSpinWait(); // until it waits for the run that is under way
     }
-    source.failing = false;
-    byte[] got = null;
-    while (got == null && System.nanoTime() < deadline) {
-      try {
-        got = read(file("1259"), PAGE);
-      } catch (dev.varve.compute.fuse.FuseException e) {
-        TimeUnit.MILLISECONDS.sleep(1); // the failed run is still being put away
-      }
-    }
-    assertTrue(got != null);
+    assertFalse(reader.isDone());
+    fails.countDown();
+    byte[] got = reader.get(30, TimeUnit.SECONDS);
     assertArrayEquals(expected(CLASSES, 1), got);
   }
 }

@@ -10,8 +10,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Relations whose every byte follows from fork, block and offset, so that a test can say what must
@@ -33,6 +35,9 @@ final class ModelPageSource implements PageSource {
   final AtomicLong pages = new AtomicLong();
   volatile boolean failing;
 
+  /** Reads ahead of readers fail once this is counted down, whether others fail or not. */
+  volatile @Nullable CountDownLatch aheadFails;
+
   void add(RelationFork fork, long count) {
     blocks.put(fork, count);
   }
@@ -52,7 +57,15 @@ final class ModelPageSource implements PageSource {
     requests.incrementAndGet();
     pages.addAndGet(count);
     Long size = blocks.get(fork);
-    if (failing || size == null || firstBlock + count > size) {
+    CountDownLatch held = ahead ? aheadFails : null;
+    if (held != null) {
+      try {
+        held.await();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+    if (held != null || failing || size == null || firstBlock + count > size) {
       throw new PageSourceException("refused " + fork + " " + firstBlock + "+" + count);
     }
     ByteBuffer answer = ByteBuffer.allocate(count * PAGE_BYTES);
