@@ -5,13 +5,18 @@ import dev.varve.api.v1.AttachTimelineRequest;
 import dev.varve.api.v1.DetachTimelineRequest;
 import dev.varve.api.v1.GetStoredGenerationRequest;
 import dev.varve.api.v1.HandOverTimelineRequest;
+import dev.varve.api.v1.ListStoredTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.ManagementServiceGrpc.ManagementServiceBlockingStub;
 import dev.varve.api.v1.PrimarySource;
 import dev.varve.api.v1.RetainedWalAction;
+import dev.varve.api.v1.StoredTimeline;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
+import dev.varve.crd.RetainedTimeline;
+import dev.varve.operator.plan.Conditions;
+import dev.varve.operator.plan.Measures;
 import dev.varve.operator.plan.Report;
 import dev.varve.operator.plan.Sha256;
 import dev.varve.operator.plan.ShardId;
@@ -24,8 +29,12 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.MetadataUtils;
 import java.net.InetSocketAddress;
+import java.time.Instant;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -37,6 +46,11 @@ public final class PageserverClient implements AutoCloseable {
   private static final long LIST_SECONDS = 3;
   private static final long CHANGE_SECONDS = 30;
   private static final long HAND_OVER_SECONDS = 10;
+  private static final long STORE_SECONDS = 10;
+
+  /** A status of Kubernetes has no room for any number. */
+  private static final int MAX_RETAINED = 100;
+
   private static final int MAX_MESSAGE_BYTES = 64 << 20;
 
   private final ManagedChannel channel;
@@ -57,15 +71,17 @@ public final class PageserverClient implements AutoCloseable {
             .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers));
   }
 
-  /** Everything that is attached, by {@code tenant/timeline} or {@code tenant/timeline/shard}. */
+  /** Everything that is attached, by {@link ShardId#toString}. */
   public Map<String, Report> list() {
     Map<String, Report> reports = new HashMap<>();
     for (TimelineStatus status :
         stub.withDeadlineAfter(LIST_SECONDS, TimeUnit.SECONDS)
             .listTimelines(ListTimelinesRequest.getDefaultInstance())
             .getTimelinesList()) {
-      String id = status.getTenant() + "/" + status.getTimeline();
-      reports.put(status.getShard().isEmpty() ? id : id + "/" + status.getShard(), report(status));
+      reports.put(
+          ShardId.text(
+              status.getTenant(), status.getTimeline(), status.getTimelineId(), status.getShard()),
+          report(status));
     }
     return reports;
   }
@@ -111,6 +127,7 @@ public final class PageserverClient implements AutoCloseable {
             GetStoredGenerationRequest.newBuilder()
                 .setTenant(id.tenantId())
                 .setTimeline(id.timeline())
+                .setTimelineId(id.id())
                 .setShard(id.shard())
                 .build())
         .getGeneration();
@@ -123,15 +140,22 @@ public final class PageserverClient implements AutoCloseable {
             HandOverTimelineRequest.newBuilder()
                 .setTenant(id.tenantId())
                 .setTimeline(id.timeline())
+                .setTimelineId(id.id())
                 .setShard(id.shard())
                 .build());
   }
 
-  public void attach(ShardId id, int generation, String token, @Nullable SourceAccess access) {
+  /**
+   * @param adopts whether the object store has to hold it already
+   */
+  public void attach(
+      ShardId id, int generation, String token, @Nullable SourceAccess access, boolean adopts) {
     AttachTimelineRequest.Builder request =
         AttachTimelineRequest.newBuilder()
             .setTenant(id.tenantId())
             .setTimeline(id.timeline())
+            .setTimelineId(id.id())
+            .setAdopt(adopts)
             .setShard(id.shard())
             .setGeneration(generation)
             .setTokenSha256(ByteString.copyFrom(Sha256.of(token)));
@@ -141,22 +165,67 @@ public final class PageserverClient implements AutoCloseable {
     stub.withDeadlineAfter(CHANGE_SECONDS, TimeUnit.SECONDS).attachTimeline(request.build());
   }
 
-  /**
-   * @param access whose slot is dropped; null: none is
-   * @param delete also removes the shard's objects
-   */
-  public void detach(ShardId id, @Nullable SourceAccess access, boolean delete) {
+  /** Stops serving the shard here. */
+  public void detach(ShardId id) {
+    detach(request(id).build());
+  }
+
+  /** Ends the shard: removes its objects, or writes down that they are retained. */
+  public void end(ShardId id, @Nullable SourceAccess access, boolean delete) {
     DetachTimelineRequest.Builder request =
-        DetachTimelineRequest.newBuilder()
-            .setTenant(id.tenantId())
-            .setTimeline(id.timeline())
-            .setShard(id.shard())
-            .setDropSlot(access != null)
-            .setDeleteObjects(delete);
+        request(id).setDropSlot(access != null).setDeleteObjects(delete).setRetain(!delete);
     if (access != null) {
       request.setPrimary(primary(access));
     }
-    stub.withDeadlineAfter(CHANGE_SECONDS, TimeUnit.SECONDS).detachTimeline(request.build());
+    detach(request.build());
+  }
+
+  private void detach(DetachTimelineRequest request) {
+    var _ = stub.withDeadlineAfter(CHANGE_SECONDS, TimeUnit.SECONDS).detachTimeline(request);
+  }
+
+  private static DetachTimelineRequest.Builder request(ShardId id) {
+    return DetachTimelineRequest.newBuilder()
+        .setTenant(id.tenantId())
+        .setTimeline(id.timeline())
+        .setTimelineId(id.id())
+        .setShard(id.shard());
+  }
+
+  /**
+   * The timelines of a tenant that the object store holds, the latest to be deleted first.
+   *
+   * @param but the ids of others
+   */
+  public List<RetainedTimeline> retained(String tenantId, Set<String> but) {
+    return stub
+        .withDeadlineAfter(STORE_SECONDS, TimeUnit.SECONDS)
+        .listStoredTimelines(
+            ListStoredTimelinesRequest.newBuilder()
+                .setTenant(tenantId)
+                .addAllExceptTimelineIds(but)
+                .build())
+        .getTimelinesList()
+        .stream()
+        .filter(one -> !one.getDeleted())
+        .sorted(
+            Comparator.comparingLong(StoredTimeline::getRetainedSinceSeconds)
+                .reversed()
+                .thenComparing(StoredTimeline::getTimelineId))
+        .limit(MAX_RETAINED)
+        .map(PageserverClient::retained)
+        .toList();
+  }
+
+  private static RetainedTimeline retained(StoredTimeline one) {
+    long since = one.getRetainedSinceSeconds();
+    return new RetainedTimeline(
+        one.getTimelineId(),
+        one.getTimeline(),
+        since == 0 ? null : Conditions.text(Instant.ofEpochSecond(since)),
+        Measures.lsn(one.getPublishedLsn()),
+        one.getSystemIdentifier() == 0 ? null : Long.toUnsignedString(one.getSystemIdentifier()),
+        one.getLayerBytes());
   }
 
   private static PrimarySource primary(SourceAccess access) {

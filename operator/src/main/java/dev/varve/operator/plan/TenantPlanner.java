@@ -270,7 +270,8 @@ public final class TenantPlanner {
         tenantId(tenant.getMetadata().getNamespace(), tenant.getMetadata().getName()),
         "varve-" + tenant.getMetadata().getName() + "-token",
         world.timelines().size(),
-        shards);
+        shards,
+        null);
   }
 
   private static String placed(List<ShardPlacement> shards) {

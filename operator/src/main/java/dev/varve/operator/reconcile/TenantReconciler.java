@@ -63,6 +63,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
   private final Duration grace;
   private final InstantSource clock;
   private final Events events;
+  private final RetainedTimelines retained;
   private final SecureRandom random = new SecureRandom();
 
   /**
@@ -78,6 +79,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
     this.grace = config.grace();
     this.clock = clock;
     this.events = new Events(client);
+    this.retained = new RetainedTimelines(fleet, clock);
   }
 
   @Override
@@ -113,6 +115,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
   @Override
   public UpdateControl<Tenant> reconcile(Tenant tenant, Context<Tenant> context) {
     try {
+      retained.refresh(tenant, timelines(context));
       TenantPlan plan = planAndWrite(tenant, context);
       if (plan.makeToken()) {
         makeToken(tenant);
@@ -141,11 +144,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
 
   private synchronized TenantPlan planAndWrite(Tenant tenant, Context<Tenant> context) {
     ResourceID id = ResourceID.fromResource(tenant);
-    List<Timeline> timelines =
-        context
-            .getSecondaryResourcesAsStream(Timeline.class)
-            .sorted(Comparator.comparing(t -> t.getMetadata().getName()))
-            .toList();
+    List<Timeline> timelines = timelines(context);
     String invalid = SpecRules.tenant(tenant);
     Found token = invalid.isEmpty() ? token(tenant) : new Found(null, null);
     TenantPlan plan =
@@ -160,13 +159,21 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
                 timelines,
                 clock.instant(),
                 grace));
-    if (!plan.status().equals(tenant.getStatus())) {
-      tenant.setStatus(plan.status());
+    TenantStatus status = plan.status().withRetained(retained.of(tenant));
+    if (!status.equals(tenant.getStatus())) {
+      tenant.setStatus(status);
       client.resource(tenant).updateStatus();
       events.write(tenant, plan.notices());
     }
     decided.put(id, podUids(plan.status()));
     return plan;
+  }
+
+  private static List<Timeline> timelines(Context<Tenant> context) {
+    return context
+        .getSecondaryResourcesAsStream(Timeline.class)
+        .sorted(Comparator.comparing(t -> t.getMetadata().getName()))
+        .toList();
   }
 
   private Map<String, Load> loads(ResourceID but, Context<Tenant> context) {
@@ -232,6 +239,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
       }
     }
     decided.remove(ResourceID.fromResource(tenant));
+    retained.forget(tenant);
     return DeleteControl.defaultDelete();
   }
 }

@@ -96,7 +96,8 @@ final class ShardMoveTest {
   /** Both attached with generation 5, served, and B's reader long there. */
   @BeforeEach
   void attach() {
-    timeline.setMetadata(new ObjectMetaBuilder().withNamespace("shop").withName("orders").build());
+    timeline.setMetadata(
+        new ObjectMetaBuilder().withNamespace("shop").withName("orders").withUid("u-1").build());
     timeline.setSpec(new TimelineSpec("acme", null, null));
     placed = new PageserverPod("a", "uid-a", "node", "10.0.0.1", Map.of(), true, NOW, false);
     Map<Attach, Integer> generations = new LinkedHashMap<>();

@@ -2,13 +2,12 @@ package dev.varve.engine.tenant;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.timeline.Shard;
-import java.nio.file.Path;
 import java.util.regex.Pattern;
 
 /**
  * A timeline's name and its tenant's: each 1 to 63 lower-case letters, digits and inner hyphens, as
  * Kubernetes names are (RFC 1123 labels). A tenant's may be two of them with a dot between, the
- * first a namespace.
+ * first a namespace. A label only: what it leads to is a {@link TimelineUid}.
  *
  * @param shard the part of its pages; {@link Shard#WHOLE} unless the tenant is sharded
  */
@@ -35,22 +34,6 @@ public record TimelineId(String tenant, String timeline, Shard shard) {
       throw new PageserverException.InvalidRequest(
           what + " '" + name + "' is not 1 to 63 lower-case letters, digits and inner hyphens");
     }
-  }
-
-  /** Where the objects of all its shards are, with a slash at the end. */
-  String timelinePrefix() {
-    return "tenants/" + tenant + "/timelines/" + timeline + "/";
-  }
-
-  /** Where the objects of this shard are, with a slash at the end. */
-  public String objectPrefix() {
-    return timelinePrefix() + (shard.coversAll() ? "" : "shards/" + shard + "/");
-  }
-
-  /** Where its layer files are below a pageserver's directory. */
-  Path localDirectory(Path directory) {
-    Path path = directory.resolve(tenant).resolve(timeline);
-    return shard.coversAll() ? path : path.resolve(shard.toString());
   }
 
   /** {@code tenant/timeline}, and a shard's {@code tenant/timeline/0-of-2-by-2048}. */

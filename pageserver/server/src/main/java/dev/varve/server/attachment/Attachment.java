@@ -8,6 +8,7 @@ import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.StoreDeadline;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineUid;
 import dev.varve.engine.timeline.BaseBackupImport;
 import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.timeline.Timeline;
@@ -146,6 +147,11 @@ public final class Attachment implements AutoCloseable {
     return record.id();
   }
 
+  /** Which timeline it is, whatever its name is. */
+  public TimelineUid uid() {
+    return record.uid();
+  }
+
   AttachmentRecord record() {
     return record;
   }
@@ -221,7 +227,7 @@ public final class Attachment implements AutoCloseable {
     while (timeline == null && !receivingEnds()) {
       try {
         requireObjects();
-        timeline = tenants.attach(record.id(), 0);
+        timeline = tenants.attach(record.id(), record.uid(), 0);
         problem = "";
       } catch (PageserverException.Unavailable e) {
         pause(e, RETRY);
@@ -232,7 +238,7 @@ public final class Attachment implements AutoCloseable {
 
   /** A timeline whose objects are gone is not begun anew: its past would be lost without a word. */
   private void requireObjects() {
-    if (record.copied() && tenants.storedGeneration(record.id()) == 0) {
+    if (record.copied() && tenants.storedGeneration(record.id(), record.uid()) == 0) {
       throw new PageserverException.Unavailable(
           "the object store holds nothing of "
               + record.id()
@@ -407,6 +413,7 @@ public final class Attachment implements AutoCloseable {
     WalReceiver feed = takenOver ? null : receiver;
     return new AttachmentSnapshot(
         record.id(),
+        record.uid(),
         phase,
         problem,
         loaded,

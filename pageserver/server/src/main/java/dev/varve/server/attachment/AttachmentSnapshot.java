@@ -3,6 +3,7 @@ package dev.varve.server.attachment;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.store.FailureText;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineUid;
 import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.source.ReceiverStatus;
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 record AttachmentSnapshot(
     TimelineId id,
+    TimelineUid uid,
     AttachmentState phase,
     String phaseProblem,
     @Nullable Timeline timeline,
@@ -89,6 +91,7 @@ record AttachmentSnapshot(
     ClusterIdentity identity = imported == null ? null : imported.identity();
     return new TimelineReport(
         id,
+        uid,
         timeline == null ? 0 : timeline.generation(),
         state(),
         problem(),

@@ -1,6 +1,7 @@
 package dev.varve.server.attachment;
 
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineUid;
 
 /**
  * One attached timeline at one moment; LSNs and bytes are 0 where they are not known yet.
@@ -19,6 +20,7 @@ import dev.varve.engine.tenant.TimelineId;
  */
 public record TimelineReport(
     TimelineId id,
+    TimelineUid uid,
     int generation,
     AttachmentState state,
     String problem,

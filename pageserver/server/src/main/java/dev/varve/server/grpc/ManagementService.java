@@ -9,12 +9,16 @@ import dev.varve.api.v1.GetStoredGenerationResponse;
 import dev.varve.api.v1.GetTimelineRequest;
 import dev.varve.api.v1.HandOverTimelineRequest;
 import dev.varve.api.v1.HandOverTimelineResponse;
+import dev.varve.api.v1.ListStoredTimelinesRequest;
+import dev.varve.api.v1.ListStoredTimelinesResponse;
 import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesResponse;
 import dev.varve.api.v1.ManagementServiceGrpc;
+import dev.varve.api.v1.StoredTimeline;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineUid;
 import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.AttachmentState;
 import dev.varve.server.attachment.Attachments;
@@ -22,6 +26,7 @@ import dev.varve.server.attachment.TimelineReport;
 import dev.varve.server.attachment.Token;
 import io.grpc.stub.StreamObserver;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -51,7 +56,11 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
           TimelineId id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           int generation =
-              attachments.attach(id, Requests.source(id, request), Requests.tenure(request));
+              attachments.attach(
+                  id,
+                  Requests.target(request),
+                  Requests.source(id, request),
+                  Requests.tenure(request));
           return AttachTimelineResponse.newBuilder().setGeneration(generation).build();
         });
   }
@@ -64,10 +73,14 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
         () -> {
           TimelineId id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
+          TimelineUid uid = Requests.uid(request.getTimelineId());
+          boolean dropsSlot = request.getDropSlot();
           if (request.getDeleteObjects()) {
-            attachments.delete(id, request.getDropSlot(), Requests.source(id, request));
+            attachments.delete(id, uid, dropsSlot, Requests.source(id, request));
+          } else if (request.getRetain()) {
+            attachments.retain(id, uid, dropsSlot, Requests.source(id, request));
           } else {
-            attachments.detach(id, request.getDropSlot(), Requests.source(id, request));
+            attachments.detach(id, uid, dropsSlot, Requests.source(id, request));
           }
           return DetachTimelineResponse.getDefaultInstance();
         });
@@ -82,7 +95,7 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
           TimelineId id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           return HandOverTimelineResponse.newBuilder()
-              .setPublishedLsn(attachments.handOver(id))
+              .setPublishedLsn(attachments.handOver(id, Requests.uid(request.getTimelineId())))
               .build();
         });
   }
@@ -121,9 +134,43 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
           TimelineId id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           return GetStoredGenerationResponse.newBuilder()
-              .setGeneration(attachments.storedGeneration(id))
+              .setGeneration(
+                  attachments.storedGeneration(id, Requests.uid(request.getTimelineId())))
               .build();
         });
+  }
+
+  @Override
+  public void listStoredTimelines(
+      ListStoredTimelinesRequest request, StreamObserver<ListStoredTimelinesResponse> answers) {
+    answer(
+        answers,
+        () -> {
+          ListStoredTimelinesResponse.Builder all = ListStoredTimelinesResponse.newBuilder();
+          attachments
+              .stored(
+                  Requests.tenant(request.getTenant()),
+                  request.getExceptTimelineIdsList().stream()
+                      .map(TimelineUid::new)
+                      .collect(Collectors.toSet()))
+              .forEach(one -> all.addTimelines(stored(one)));
+          return all.build();
+        });
+  }
+
+  private static StoredTimeline stored(dev.varve.engine.tenant.StoredTimeline one) {
+    return StoredTimeline.newBuilder()
+        .setTimelineId(one.uid().text())
+        .setTimeline(one.name())
+        .setDeleted(one.isDeleted())
+        .setRetainedSinceSeconds(one.retainedSinceSeconds())
+        .setShardCount(one.shards())
+        .setStripeBlocks(one.stripeBlocks())
+        .setSystemIdentifier(one.systemIdentifier())
+        .setPostgresMajor(one.postgresMajor())
+        .setPublishedLsn(one.publishedLsn())
+        .setLayerBytes(one.layerBytes())
+        .build();
   }
 
   private <T> void answer(StreamObserver<T> answers, Supplier<T> work) {
@@ -161,6 +208,7 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
         .setRetainedWalSeconds(report.cost().retainedSeconds())
         .setPrimaryKeepsAtMostBytes(report.cost().primaryKeepsAtMostBytes())
         .setNamedSynchronous(report.cost().namedSynchronous())
+        .setTimelineId(report.uid().text())
         .build();
   }
 

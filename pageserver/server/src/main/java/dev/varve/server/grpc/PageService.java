@@ -144,15 +144,14 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
         Answers.guarded(
             answers,
             () -> {
-              Attachment attachment =
-                  attachments.get(Requests.timeline(request.getTimeline()), token);
+              Attachment attachment = attachment(request.getTimeline(), token);
               Timeline timeline = attachment.timeline();
               long lsn = request.getLsn() == 0 ? timeline.receivedLsn() : request.getLsn();
               timeline.waitFor(lsn, lsnTimeout);
               attachment.refreshSettings(lsn);
               ThinImage image = ThinImage.at(timeline, lsn);
               answers.onNext(
-                  GetThinImageResponse.newBuilder().setHeader(header(image, timeline)).build());
+                  GetThinImageResponse.newBuilder().setHeader(header(image, attachment)).build());
               try {
                 image.writeTo(stream);
                 stream.finish();
@@ -164,7 +163,8 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
             }));
   }
 
-  private static ThinImageHeader header(ThinImage image, Timeline timeline) {
+  private static ThinImageHeader header(ThinImage image, Attachment attachment) {
+    Timeline timeline = attachment.timeline();
     Shard shard = timeline.shard();
     ThinImageHeader.Builder header =
         ThinImageHeader.newBuilder()
@@ -174,7 +174,8 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
             .setDataChecksums(image.hasChecksums())
             .setWalSegmentBytes(image.identity().walSegmentBytes())
             .setShardCount(shard.count())
-            .setStripeBlocks(shard.stripeBlocks());
+            .setStripeBlocks(shard.stripeBlocks())
+            .setTimelineId(attachment.uid().text());
     for (var directory : image.directories()) {
       header.addDirectories(
           DatabaseDirectory.newBuilder()
@@ -199,8 +200,13 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
   }
 
   private Timeline readable(String name, long lsn, @Nullable Token token) {
-    Timeline timeline = attachments.get(Requests.timeline(name), token).timeline();
+    Timeline timeline = attachment(name, token).timeline();
     timeline.waitFor(lsn, lsnTimeout);
     return timeline;
+  }
+
+  private Attachment attachment(String name, @Nullable Token token) {
+    Requests.ReadTarget target = Requests.read(name);
+    return attachments.get(target.id(), target.uid(), token);
   }
 }

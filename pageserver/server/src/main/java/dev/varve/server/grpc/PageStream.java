@@ -2,9 +2,9 @@ package dev.varve.server.grpc;
 
 import dev.varve.api.v1.GetPagesRequest;
 import dev.varve.api.v1.GetPagesResponse;
-import dev.varve.engine.tenant.TimelineId;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.Token;
+import dev.varve.server.grpc.Requests.ReadTarget;
 import dev.varve.server.metrics.PageMeter;
 import dev.varve.server.metrics.PageMeters;
 import io.grpc.stub.ServerCallStreamObserver;
@@ -35,7 +35,7 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
 
   // Of the connection's thread only: the timeline that the last request named.
   private String lastName = "";
-  private @Nullable TimelineId lastId;
+  private @Nullable ReadTarget lastTarget;
 
   PageStream(
       ServerCallStreamObserver<GetPagesResponse> out,
@@ -69,12 +69,13 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
   @Override
   public void onNext(GetPagesRequest request) {
     long startNanos = System.nanoTime();
-    TimelineId id;
+    ReadTarget target;
     PageMeter meter;
     try {
-      id = timeline(request.getTimeline());
-      meter = meters.of(id);
-      GetPagesResponse hit = reads.cached(attachments.get(id, token).timeline(), request);
+      target = target(request.getTimeline());
+      meter = meters.of(target.id());
+      GetPagesResponse hit =
+          reads.cached(attachments.get(target.id(), target.uid(), token).timeline(), request);
       if (hit != null && answerAtOnce(hit)) {
         meter.answered(request.getBlockCount(), System.nanoTime() - startNanos);
         return;
@@ -85,23 +86,24 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
     }
     Pending entry = new Pending(request, startNanos);
     enqueue(entry, null);
-    blocking.execute(request.getTimeline(), () -> read(entry, id, meter));
+    blocking.execute(request.getTimeline(), () -> read(entry, target, meter));
   }
 
-  private TimelineId timeline(String name) {
-    TimelineId id = lastId;
-    if (id == null || !name.equals(lastName)) {
-      id = Requests.timeline(name);
-      lastId = id;
+  private ReadTarget target(String name) {
+    ReadTarget target = lastTarget;
+    if (target == null || !name.equals(lastName)) {
+      target = Requests.read(name);
+      lastTarget = target;
       lastName = name;
     }
-    return id;
+    return target;
   }
 
-  private void read(Pending entry, TimelineId id, PageMeter meter) {
+  private void read(Pending entry, ReadTarget target, PageMeter meter) {
     GetPagesResponse response;
     try {
-      response = reads.read(attachments.get(id, token).timeline(), entry.request);
+      response =
+          reads.read(attachments.get(target.id(), target.uid(), token).timeline(), entry.request);
       meter.answered(entry.request.getBlockCount(), System.nanoTime() - entry.startNanos);
     } catch (RuntimeException | Error e) {
       response = PageReads.failed(entry.request, e);

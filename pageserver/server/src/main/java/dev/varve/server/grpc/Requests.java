@@ -9,7 +9,9 @@ import dev.varve.engine.PageserverException.InvalidRequest;
 import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineUid;
 import dev.varve.engine.timeline.Shard;
+import dev.varve.server.attachment.AttachTarget;
 import dev.varve.server.attachment.Tenure;
 import dev.varve.server.attachment.Token;
 import dev.varve.server.source.SourceSettings;
@@ -21,8 +23,37 @@ import org.jspecify.annotations.Nullable;
 final class Requests {
   private Requests() {}
 
-  /** {@code tenant/timeline}, or with {@code /shard} behind. */
-  static TimelineId timeline(String name) {
+  /**
+   * What a read names.
+   *
+   * @param uid null: whatever has the name
+   */
+  record ReadTarget(TimelineId id, @Nullable TimelineUid uid) {}
+
+  /** {@code tenant/timeline}, or with {@code /shard} behind; either with {@code @id} behind. */
+  static ReadTarget read(String name) {
+    int at = name.indexOf('@');
+    return at < 0
+        ? new ReadTarget(timeline(name), null)
+        : new ReadTarget(timeline(name.substring(0, at)), uid(name.substring(at + 1)));
+  }
+
+  /** Null when it is empty. */
+  static @Nullable TimelineUid uid(String text) {
+    return text.isEmpty() ? null : new TimelineUid(text);
+  }
+
+  /** A tenant's name. */
+  static String tenant(String name) {
+    return new TimelineId(name, "any").tenant();
+  }
+
+  /** Which timeline an attach request speaks of. */
+  static AttachTarget target(AttachTimelineRequest request) {
+    return new AttachTarget(uid(request.getTimelineId()), request.getAdopt());
+  }
+
+  private static TimelineId timeline(String name) {
     String[] parts = name.split("/", -1);
     if (parts.length != 2 && (parts.length != 3 || parts[2].isEmpty())) {
       throw new InvalidRequest(

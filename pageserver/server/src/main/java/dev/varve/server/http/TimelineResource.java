@@ -2,6 +2,7 @@ package dev.varve.server.http;
 
 import dev.varve.engine.PageserverException.InvalidRequest;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.server.attachment.AttachTarget;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.Tenure;
 import io.smallrye.common.annotation.RunOnVirtualThread;
@@ -51,7 +52,11 @@ public class TimelineResource {
       @PathParam("timeline") String timeline,
       @Nullable AttachBody body) {
     TimelineId id = new TimelineId(tenant, timeline);
-    attachments.attach(id, body == null ? null : body.source(id), Tenure.OWN);
+    attachments.attach(
+        id,
+        body == null ? AttachTarget.BY_NAME : body.target(),
+        body == null ? null : body.source(id),
+        Tenure.OWN);
     return TimelineView.of(attachments.get(id).report());
   }
 
@@ -69,7 +74,7 @@ public class TimelineResource {
     TimelineId id = new TimelineId(tenant, timeline);
     boolean drops = flag("dropSlot", dropSlot);
     if (flag("deleteObjects", deleteObjects)) {
-      attachments.delete(id, drops, null);
+      attachments.delete(id, null, drops, null);
     } else {
       attachments.detach(id, drops);
     }

@@ -8,6 +8,7 @@ import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineUid;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.server.source.PrimarySource;
 import dev.varve.server.source.ReceiverStatus;
@@ -62,7 +63,13 @@ final class ThreadErrorsIT {
     Tenants tenants = new Tenants(failing, directory, EngineOptions.defaults(), System::nanoTime);
     try (Attachment attachment =
         new Attachment(
-            new AttachmentRecord(ID, null, 0, false), tenants, null, null, false, _ -> {})) {
+            new AttachmentRecord(
+                ID, new TimelineUid("0123456789abcdef0123456789abcdef"), null, 0, false),
+            tenants,
+            null,
+            null,
+            false,
+            _ -> {})) {
       attachment.start();
       await(() -> attachment.report().state() == AttachmentState.BROKEN);
       assertTrue(attachment.report().problem().contains("injected"));

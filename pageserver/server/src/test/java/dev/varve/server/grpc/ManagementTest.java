@@ -13,10 +13,12 @@ import dev.varve.api.v1.GetStoredGenerationRequest;
 import dev.varve.api.v1.GetThinImageRequest;
 import dev.varve.api.v1.GetTimelineRequest;
 import dev.varve.api.v1.HandOverTimelineRequest;
+import dev.varve.api.v1.ListStoredTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.PrimarySource;
+import dev.varve.api.v1.StoredTimeline;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectEntry;
@@ -253,6 +255,10 @@ final class ManagementTest {
   }
 
   private int page(String token) throws Exception {
+    return page(token, "");
+  }
+
+  private int page(String token, String id) throws Exception {
     CompletableFuture<Integer> answer = new CompletableFuture<>();
     StreamObserver<GetPagesRequest> requests =
         PageServiceGrpc.newStub(a.channel)
@@ -274,7 +280,7 @@ final class ManagementTest {
                 });
     requests.onNext(
         GetPagesRequest.newBuilder()
-            .setTimeline(TENANT + "/" + TIMELINE)
+            .setTimeline(TENANT + "/" + TIMELINE + id)
             .setLsn(1)
             .setBlockCount(1)
             .build());
@@ -336,6 +342,89 @@ final class ManagementTest {
     }
     assertEquals(before, names());
     assertEquals(2, b.management(MANAGEMENT).attachTimeline(attach(2, "t")).getGeneration());
+  }
+
+  /** Retained, and the name given to a new timeline; then the old one adopted under another. */
+  @Test
+  void aNameLeadsToTheTimelineThatItsHolderSays() throws Exception {
+    String old = "00000000000000000000000000000001";
+    String young = "00000000000000000000000000000002";
+    AttachTimelineRequest first = attach(5, "t").toBuilder().setTimelineId(old).build();
+    AttachTimelineRequest second = attach(1, "t").toBuilder().setTimelineId(young).build();
+    DetachTimelineRequest retain =
+        DetachTimelineRequest.newBuilder()
+            .setTenant(TENANT)
+            .setTimeline(TIMELINE)
+            .setTimelineId(old)
+            .setRetain(true)
+            .build();
+    GetStoredGenerationRequest stored =
+        GetStoredGenerationRequest.newBuilder()
+            .setTenant(TENANT)
+            .setTimeline(TIMELINE)
+            .setTimelineId(young)
+            .build();
+    var management = a.management(MANAGEMENT);
+    management.attachTimeline(first);
+    assertEquals(old, a.await(s -> true).getTimelineId());
+    assertEquals(Status.Code.UNAVAILABLE, code(() -> management.attachTimeline(second)));
+    management.detachTimeline(retain);
+    assertEquals(0, management.getStoredGeneration(stored).getGeneration());
+    management.attachTimeline(second);
+    assertEquals(young, a.await(s -> true).getTimelineId());
+
+    // Whoever is late, of the old one: it reads nothing, and ends nothing.
+    assertEquals(Status.Code.ABORTED.value(), page("t", "@" + old));
+    assertTrue(page("t", "@" + young) != Status.Code.ABORTED.value());
+    assertTrue(page("t", "") != Status.Code.ABORTED.value());
+    assertEquals(Status.Code.INVALID_ARGUMENT.value(), page("t", "@../" + old));
+    assertEquals(Status.Code.NOT_FOUND, code(() -> management.detachTimeline(retain)));
+    assertEquals(
+        Status.Code.NOT_FOUND,
+        code(() ->
+            management.handOverTimeline(
+                HandOverTimelineRequest.newBuilder()
+                    .setTenant(TENANT)
+                    .setTimeline(TIMELINE)
+                    .setTimelineId(old)
+                    .build())));
+    management.detachTimeline(retain.toBuilder().setDeleteObjects(true).build());
+    assertEquals(young, a.await(s -> true).getTimelineId());
+    assertTrue(names().stream().noneMatch(name -> name.contains(old)), names()::toString);
+    assertEquals(1, management.getStoredGeneration(stored).getGeneration());
+  }
+
+  @Test
+  void whatIsRetainedIsListedAndAdoptedWhenItIsThere() throws Exception {
+    String uid = "00000000000000000000000000000003";
+    var management = a.management(MANAGEMENT);
+    AttachTimelineRequest adopting =
+        attach(1, "t").toBuilder().setTimelineId(uid).setAdopt(true).build();
+    assertEquals(Status.Code.NOT_FOUND, code(() -> management.attachTimeline(adopting)));
+    assertEquals(List.of(), names());
+
+    management.attachTimeline(attach(1, "t").toBuilder().setTimelineId(uid).build());
+    ListStoredTimelinesRequest list =
+        ListStoredTimelinesRequest.newBuilder().setTenant(TENANT).build();
+    assertEquals(0, management.listStoredTimelines(list).getTimelines(0).getRetainedSinceSeconds());
+    management.detachTimeline(
+        DetachTimelineRequest.newBuilder()
+            .setTenant(TENANT)
+            .setTimeline(TIMELINE)
+            .setTimelineId(uid)
+            .setRetain(true)
+            .build());
+    StoredTimeline one = b.management(MANAGEMENT).listStoredTimelines(list).getTimelines(0);
+    assertEquals(uid, one.getTimelineId());
+    assertEquals(TIMELINE, one.getTimeline());
+    assertTrue(one.getRetainedSinceSeconds() > 0);
+    assertEquals(
+        0,
+        management
+            .listStoredTimelines(list.toBuilder().addExceptTimelineIds(uid).build())
+            .getTimelinesCount());
+    // Nothing of it was ever published.
+    assertEquals(Status.Code.NOT_FOUND, code(() -> management.attachTimeline(adopting)));
   }
 
   private List<String> names() {
