@@ -26,6 +26,11 @@ import org.jspecify.annotations.Nullable;
     jsonPath = ".status.conditions[?(@.type=='Ready')].reason",
     type = AdditionalPrinterColumn.Type.STRING)
 @AdditionalPrinterColumn(
+    name = "Store",
+    jsonPath = ".status.conditions[?(@.type=='StoreReachable')].reason",
+    type = AdditionalPrinterColumn.Type.STRING,
+    priority = 1)
+@AdditionalPrinterColumn(
     name = "Pageserver",
     jsonPath = ".status.shards[*].pod",
     type = AdditionalPrinterColumn.Type.STRING)

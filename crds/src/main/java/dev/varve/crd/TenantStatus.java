@@ -12,7 +12,8 @@ public record TenantStatus(
         @Nullable Long observedGeneration,
     @JsonProperty
         @JsonPropertyDescription(
-            "Ready: a ready pageserver keeps every shard and the token Secret exists.")
+            "Ready: a ready pageserver keeps every shard and the token Secret exists."
+                + " StoreReachable: nothing fails at the object store for any of its Timelines.")
         @Nullable List<Condition> conditions,
     @JsonProperty
         @JsonPropertyDescription(

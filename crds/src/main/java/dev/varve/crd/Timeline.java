@@ -54,6 +54,11 @@ import org.jspecify.annotations.Nullable;
     type = AdditionalPrinterColumn.Type.INTEGER,
     priority = 1)
 @AdditionalPrinterColumn(
+    name = "Store",
+    jsonPath = ".status.conditions[?(@.type=='StoreReachable')].reason",
+    type = AdditionalPrinterColumn.Type.STRING,
+    priority = 1)
+@AdditionalPrinterColumn(
     name = "Pageserver",
     jsonPath = ".status.shards[*].pod",
     type = AdditionalPrinterColumn.Type.STRING,

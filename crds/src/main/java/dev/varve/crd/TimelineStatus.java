@@ -12,7 +12,8 @@ public record TimelineStatus(
         @Nullable Long observedGeneration,
     @JsonProperty
         @JsonPropertyDescription(
-            "Ready: computes can start from it. SourceReachable: WAL is being received.")
+            "Ready: computes can start from it. SourceReachable: WAL is being received."
+                + " StoreReachable: nothing fails at the object store.")
         @Nullable List<Condition> conditions,
     @JsonProperty
         @JsonPropertyDescription(
@@ -46,12 +47,12 @@ public record TimelineStatus(
     @JsonProperty
         @JsonPropertyDescription(
             "WAL of the primary that was not received yet, in bytes; with several shards the"
-                + " most.")
+                + " most. Absent while it is not known.")
         @Nullable Long lagBytes,
     @JsonProperty
         @JsonPropertyDescription(
             "Seconds since all WAL that the primary had was received; with several shards the"
-                + " most.")
+                + " most. Absent while it is not known.")
         @Nullable Long lagSeconds,
     @JsonProperty
         @JsonPropertyDescription(

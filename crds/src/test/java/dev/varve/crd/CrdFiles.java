@@ -15,8 +15,9 @@ import java.util.Objects;
 
 /**
  * The CustomResourceDefinitions as they are shipped in {@code deploy/base/crd}: what the generator
- * makes of the types, with what it has no annotation for: the order of the printer columns and the
- * texts of the three uppermost levels.
+ * makes of the types, with what it has no annotation for: the order of the printer columns, the
+ * texts of the three uppermost levels, and defaults in the descriptions, which {@code kubectl
+ * explain} shows nowhere else.
  */
 final class CrdFiles {
   static final List<String> PLURALS = List.of("tenants", "timelines");
@@ -27,6 +28,7 @@ final class CrdFiles {
           "Ready",
           "Reason",
           "Source",
+          "Store",
           "PostgreSQL",
           "Timelines",
           "Published",
@@ -62,7 +64,8 @@ final class CrdFiles {
       root.setDescription(
           tenant
               ? "The owner of timelines: which pageservers keep them, and the token that reads them."
-              : "One history of one PostgreSQL cluster, which databases in its namespace start from.");
+              : "One history of one PostgreSQL cluster, which databases in its namespace start from. An"
+                  + " LSN is a position in its WAL.");
       root.getProperties().get("spec").setDescription("What is wanted.");
       root.getProperties().get("status").setDescription("What the operator found and did.");
       if (tenant) {
@@ -72,8 +75,19 @@ final class CrdFiles {
         bound(root.getProperties().get("spec").getProperties().get("placement"));
       }
       once(root);
+      sayDefaults(root);
     }
     return crd;
+  }
+
+  private static void sayDefaults(JSONSchemaProps schema) {
+    if (schema.getDefault() != null && schema.getDefault().isValueNode()) {
+      schema.setDescription(
+          schema.getDescription() + " Default: " + schema.getDefault().asText() + ".");
+    }
+    if (schema.getProperties() != null) {
+      schema.getProperties().values().forEach(CrdFiles::sayDefaults);
+    }
   }
 
   /** A rule of a record's component is one of its field and of its accessor. */

@@ -2,6 +2,7 @@ package dev.varve.e2e;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -11,11 +12,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -35,6 +39,9 @@ final class ManifestsIT {
 
   /** An image whose name an overlay has to replace. */
   private static final Pattern IMAGE = Pattern.compile("(?m)^\\s*(?:- )?image: (\\S+)$");
+
+  /** The kubelet's, not what is in it. */
+  private static final Pattern DIRECTORY = Pattern.compile("/var/\\S*/kubelet(?![-/\\w])");
 
   @TempDir static Path directory;
   private static KubeAPIServer server;
@@ -92,6 +99,10 @@ final class ManifestsIT {
     return listed(DEPLOY.resolve("examples"));
   }
 
+  static List<Path> components() throws IOException {
+    return listed(DEPLOY.resolve("components"));
+  }
+
   private static List<Path> listed(Path in) throws IOException {
     try (Stream<Path> files = Files.list(in)) {
       return files.sorted().toList();
@@ -108,6 +119,21 @@ final class ManifestsIT {
   @MethodSource("examples")
   void exampleIsTaken(Path example) throws Exception {
     apply("--dry-run=server", "-n", "shop", "-f", example.toString());
+  }
+
+  /** Each pod of an example asks for what it needs, and is ready when its data directory is. */
+  @ParameterizedTest
+  @MethodSource("examples")
+  void examplePodsAskForWhatTheyNeed(Path example) throws Exception {
+    for (String object : Files.readString(example).split("(?m)^---$", -1)) {
+      if (object.contains("containers:")) {
+        assertTrue(object.contains("requests: {cpu: "), object);
+        assertTrue(object.contains("memory: "), object);
+        assertTrue(object.contains("readinessProbe:"), object);
+        assertEquals(
+            object.contains("driver: varve.dev"), object.contains("$PGDATA/base/1/"), object);
+      }
+    }
   }
 
   /** Images are named by the list in the overlay's kustomization, all of them. */
@@ -130,6 +156,52 @@ final class ManifestsIT {
         assertEquals(file.endsWith("kustomization.yaml"), named, file::toString);
       }
     }
+  }
+
+  /** The agent of a kubelet elsewhere names one directory everywhere, and the base's nowhere. */
+  @ParameterizedTest
+  @MethodSource("components")
+  void componentMovesTheKubeletsDirectory(Path component) throws Exception {
+    for (Path overlay : overlays()) {
+      Path over =
+          Files.createDirectory(
+              directory.resolve(component.getFileName() + "-" + overlay.getFileName()));
+      Files.writeString(
+          over.resolve("kustomization.yaml"),
+          """
+          apiVersion: kustomize.config.k8s.io/v1beta1
+          kind: Kustomization
+          resources: [OVERLAY]
+          components: [COMPONENT]
+          """
+              .replace("OVERLAY", relative(over, overlay))
+              .replace("COMPONENT", relative(over, component)));
+      apply("--dry-run=server", "-k", over.toString());
+      String plain = agent(overlay);
+      assertEquals(3, DIRECTORY.matcher(plain).results().count(), plain);
+      String moved = agent(over);
+      Set<String> directories =
+          DIRECTORY
+              .matcher(moved)
+              .results()
+              .map(MatchResult::group)
+              .collect(Collectors.toCollection(TreeSet::new));
+      assertEquals(1, directories.size(), moved);
+      String kubelet = directories.iterator().next();
+      assertNotEquals("/var/lib/kubelet", kubelet);
+      assertEquals(plain.replace("/var/lib/kubelet", kubelet), moved);
+    }
+  }
+
+  /** The agent's DaemonSet as an overlay makes it. */
+  private static String agent(Path overlay) throws Exception {
+    return Arrays.stream(kubectl("kustomize", overlay.toString()).split("(?m)^---$", -1))
+        .filter(object -> object.contains("kind: DaemonSet"))
+        .collect(Collectors.joining());
+  }
+
+  private static String relative(Path from, Path to) throws IOException {
+    return from.toRealPath().relativize(to.toRealPath()).toString();
   }
 
   /** The profile is enforced, for pods as for what makes them: else the tests say nothing of it. */

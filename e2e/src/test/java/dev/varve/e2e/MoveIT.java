@@ -32,16 +32,7 @@ final class MoveIT {
   @BeforeAll
   static void attach() {
     shop = Shop.open("e2e-moves");
-    home =
-        Kubectl.run(
-            "-n",
-            Shop.STORE,
-            "get",
-            "pods",
-            "-l",
-            "app.kubernetes.io/component=s3",
-            "-o",
-            "jsonpath={.items[0].spec.nodeName}");
+    home = Shop.storeNode();
     spread();
     shop.sourcesOn(home, "main-db");
     Scan.prepare(shop, "main-db");

@@ -34,17 +34,35 @@ final class Pageservers {
             .split(" "));
   }
 
+  /** The node of a pod. */
+  static String node(String pod) {
+    return Kubectl.run("-n", Shop.SYSTEM, "get", "pod", pod, "-o", "jsonpath={.spec.nodeName}");
+  }
+
+  /** How many pages of a timeline a pod has answered since it attached it. */
+  static long pagesRead(String pod, String timeline) {
+    return Pattern.compile(
+            "varve_pages_read_total\\{[^}]*timeline=\"" + timeline + "\"[^}]*} ([0-9.E]+)")
+        .matcher(metrics(pod))
+        .results()
+        .mapToLong(found -> (long) Double.parseDouble(found.group(1)))
+        .sum();
+  }
+
+  /** Empty when it does not answer. */
+  private static String metrics(String pod) {
+    return Kubectl.attempt(
+            "get",
+            "--raw",
+            "/api/v1/namespaces/" + Shop.SYSTEM + "/pods/" + pod + ":8080/proxy/q/metrics")
+        .output();
+  }
+
   /** Everything that is attached anywhere; a pod that does not answer has nothing. */
   static List<Attached> attached() {
     List<Attached> all = new ArrayList<>();
     for (String pod : pods()) {
-      String metrics =
-          Kubectl.attempt(
-                  "get",
-                  "--raw",
-                  "/api/v1/namespaces/" + Shop.SYSTEM + "/pods/" + pod + ":8080/proxy/q/metrics")
-              .output();
-      Matcher matcher = GENERATION.matcher(metrics);
+      Matcher matcher = GENERATION.matcher(metrics(pod));
       while (matcher.find()) {
         all.add(
             new Attached(

@@ -67,18 +67,31 @@ final class Scan {
    * reads are timed, not those of catalogs before them.
    */
   static Scan start(Shop shop, String pod, String timeline, String token, String node) {
-    shop.pod(pod, timeline, token, "", node);
+    return start(shop, pod, timeline, token, "", node);
+  }
+
+  /**
+   * The same.
+   *
+   * @param attributes more of the volume's
+   */
+  static Scan start(
+      Shop shop, String pod, String timeline, String token, String attributes, String node) {
+    shop.pod(pod, timeline, token, attributes, node);
     shop.ready("pod/" + pod, Duration.ofMinutes(1));
     shop.query(pod, FUNCTION);
     Scan scan = new Scan(shop, pod);
     Shop.until(
         pod + " to have read",
         Duration.ofMinutes(1),
-        () ->
-            scan.result.isDone()
-                || Integer.parseInt(shop.query(pod, "select last_value from reads")) > 50,
+        () -> scan.result.isDone() || scan.pages() > 50,
         null);
     return scan;
+  }
+
+  /** How many pages it has read so far. */
+  int pages() {
+    return Integer.parseInt(shop.query(pod, "select last_value from reads"));
   }
 
   /**

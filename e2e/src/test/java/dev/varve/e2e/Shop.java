@@ -70,6 +70,19 @@ final class Shop {
         "--timeout=180s");
   }
 
+  /** The node of the object store. */
+  static String storeNode() {
+    return Kubectl.run(
+        "-n",
+        STORE,
+        "get",
+        "pods",
+        "-l",
+        "app.kubernetes.io/component=s3",
+        "-o",
+        "jsonpath={.items[0].spec.nodeName}");
+  }
+
   /** Timelines go while their sources are there, then everything else, which nobody waits for. */
   void close() {
     kubectl("delete", "timelines,tenants", "--all", "--timeout=180s");
@@ -301,7 +314,16 @@ final class Shop {
 
   /** At an LSN; the volume waits until it was received. */
   void computeAt(String name, String timeline, String tenant, String lsn) {
-    pod(name, timeline, "varve-" + tenant + "-token", ", lsn: " + lsn, "");
+    computeAt(name, timeline, tenant, lsn, "");
+  }
+
+  /**
+   * The same.
+   *
+   * @param node where it runs; empty: anywhere
+   */
+  void computeAt(String name, String timeline, String tenant, String lsn, String node) {
+    pod(name, timeline, "varve-" + tenant + "-token", ", lsn: " + lsn, node);
   }
 
   /**

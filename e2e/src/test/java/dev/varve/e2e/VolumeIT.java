@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -103,6 +105,86 @@ final class VolumeIT {
       shop.ready("pod/fresh-" + node, START);
       assertEquals(shop.hashes("main-db"), shop.hashes("fresh-" + node));
     }
+  }
+
+  /** The example's readiness probe sees that its agent is gone; the next agent has it replaced. */
+  @Test
+  void aDatabaseWhoseVolumeIsDeadIsNotReady() throws Exception {
+    Kubectl.apply(
+        shop.namespace(),
+        Files.readString(Path.of("../deploy/examples/database-pod.yaml"))
+            .replace("postgres:17", Shop.POSTGRES)
+            .replace("timeline: orders", "timeline: main")
+            .replace("varve-shop-token", "varve-acme-token"));
+    shop.ready("pod/orders", START);
+    try {
+      agentsOn("{\"kubernetes.io/os\": \"linux\", \"varve.dev/agent\": \"away\"}");
+      shop.kubectl("wait", "--for=condition=Ready=false", "pod/orders", "--timeout=120s");
+    } finally {
+      agentsOn("{\"kubernetes.io/os\": \"linux\", \"varve.dev/agent\": null}");
+    }
+    shop.kubectl("wait", "--for=delete", "pod/orders", "--timeout=120s");
+    Shop.installed();
+  }
+
+  /** Which nodes have an agent. */
+  private static void agentsOn(String selector) {
+    Kubectl.run(
+        "-n",
+        Shop.AGENTS,
+        "patch",
+        "daemonset",
+        "varve-agent",
+        "--type=merge",
+        "-p",
+        "{\"spec\":{\"template\":{\"spec\":{\"nodeSelector\":" + selector + "}}}}");
+  }
+
+  /**
+   * The line of {@code docs/operations/token.md}: a running database gets the new token, and reads
+   * with it when the old one is refused, which a second rotation brings about at once.
+   */
+  @Test
+  void aTokenIsRotatedUnderARunningDatabase() throws Exception {
+    shop.compute("rotating", "main", "acme");
+    shop.ready("pod/rotating", START);
+    String before = token();
+    rotate(before);
+    shop.compute("rotated", "main", "acme");
+    shop.ready("pod/rotated", START);
+    rotate(token());
+    assertEquals(shop.hashes("main-db"), shop.hashes("rotating"));
+    assertEquals(shop.hashes("main-db"), shop.hashes("rotated"));
+    shop.ready("pod/rotating", START);
+    shop.kubectl("delete", "pod", "rotating", "rotated", "--grace-period=1");
+  }
+
+  private static String token() {
+    return shop.kubectl("get", "secret", "varve-acme-token", "-o=jsonpath={.data.token}").strip();
+  }
+
+  /** Returns when the pageservers have the new token. */
+  private static void rotate(String before) throws Exception {
+    String lines =
+        Runbook.lines("operations/token.md", "Rotating it")
+            .replace("NAMESPACE", shop.namespace())
+            .replace("TENANT", "acme");
+    assertTrue(Runbook.paste(lines).ok());
+    Shop.until(
+        "another token",
+        Duration.ofMinutes(1),
+        () -> {
+          Kubectl.Result found =
+              Kubectl.attempt(
+                  "-n",
+                  shop.namespace(),
+                  "get",
+                  "secret",
+                  "varve-acme-token",
+                  "-o=jsonpath={.data.token}");
+          return found.ok() && !found.output().strip().equals(before);
+        },
+        () -> shop.kubectl("get", "secrets"));
   }
 
   /**

@@ -4,6 +4,7 @@ import dev.varve.operator.pageserver.Fleet;
 import dev.varve.operator.reconcile.ManagementToken;
 import dev.varve.operator.render.TimelineObjects;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.extended.leaderelection.LeaderCallbacks;
 import io.javaoperatorsdk.operator.api.config.LeaderElectionConfiguration;
 import io.javaoperatorsdk.operator.api.config.LeaderElectionConfigurationBuilder;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -15,10 +16,15 @@ import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The parts that the controllers share. */
 @ApplicationScoped
 public class OperatorBeans {
+  private static final Logger LOG = LoggerFactory.getLogger(OperatorBeans.class);
+
   @Produces
   @Singleton
   InstantSource clock() {
@@ -52,11 +58,25 @@ public class OperatorBeans {
   @Produces
   @Singleton
   LeaderElectionConfiguration leaderElection(OperatorConfig config) {
+    AtomicBoolean leads = new AtomicBoolean();
     return LeaderElectionConfigurationBuilder.aLeaderElectionConfiguration("varve-operator")
         .withLeaseNamespace(config.namespace())
         .withLeaseDuration(Duration.ofSeconds(10))
         .withRenewDeadline(Duration.ofSeconds(7))
         .withRetryPeriod(Duration.ofSeconds(2))
+        .withLeaderCallbacks(
+            new LeaderCallbacks(
+                () -> {
+                  leads.set(true);
+                  LOG.info("this operator leads");
+                },
+                () -> {
+                  // One that stood by is stopped likewise.
+                  if (leads.getAndSet(false)) {
+                    LOG.info("this operator does not lead any more");
+                  }
+                },
+                leader -> LOG.info("the operator that leads is {}", leader)))
         .build();
   }
 }

@@ -30,6 +30,10 @@ public interface OperatorConfig {
   @WithDefault("2s")
   Duration pollInterval();
 
+  /** How long the token before reads still, after a tenant's token was changed. */
+  @WithDefault("15m")
+  Duration tokenOverlap();
+
   /** How long the deletion of a Timeline tries to drop its slot at a source that fails. */
   @WithDefault("60s")
   Duration slotDropTimeout();

@@ -6,6 +6,7 @@ import dev.varve.operator.plan.PageserverPod;
 import dev.varve.operator.plan.Report;
 import dev.varve.operator.plan.ShardId;
 import dev.varve.operator.plan.ShardLayout;
+import dev.varve.operator.plan.StoreFailure;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodCondition;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -49,6 +50,9 @@ public final class Fleet implements AutoCloseable {
 
     /** What a pageserver says of a timeline changed in more than its measures. */
     void timelineChanged(String tenantId, String timeline);
+
+    /** A pageserver has a timeline of the tenant that it had not, or reads it with other tokens. */
+    default void tokensChanged(String tenantId) {}
   }
 
   private static final long MEASURE_NANOS = TimeUnit.SECONDS.toNanos(10);
@@ -56,6 +60,10 @@ public final class Fleet implements AutoCloseable {
 
   private final SharedIndexInformer<Pod> informer;
   private final Map<String, Pageserver> byUid = new ConcurrentHashMap<>();
+
+  /** By uid, when a pod that is not ready was first seen so. */
+  private final Map<String, Long> unreadySinceNanos = new ConcurrentHashMap<>();
+
   private final List<Listener> listeners = new CopyOnWriteArrayList<>();
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final ScheduledExecutorService clock =
@@ -73,11 +81,15 @@ public final class Fleet implements AutoCloseable {
     final String address;
     final PageserverClient client;
     volatile @Nullable Map<String, Report> reports;
+    volatile @Nullable StoreFailure store;
     final AtomicBoolean asked = new AtomicBoolean();
     final AtomicBoolean soon = new AtomicBoolean();
 
-    /** When it was first asked in vain; null while it answers, and before the first answer. */
-    volatile @Nullable Instant silentSince;
+    /**
+     * By {@link System#nanoTime}, when it was first asked in vain; null while it answers, and
+     * before the first answer.
+     */
+    volatile @Nullable Long silentSinceNanos;
 
     /** What listeners were told last of each timeline; of the polling thread, under this lock. */
     final Map<String, Told> told = new HashMap<>();
@@ -105,6 +117,8 @@ public final class Fleet implements AutoCloseable {
     this.managementToken = managementToken;
     this.grace = grace;
     informer = client.pods().inNamespace(namespace).withLabelSelector(selector).runnableInformer(0);
+    // Whatever ends a watch, it begins again: a fleet without one would be stale for good.
+    informer.exceptionHandler((started, _) -> started);
     informer.addEventHandler(new PodHandler());
     informer.run();
     hearAll();
@@ -151,6 +165,7 @@ public final class Fleet implements AutoCloseable {
 
     @Override
     public void onDelete(Pod pod, boolean unknown) {
+      unreadySinceNanos.remove(pod.getMetadata().getUid());
       Pageserver gone = byUid.remove(pod.getMetadata().getUid());
       if (gone != null) {
         gone.client.close();
@@ -178,8 +193,29 @@ public final class Fleet implements AutoCloseable {
 
   private PageserverPod asHeard(PageserverPod pod) {
     Pageserver pageserver = byUid.get(pod.uid());
-    Instant silent = pageserver == null ? null : pageserver.silentSince;
-    return silent == null ? pod : pod.silentSince(silent, grace, Instant.now());
+    PageserverPod seen = asSeen(pod);
+    if (pageserver == null) {
+      return seen;
+    }
+    PageserverPod known = seen.withStore(pageserver.store);
+    Long silent = pageserver.silentSinceNanos;
+    return silent == null ? known : known.silentSince(ago(silent), grace, Instant.now());
+  }
+
+  /**
+   * The clock of who says since when a pod is not ready may be ahead, and so may have been ours.
+   */
+  private PageserverPod asSeen(PageserverPod pod) {
+    if (pod.ready()) {
+      unreadySinceNanos.remove(pod.uid());
+      return pod;
+    }
+    return pod.unreadySince(
+        ago(unreadySinceNanos.computeIfAbsent(pod.uid(), _ -> System.nanoTime())));
+  }
+
+  private static Instant ago(long nanos) {
+    return Instant.now().minusNanos(System.nanoTime() - nanos);
   }
 
   static PageserverPod of(Pod pod) {
@@ -202,7 +238,13 @@ public final class Fleet implements AutoCloseable {
         pod.getMetadata().getLabels() == null ? Map.of() : pod.getMetadata().getLabels(),
         ready != null && ready.getStatus().equals("True"),
         Instant.parse(since != null ? since : pod.getMetadata().getCreationTimestamp()),
-        pod.getMetadata().getDeletionTimestamp() != null);
+        pod.getMetadata().getDeletionTimestamp() != null,
+        null);
+  }
+
+  /** A secret of the operator and its pageservers, the same after a restart. */
+  public String secret() {
+    return managementToken;
   }
 
   /** What a pod's timelines are; null: it was not asked yet or did not answer. */
@@ -346,23 +388,32 @@ public final class Fleet implements AutoCloseable {
     Pageserver pageserver = pageserver(pod);
     Map<String, Report> before;
     Map<String, Report> after;
+    boolean isStoreNews;
     synchronized (pageserver) {
-      Instant asking = Instant.now();
+      StoreFailure storeBefore = pageserver.store;
+      long asking = System.nanoTime();
       before = pageserver.reports;
       try {
-        after = pageserver.client.list();
-        pageserver.silentSince = null;
+        PageserverClient.Listing listing = pageserver.client.list();
+        after = listing.reports();
+        pageserver.store = listing.store();
+        pageserver.silentSinceNanos = null;
       } catch (StatusRuntimeException e) {
         if (before != null) {
           LOG.info("{} does not answer: {}", pod.name(), PageserverClient.text(e));
-          pageserver.silentSince = asking;
+          pageserver.silentSinceNanos = asking;
           tellWhenOver(pageserver, asking);
         }
         after = null;
+        pageserver.store = null;
       }
       pageserver.reports = after;
+      isStoreNews = !Objects.equals(storeBefore, pageserver.store);
     }
     tellDifferences(before, after);
+    if (isStoreNews) {
+      tellPods();
+    }
     if (after != null) {
       tellMeasures(pageserver, after);
       if (after.values().stream().anyMatch(r -> r.state() == Report.State.Loading)) {
@@ -372,14 +423,14 @@ public final class Fleet implements AutoCloseable {
   }
 
   /** Listeners are told when the grace of a pod that does not answer is over. */
-  private void tellWhenOver(Pageserver pageserver, Instant silentSince) {
-    long left = Duration.between(Instant.now(), silentSince.plus(grace)).toMillis();
+  private void tellWhenOver(Pageserver pageserver, Long silentSinceNanos) {
+    long left = grace.minusNanos(System.nanoTime() - silentSinceNanos).toMillis();
     try {
       var _ =
           clock.schedule(
               () ->
                   threads.execute(() -> {
-                    if (silentSince.equals(pageserver.silentSince)) {
+                    if (silentSinceNanos.equals(pageserver.silentSinceNanos)) {
                       tellPods();
                     }
                   }),
@@ -402,6 +453,7 @@ public final class Fleet implements AutoCloseable {
             || (now - told.nanos >= MEASURE_NANOS
                 && (report.receivedLsn() != told.report.receivedLsn()
                     || report.publishedLsn() != told.report.publishedLsn()
+                    || !Objects.equals(report.lagBytes(), told.report.lagBytes())
                     || report.copiedBytes() != told.report.copiedBytes()
                     || report.cost().retainedWalBytes()
                         != told.report.cost().retainedWalBytes()))) {
@@ -427,9 +479,18 @@ public final class Fleet implements AutoCloseable {
         tell(id);
       }
     }
+    fresh.keySet().stream()
+        .filter(id -> isTokenNews(old.get(id), fresh.get(id)))
+        .map(id -> id.substring(0, id.indexOf('/')))
+        .distinct()
+        .forEach(tenantId -> listeners.forEach(listener -> listener.tokensChanged(tenantId)));
     if ((before == null) != (after == null)) {
       tellPods();
     }
+  }
+
+  private static boolean isTokenNews(@Nullable Report before, @Nullable Report after) {
+    return after != null && (before == null || !before.tokens().equals(after.tokens()));
   }
 
   private static boolean isAlike(Report before, @Nullable Report after) {
@@ -437,6 +498,7 @@ public final class Fleet implements AutoCloseable {
         && before.generation() == after.generation()
         && before.state() == after.state()
         && before.problem().equals(after.problem())
+        && Objects.equals(before.store(), after.store())
         && before.isReadable() == after.isReadable();
   }
 

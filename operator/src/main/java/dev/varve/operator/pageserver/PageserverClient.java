@@ -7,21 +7,26 @@ import dev.varve.api.v1.GetStoredGenerationRequest;
 import dev.varve.api.v1.HandOverTimelineRequest;
 import dev.varve.api.v1.ListStoredTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesRequest;
+import dev.varve.api.v1.ListTimelinesResponse;
 import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.ManagementServiceGrpc.ManagementServiceBlockingStub;
 import dev.varve.api.v1.PrimarySource;
 import dev.varve.api.v1.RetainedWalAction;
+import dev.varve.api.v1.SetReadTokensRequest;
+import dev.varve.api.v1.SetReadTokensResponse;
 import dev.varve.api.v1.StoredTimeline;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.crd.RetainedTimeline;
 import dev.varve.operator.plan.Conditions;
 import dev.varve.operator.plan.Measures;
+import dev.varve.operator.plan.Reason;
 import dev.varve.operator.plan.Report;
-import dev.varve.operator.plan.Sha256;
 import dev.varve.operator.plan.ShardId;
 import dev.varve.operator.plan.SourceAccess;
 import dev.varve.operator.plan.SourceCost;
+import dev.varve.operator.plan.SourceRoom;
+import dev.varve.operator.plan.StoreFailure;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.Status;
@@ -32,6 +37,7 @@ import java.net.InetSocketAddress;
 import java.time.Instant;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -71,19 +77,39 @@ public final class PageserverClient implements AutoCloseable {
             .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers));
   }
 
-  /** Everything that is attached, by {@link ShardId#toString}. */
-  public Map<String, Report> list() {
+  /**
+   * What a pageserver says of itself.
+   *
+   * @param reports everything that is attached, by {@link ShardId#toString}
+   * @param store what any timeline would meet at the object store; null: nothing that is known
+   */
+  public record Listing(Map<String, Report> reports, @Nullable StoreFailure store) {}
+
+  public Listing list() {
     Map<String, Report> reports = new HashMap<>();
-    for (TimelineStatus status :
+    ListTimelinesResponse answer =
         stub.withDeadlineAfter(LIST_SECONDS, TimeUnit.SECONDS)
-            .listTimelines(ListTimelinesRequest.getDefaultInstance())
-            .getTimelinesList()) {
+            .listTimelines(ListTimelinesRequest.getDefaultInstance());
+    for (TimelineStatus status : answer.getTimelinesList()) {
       reports.put(
           ShardId.text(
               status.getTenant(), status.getTimeline(), status.getTimelineId(), status.getShard()),
           report(status));
     }
-    return reports;
+    return new Listing(
+        reports, answer.hasStoreFailure() ? failure(answer.getStoreFailure()) : null);
+  }
+
+  private static StoreFailure failure(dev.varve.api.v1.StoreFailure failure) {
+    return new StoreFailure(
+        switch (failure.getKind()) {
+          case STORE_FAILURE_KIND_THROTTLED -> Reason.StoreThrottled;
+          case STORE_FAILURE_KIND_REFUSED -> Reason.StoreRefused;
+          case STORE_FAILURE_KIND_OBJECTS_MISSING -> Reason.ObjectsMissing;
+          case STORE_FAILURE_KIND_UNREACHABLE, STORE_FAILURE_KIND_UNSPECIFIED, UNRECOGNIZED ->
+              Reason.StoreUnreachable;
+        },
+        failure.getText());
   }
 
   private static Report report(TimelineStatus status) {
@@ -96,15 +122,24 @@ public final class PageserverClient implements AutoCloseable {
         status.getReadableFromLsn(),
         status.getReceivedLsn(),
         status.getPublishedLsn(),
-        status.getLagBytes(),
-        status.getLagSeconds(),
+        status.hasLagBytes() ? Long.valueOf(status.getLagBytes()) : null,
+        status.hasLagSeconds() ? Double.valueOf(status.getLagSeconds()) : null,
         status.getCopiedBytes(),
         status.getLayerBytes(),
         new SourceCost(
             status.getRetainedWalBytes(),
             status.getRetainedWalSeconds(),
             status.getPrimaryKeepsAtMostBytes(),
-            status.getNamedSynchronous()));
+            status.getNamedSynchronous()),
+        status.hasFullSource()
+            ? new SourceRoom(
+                status.getFullSource().getMaxReplicationSlots(),
+                status.getFullSource().getMaxWalSenders())
+            : null,
+        status.getTokenSha256List().stream()
+            .map(hash -> HexFormat.of().formatHex(hash.toByteArray()))
+            .toList(),
+        status.hasStoreFailure() ? failure(status.getStoreFailure()) : null);
   }
 
   private static Report.State state(TimelineState state) {
@@ -146,10 +181,17 @@ public final class PageserverClient implements AutoCloseable {
   }
 
   /**
+   * @param tokens SHA-256 of those that read it, in hexadecimal digits, the newest first
+   * @param stored whether the object store has to hold its data still
    * @param adopts whether the object store has to hold it already
    */
   public void attach(
-      ShardId id, int generation, String token, @Nullable SourceAccess access, boolean adopts) {
+      ShardId id,
+      int generation,
+      List<String> tokens,
+      @Nullable SourceAccess access,
+      boolean stored,
+      boolean adopts) {
     AttachTimelineRequest.Builder request =
         AttachTimelineRequest.newBuilder()
             .setTenant(id.tenantId())
@@ -158,11 +200,39 @@ public final class PageserverClient implements AutoCloseable {
             .setAdopt(adopts)
             .setShard(id.shard())
             .setGeneration(generation)
-            .setTokenSha256(ByteString.copyFrom(Sha256.of(token)));
+            .setTokenSha256(hash(tokens, 0))
+            .setPreviousTokenSha256(hash(tokens, 1))
+            .setStored(stored);
     if (access != null) {
       request.setPrimary(primary(access));
     }
     stub.withDeadlineAfter(CHANGE_SECONDS, TimeUnit.SECONDS).attachTimeline(request.build());
+  }
+
+  /** Empty where there are not so many. */
+  private static ByteString hash(List<String> tokens, int index) {
+    return index < tokens.size()
+        ? ByteString.copyFrom(HexFormat.of().parseHex(tokens.get(index)))
+        : ByteString.EMPTY;
+  }
+
+  /**
+   * Sets what readers of a shard that is attached must show.
+   *
+   * @param tokens as for {@link #attach}
+   */
+  public void setReadTokens(ShardId id, List<String> tokens) {
+    SetReadTokensResponse _ =
+        stub.withDeadlineAfter(CHANGE_SECONDS, TimeUnit.SECONDS)
+            .setReadTokens(
+                SetReadTokensRequest.newBuilder()
+                    .setTenant(id.tenantId())
+                    .setTimeline(id.timeline())
+                    .setTimelineId(id.id())
+                    .setShard(id.shard())
+                    .setTokenSha256(hash(tokens, 0))
+                    .setPreviousTokenSha256(hash(tokens, 1))
+                    .build());
   }
 
   /** Stops serving the shard here. */
@@ -256,7 +326,9 @@ public final class PageserverClient implements AutoCloseable {
     String description = status.getDescription();
     String said = description == null ? status.getCode().name() : description;
     Throwable cause = status.getCause();
-    return cause == null || cause.getMessage() == null ? said : said + ": " + cause.getMessage();
+    String text =
+        cause == null || cause.getMessage() == null ? said : said + ": " + cause.getMessage();
+    return text.strip().replaceAll("\\s*\\R\\s*", " ");
   }
 
   @Override

@@ -43,7 +43,7 @@ final class Balance {
         || pod.labels().entrySet().containsAll(placement.pageserverLabels().entrySet());
   }
 
-  /** Null: none can be used. */
+  /** One whose object store answers, if there is one. Null: none can be used. */
   @Nullable PageserverPod best() {
     Map<String, Integer> shardsOfNode = new HashMap<>();
     for (PageserverPod pod : pods) {
@@ -52,7 +52,8 @@ final class Balance {
     return pods.stream()
         .filter(p -> p.isUsable() && matches(p))
         .min(
-            Comparator.comparingInt((PageserverPod p) -> own(p.uid()))
+            Comparator.comparing((PageserverPod p) -> p.store() != null)
+                .thenComparingInt(p -> own(p.uid()))
                 .thenComparingInt(p -> all(p.uid()))
                 .thenComparingInt(p -> shardsOfNode.getOrDefault(p.node(), 0))
                 .thenComparingLong(p -> load(p.uid()).bytes())

@@ -22,11 +22,19 @@ public final class Conditions {
 
   /** The reason is one that the condition may have. */
   void put(Reason.Kind kind, boolean holds, Reason reason, String message) {
+    put(kind, holds ? "True" : "False", reason, message);
+  }
+
+  /** What nobody can tell now. */
+  void unknown(Reason.Kind kind, Reason reason, String message) {
+    put(kind, "Unknown", reason, message);
+  }
+
+  private void put(Reason.Kind kind, String status, Reason reason, String message) {
     if (!reason.isOf(kind)) {
       throw new IllegalArgumentException(reason + " is no reason of " + kind);
     }
     String type = kind.type();
-    String status = holds ? "True" : "False";
     Condition before = find(previous, type);
     String since =
         before != null && before.status().equals(status) ? before.lastTransitionTime() : text(now);

@@ -6,6 +6,7 @@ import dev.varve.crd.TimelineStatus;
 import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Function;
 import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -20,12 +21,15 @@ public final class Measures {
 
   /**
    * {@code status} with what the shards say: of LSNs the lowest, of lags the longest, of sizes the
-   * sum, and the rest as shard 0 says it.
+   * sum, and the rest as shard 0 says it. From where it can be read is known once all shards can
+   * be, and then for good: while one is loaded again as well.
    *
    * @param reports one for each shard, in order
    */
-  static TimelineStatus taken(TimelineStatus status, List<Report> reports, Instant now) {
+  static TimelineStatus taken(
+      TimelineStatus status, List<Report> reports, @Nullable TimelineStatus before, Instant now) {
     Report first = reports.getFirst();
+    boolean isReadable = reports.stream().allMatch(r -> r.readableFromLsn() != 0);
     return new TimelineStatus(
         status.observedGeneration(),
         status.conditions(),
@@ -34,11 +38,18 @@ public final class Measures {
         status.slot(),
         first.postgresMajor() == 0 ? null : first.postgresMajor(),
         first.systemIdentifier() == 0 ? null : Long.toUnsignedString(first.systemIdentifier()),
-        lsn(first.readableFromLsn()),
+        isReadable
+            ? lsn(reports.stream().mapToLong(Report::readableFromLsn).max().orElseThrow())
+            : before == null ? null : before.readableFromLsn(),
         lsn(lowest(reports, Report::receivedLsn)),
         lsn(lowest(reports, Report::publishedLsn)),
-        reports.stream().mapToLong(Report::lagBytes).max().orElseThrow(),
-        Math.round(reports.stream().mapToDouble(Report::lagSeconds).max().orElseThrow()),
+        longest(reports, Report::lagBytes),
+        longest(
+            reports,
+            report -> {
+              Double seconds = report.lagSeconds();
+              return seconds == null ? null : Math.round(seconds);
+            }),
         reports.stream().mapToLong(r -> r.cost().retainedWalBytes()).max().orElseThrow(),
         Math.round(
             reports.stream().mapToDouble(r -> r.cost().retainedWalSeconds()).max().orElseThrow()),
@@ -46,6 +57,20 @@ public final class Measures {
         reports.stream().mapToLong(Report::layerBytes).sum(),
         Conditions.text(now),
         status.shards());
+  }
+
+  /** Null when one is not known. */
+  private static @Nullable Long longest(
+      List<Report> reports, Function<Report, @Nullable Long> lag) {
+    long longest = 0;
+    for (Report report : reports) {
+      Long one = lag.apply(report);
+      if (one == null) {
+        return null;
+      }
+      longest = Math.max(longest, one);
+    }
+    return longest;
   }
 
   private static long lowest(List<Report> reports, ToLongFunction<Report> lsn) {

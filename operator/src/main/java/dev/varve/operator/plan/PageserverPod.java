@@ -3,6 +3,7 @@ package dev.varve.operator.plan;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A pageserver's pod as the API server shows it.
@@ -11,6 +12,7 @@ import java.util.Map;
  * @param address its IP; empty until it has one
  * @param readySince when it last became ready or ceased to be
  * @param leaving it is being deleted: on drain, rolling update or scale-down
+ * @param store what any timeline meets at the object store from there; null: nothing that is known
  */
 public record PageserverPod(
     String name,
@@ -20,7 +22,8 @@ public record PageserverPod(
     Map<String, String> labels,
     boolean ready,
     Instant readySince,
-    boolean leaving) {
+    boolean leaving,
+    @Nullable StoreFailure store) {
   /** Whether something new may be placed on it. */
   public boolean isUsable() {
     return ready && !leaving && !address.isEmpty();
@@ -37,6 +40,11 @@ public record PageserverPod(
   /** The same pod, not ready since then, or since Kubernetes says so where that is earlier. */
   public PageserverPod unreadySince(Instant since) {
     Instant first = ready || since.isBefore(readySince) ? since : readySince;
-    return new PageserverPod(name, uid, node, address, labels, false, first, leaving);
+    return new PageserverPod(name, uid, node, address, labels, false, first, leaving, store);
+  }
+
+  /** The same pod, of which that is known. */
+  public PageserverPod withStore(@Nullable StoreFailure failure) {
+    return new PageserverPod(name, uid, node, address, labels, ready, readySince, leaving, failure);
   }
 }

@@ -8,7 +8,7 @@ import java.util.Set;
  */
 public enum Reason {
   Placed(Kind.TENANT_READY),
-  NoPageserver(Kind.TENANT_READY),
+  NoPageserver(Kind.TENANT_READY, Kind.TENANT_STORE),
 
   Serving(Kind.TIMELINE_READY),
   Moving(Kind.TIMELINE_READY),
@@ -26,8 +26,14 @@ public enum Reason {
 
   Connecting(Kind.SOURCE_REACHABLE),
   Receiving(Kind.SOURCE_REACHABLE),
-  NotAttached(Kind.SOURCE_REACHABLE),
+  NotAttached(Kind.SOURCE_REACHABLE, Kind.TIMELINE_STORE),
   Stopped(Kind.SOURCE_REACHABLE),
+
+  Reachable(Kind.TENANT_STORE, Kind.TIMELINE_STORE),
+  StoreUnreachable(Kind.TENANT_STORE, Kind.TIMELINE_STORE),
+  StoreThrottled(Kind.TENANT_STORE, Kind.TIMELINE_STORE),
+  StoreRefused(Kind.TENANT_STORE, Kind.TIMELINE_STORE),
+  ObjectsMissing(Kind.TENANT_STORE, Kind.TIMELINE_STORE),
 
   PageserverNotReady(Kind.TENANT_READY, Kind.TIMELINE_READY),
   Deleting(Kind.TENANT_READY, Kind.TIMELINE_READY),
@@ -42,7 +48,9 @@ public enum Reason {
   enum Kind {
     TENANT_READY("Tenant", "Ready"),
     TIMELINE_READY("Timeline", "Ready"),
-    SOURCE_REACHABLE("Timeline", "SourceReachable");
+    SOURCE_REACHABLE("Timeline", "SourceReachable"),
+    TENANT_STORE("Tenant", "StoreReachable"),
+    TIMELINE_STORE("Timeline", "StoreReachable");
 
     private final String resource;
     private final String type;

@@ -1,9 +1,16 @@
 package dev.varve.operator.plan;
 
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
 /**
  * What a pageserver says of a timeline that is attached to it. LSNs are 0 until they are known.
  *
  * @param problem what is wrong and what to do; empty while all is well
+ * @param fullSource null unless the primary has no slot or WAL sender left for it
+ * @param tokens SHA-256 of those that read it, in hexadecimal digits, the newest first
+ * @param lagBytes null: not known, as are the seconds
+ * @param store what fails at the object store; null: nothing that is known
  */
 public record Report(
     int generation,
@@ -14,11 +21,14 @@ public record Report(
     long readableFromLsn,
     long receivedLsn,
     long publishedLsn,
-    long lagBytes,
-    double lagSeconds,
+    @Nullable Long lagBytes,
+    @Nullable Double lagSeconds,
     long copiedBytes,
     long layerBytes,
-    SourceCost cost) {
+    SourceCost cost,
+    @Nullable SourceRoom fullSource,
+    List<String> tokens,
+    @Nullable StoreFailure store) {
   /** As {@code TimelineState} of the contract; the names are what status and conditions show. */
   public enum State {
     Loading,
@@ -45,7 +55,10 @@ public record Report(
         lagSeconds,
         copiedBytes,
         layerBytes,
-        cost);
+        cost,
+        fullSource,
+        tokens,
+        store);
   }
 
   /** Whether computes can start from it. */

@@ -17,6 +17,11 @@ public final class Sha256 {
     }
   }
 
+  /** All of it, as hexadecimal digits. */
+  public static String hex(String text) {
+    return HexFormat.of().formatHex(of(text));
+  }
+
   /** Its first bytes, as hexadecimal digits. */
   public static String hex(String text, int bytes) {
     return HexFormat.of().formatHex(of(text), 0, bytes);

@@ -31,7 +31,7 @@ record ShardPlan(
   /**
    * What the condition {@code Ready} would say if this were the only shard.
    *
-   * @param isWarning whether an event tells of it
+   * @param isWarning whether an event tells of it; what is ready nevertheless was refused a move
    */
   record Verdict(boolean isReady, boolean isWarning, Reason reason, String message) {
     static Verdict ready(Reason reason, String message) {

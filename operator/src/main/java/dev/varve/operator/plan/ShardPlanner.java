@@ -27,8 +27,9 @@ import org.jspecify.annotations.Nullable;
  *   <li>some seconds later, when readers have gone over, the old one is detached.
  * </ol>
  *
- * A pod that does not answer is not waited for: its successor attaches, and the Service leads
- * nowhere until that one can be read.
+ * A pod that serves is kept while its successor cannot have the shard: the object store does not
+ * answer, or was emptied. A pod that does not answer is not waited for: its successor attaches, and
+ * the Service leads nowhere until that one can be read.
  */
 final class ShardPlanner {
   /** How long a pod that cannot hand over is asked again. */
@@ -112,7 +113,7 @@ final class ShardPlanner {
     Attach attach = attach();
     HandOver handOver = null;
     if (attach != null && canHandOver(attach.pod())) {
-      handOver = new HandOver(shard.shard(), current().pod());
+      handOver = new HandOver(shard.shard(), current().pod(), attach.pod());
       attach = null;
     }
     boolean settled = attach == null && handOver == null && isCurrentPlaced();
@@ -148,15 +149,15 @@ final class ShardPlanner {
 
   private @Nullable Attach attach() {
     PageserverPod pod = shard.pod();
-    String token = world.token();
-    if (pod == null || !pod.isUsable() || token == null || !shard.heard()) {
+    if (pod == null || !pod.isUsable() || world.token() == null || !shard.heard()) {
       return null;
     }
     SourceAccess access = world.access();
     if (world.timeline().getSpec().source() != null && access == null) {
       return null;
     }
-    String settings = access == null ? SourceAccess.digest(token, "") : access.digest(token);
+    String key = world.digestKey();
+    String settings = access == null ? SourceAccess.digest(key, "") : access.digest(key);
     if (attached == null) {
       return new Attach(shard.shard(), pod, true, settings, "it is new");
     }
@@ -164,7 +165,7 @@ final class ShardPlanner {
     if (!attached.podUid().equals(pod.uid())) {
       why = "its tenant moved there from " + attached.pod();
     } else if (!attached.settings().equals(settings)) {
-      why = "its source, its password or the token changed";
+      why = "its source or its password changed";
     } else if (current == null) {
       if (attached.state().equals(TimelinePlanner.ATTACHING)) {
         return new Attach(shard.shard(), pod, false, settings, "");
@@ -213,6 +214,9 @@ final class ShardPlanner {
       return attached;
     }
     String since = attached.servingSince();
+    if (since != null && Instant.parse(since).isAfter(world.now())) {
+      since = null; // a clock was set back
+    }
     return new ShardAttachment(
         attached.shard(),
         attached.pod(),
@@ -248,10 +252,17 @@ final class ShardPlanner {
   private Verdict verdict(boolean settled, @Nullable Holder endpoint) {
     PageserverPod pod = shard.pod();
     Refusal refusal = shard.refusal();
+    if (refusal != null && refusal.kind() == Refusal.Kind.LAYOUT) {
+      return Verdict.warning(Reason.LayoutDiffers, layoutDiffers(refusal));
+    }
     if (refusal != null) {
-      return refusal.isOfLayout()
-          ? Verdict.warning(Reason.LayoutDiffers, layoutDiffers(refusal))
-          : Verdict.warning(Reason.AttachRefused, refusal.message());
+      return endpoint == null
+          ? Verdict.warning(Reason.AttachRefused, refusal.message())
+          : new Verdict(
+              true,
+              true,
+              Reason.Moving,
+              endpoint.pod().name() + " serves it, for it cannot be moved: " + refusal.message());
     }
     if (settled && current().report().state() == State.Broken) {
       return Verdict.warning(Reason.Broken, current().report().problem());
@@ -331,6 +342,9 @@ final class ShardPlanner {
         return null; // until it is changed
       }
       default -> {}
+    }
+    if (shard.refusal() != null) {
+      return RETRY_INTERVAL;
     }
     if (!settled) {
       return verdict.isReady() ? MOVING : SOON;

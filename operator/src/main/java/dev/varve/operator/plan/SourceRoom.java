@@ -1,25 +1,7 @@
 package dev.varve.operator.plan;
 
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
-
-/**
- * How many replication slots and WAL senders a primary has that has none left, as a pageserver's
- * problem says it.
- */
+/** How many replication slots and WAL senders a primary has that has none left. */
 public record SourceRoom(int slots, int senders) {
-  private static final Pattern FULL =
-      Pattern.compile("max_replication_slots = ([0-9]{1,9}) and max_wal_senders = ([0-9]{1,9})");
-
-  /** Null when the problem is another one. */
-  public static @Nullable SourceRoom of(String problem) {
-    Matcher matcher = FULL.matcher(problem);
-    return matcher.find()
-        ? new SourceRoom(Integer.parseInt(matcher.group(1)), Integer.parseInt(matcher.group(2)))
-        : null;
-  }
-
   /**
    * The same for every timeline of the primary.
    *

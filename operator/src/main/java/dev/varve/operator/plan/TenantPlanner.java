@@ -1,5 +1,6 @@
 package dev.varve.operator.plan;
 
+import dev.varve.crd.Condition;
 import dev.varve.crd.ShardAttachment;
 import dev.varve.crd.ShardPlacement;
 import dev.varve.crd.ShardPlacement.State;
@@ -220,10 +221,19 @@ public final class TenantPlanner {
         from = shard;
       }
     }
-    if (to != null && from != null && balance.isBetter(from.podUid(), to.uid())) {
+    if (to != null
+        && from != null
+        && canPublish(from)
+        && to.store() == null
+        && balance.isBetter(from.podUid(), to.uid())) {
       shards.set(from.shard(), moved(from, to, "which has more"));
       again = NEXT_MOVE;
     }
+  }
+
+  private boolean canPublish(ShardPlacement shard) {
+    PageserverPod pod = pod(world.pods(), shard.podUid());
+    return pod != null && pod.store() == null;
   }
 
   private static ShardPlacement with(ShardPlacement old, State state) {
@@ -264,6 +274,7 @@ public final class TenantPlanner {
     } else {
       conditions.put(Kind.TENANT_READY, true, Reason.Placed, placed(shards));
     }
+    store(conditions, shards);
     return new TenantStatus(
         tenant.getMetadata().getGeneration(),
         conditions.list(),
@@ -272,6 +283,62 @@ public final class TenantPlanner {
         world.timelines().size(),
         shards,
         null);
+  }
+
+  /** As its Timelines have it, or else as its pageservers. */
+  private void store(Conditions conditions, List<ShardPlacement> shards) {
+    List<String> failing = new ArrayList<>();
+    Condition first = null;
+    long retained = 0;
+    for (Timeline timeline : world.timelines()) {
+      Condition condition = storeCondition(timeline);
+      if (condition != null && condition.status().equals("False")) {
+        failing.add(timeline.getMetadata().getName());
+        first = first == null ? condition : first;
+        Long bytes = timeline.getStatus().retainedWalBytes();
+        retained += bytes == null ? 0 : bytes;
+      }
+    }
+    if (first != null) {
+      String kept = StoreFailure.retained(retained);
+      conditions.put(
+          Kind.TENANT_STORE,
+          false,
+          Reason.valueOf(first.reason()),
+          "of Timelines "
+              + String.join(", ", failing)
+              + (kept.isEmpty() ? "" : ", whose primaries keep " + kept + " of WAL")
+              + "; of "
+              + failing.getFirst()
+              + ": "
+              + first.message());
+      return;
+    }
+    if (shards.isEmpty()) {
+      conditions.unknown(Kind.TENANT_STORE, Reason.NoPageserver, "no pageserver could tell");
+      return;
+    }
+    for (ShardPlacement shard : shards) {
+      PageserverPod pod = pod(world.pods(), shard.podUid());
+      StoreFailure failure = pod == null ? null : pod.store();
+      if (failure != null) {
+        conditions.put(Kind.TENANT_STORE, false, failure.reason(), failure.text());
+        return;
+      }
+    }
+    conditions.put(Kind.TENANT_STORE, true, Reason.Reachable, "nothing fails there");
+  }
+
+  private static @Nullable Condition storeCondition(Timeline timeline) {
+    return Conditions.find(
+        timeline.getStatus() == null ? null : timeline.getStatus().conditions(),
+        Kind.TIMELINE_STORE.type());
+  }
+
+  /** What of a Timeline's condition its tenant's is made of; empty: it has none. */
+  public static String storeReason(Timeline timeline) {
+    Condition condition = storeCondition(timeline);
+    return condition == null ? "" : condition.status() + " " + condition.reason();
   }
 
   private static String placed(List<ShardPlacement> shards) {

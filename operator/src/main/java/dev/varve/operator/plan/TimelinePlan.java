@@ -22,8 +22,11 @@ public record TimelinePlan(
     List<Detach> detaches,
     List<Notice> notices,
     @Nullable Duration again) {
-  /** A pod that is to publish all of a shard and receive no more of it, but go on serving it. */
-  public record HandOver(int shard, PageserverPod pod) {}
+  /**
+   * A pod that is to publish all of a shard and receive no more of it, but go on serving it, for
+   * another one that finds it in the object store.
+   */
+  public record HandOver(int shard, PageserverPod pod, PageserverPod successor) {}
 
   /**
    * An attachment to be made.

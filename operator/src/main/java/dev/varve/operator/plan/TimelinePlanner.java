@@ -44,6 +44,9 @@ public final class TimelinePlanner {
   private final Conditions conditions;
   private final List<Notice> notices = new ArrayList<>();
 
+  /** When measures that changed are to be written; null: none are held back. */
+  private @Nullable Duration measuresWait;
+
   private TimelinePlanner(TimelineWorld world) {
     this.world = world;
     this.timeline = world.timeline();
@@ -78,6 +81,7 @@ public final class TimelinePlanner {
   private TimelinePlan plan() {
     ready();
     source();
+    store();
     TimelineStatus status = status();
     return new TimelinePlan(
         shards.stream().map(ShardPlan::handOver).filter(Objects::nonNull).toList(),
@@ -113,13 +117,12 @@ public final class TimelinePlanner {
       Report said = shard.said();
       if (said != null && said.state() == Report.State.SourceFailing) {
         // Nothing tells of a Secret that changed, nor of other timelines of a source that is full.
-        again = earlier(again, SourceRoom.of(said.problem()) == null ? RETRY_INTERVAL : FULL);
+        again = earlier(again, said.fullSource() == null ? RETRY_INTERVAL : FULL);
       }
     }
     String measuredBefore = before == null ? null : before.measuredAt();
-    return Objects.equals(status.measuredAt(), measuredBefore)
-        ? again
-        : earlier(again, MEASURE_AGE);
+    return earlier(
+        again, Objects.equals(status.measuredAt(), measuredBefore) ? measuresWait : MEASURE_AGE);
   }
 
   private static @Nullable Duration earlier(@Nullable Duration one, @Nullable Duration other) {
@@ -154,7 +157,11 @@ public final class TimelinePlanner {
               : "shard " + worst + ": " + message;
     }
     if (verdict.isWarning()) {
-      noticeOf(Kind.TIMELINE_READY, verdict.reason(), message);
+      noticeOf(
+          Kind.TIMELINE_READY,
+          verdict.reason(),
+          verdict.isReady() ? Reason.AttachRefused : verdict.reason(),
+          message);
     }
     conditions.put(Kind.TIMELINE_READY, verdict.isReady(), verdict.reason(), message);
     Condition was = Conditions.find(before == null ? null : before.conditions(), READY);
@@ -244,7 +251,7 @@ public final class TimelinePlanner {
 
   /** What a pageserver says of a source; that one is full is said alike for all its timelines. */
   static Failure sourceFailure(TimelineWorld world, Report said) {
-    SourceRoom room = SourceRoom.of(said.problem());
+    SourceRoom room = said.fullSource();
     TimelineStatus status = world.timeline().getStatus();
     Condition was =
         Conditions.find(status == null ? null : status.conditions(), Kind.SOURCE_REACHABLE.type());
@@ -260,10 +267,62 @@ public final class TimelinePlanner {
 
   /** A warning, the first time that a condition has this reason and message. */
   private void noticeOf(Kind kind, Reason reason, String message) {
+    noticeOf(kind, reason, reason, message);
+  }
+
+  private void noticeOf(Kind kind, Reason reason, Reason event, String message) {
     Condition was = Conditions.find(before == null ? null : before.conditions(), kind.type());
     if (was == null || !was.reason().equals(reason.name()) || !was.message().equals(message)) {
-      notices.add(Notice.warning(reason.name(), message));
+      notices.add(Notice.warning(event.name(), message));
     }
+  }
+
+  /** What fails at the object store of any shard; else whether anybody can tell. */
+  private void store() {
+    boolean isKnown = !shards.isEmpty();
+    for (int i = 0; i < shards.size(); i++) {
+      Report said = shards.get(i).measured();
+      ShardWorld shard = world.shards().get(i);
+      StoreFailure failure = storeFailure(shard, said);
+      if (failure != null) {
+        String message = failure.text() + meanwhile();
+        conditions.put(Kind.TIMELINE_STORE, false, failure.reason(), message);
+        noticeOf(Kind.TIMELINE_STORE, failure.reason(), message);
+        return;
+      }
+      isKnown &= said != null || shard.heard();
+    }
+    if (isKnown) {
+      conditions.put(Kind.TIMELINE_STORE, true, Reason.Reachable, "nothing fails there");
+    } else {
+      conditions.unknown(
+          Kind.TIMELINE_STORE, Reason.NotAttached, "no pageserver answers that could tell");
+    }
+  }
+
+  /** Where the shard is to go counts as well: who serves it may be fine. */
+  private static @Nullable StoreFailure storeFailure(ShardWorld shard, @Nullable Report said) {
+    Refusal refusal = shard.refusal();
+    if (refusal != null && refusal.kind() == Refusal.Kind.OBJECTS_MISSING) {
+      return new StoreFailure(Reason.ObjectsMissing, refusal.message());
+    }
+    StoreFailure own = said == null ? null : said.store();
+    return own != null || shard.pod() == null ? own : shard.pod().store();
+  }
+
+  private String meanwhile() {
+    if (timeline.getSpec().source() == null) {
+      return "";
+    }
+    long bytes = 0;
+    for (ShardPlan shard : shards) {
+      Report said = shard.measured();
+      bytes = Math.max(bytes, said == null ? 0 : said.cost().retainedWalBytes());
+    }
+    String retained = StoreFailure.retained(bytes);
+    return "; the primary keeps its WAL until it is published"
+        + (retained.isEmpty() ? "" : ": " + retained)
+        + ", see status.retainedWalBytes";
   }
 
   private TimelineStatus status() {
@@ -278,18 +337,27 @@ public final class TimelinePlanner {
     TimelineStatus same = Measures.kept(blank, before);
     List<Report> reports =
         shards.stream().map(ShardPlan::measured).filter(Objects::nonNull).toList();
-    if (reports.size() < shards.size() || !isWorthMeasuring(same)) {
+    if (reports.size() < shards.size()) {
       return same;
     }
-    TimelineStatus fresh = Measures.taken(blank, reports, world.now());
-    return Measures.isAlike(fresh, same) ? same : fresh;
+    TimelineStatus fresh = Measures.taken(blank, reports, before, world.now());
+    if (Measures.isAlike(fresh, same)) {
+      return same;
+    }
+    Duration wait = measuresWait(same);
+    measuresWait = wait.isPositive() ? wait : null;
+    return measuresWait == null ? fresh : same;
   }
 
-  private boolean isWorthMeasuring(TimelineStatus same) {
+  /** How long measures that changed are not written; not positive: they are. */
+  private Duration measuresWait(TimelineStatus same) {
     if (before == null || before.measuredAt() == null || !same.equals(before)) {
-      return true;
+      return Duration.ZERO;
     }
-    return !Instant.parse(before.measuredAt()).plus(MEASURE_AGE).isAfter(world.now());
+    Instant measuredAt = Instant.parse(before.measuredAt());
+    return measuredAt.isAfter(world.now()) // a clock was set back
+        ? Duration.ZERO
+        : Duration.between(world.now(), measuredAt.plus(MEASURE_AGE));
   }
 
   private static TimelineStatus blank(

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param tenant null: there is none of that name
  * @param token the tenant's; null: not made yet
+ * @param digestKey what the digest of the source's settings is made with
  * @param access null: the spec has no source, or {@code accessFailure} says why there is none
  * @param tokenFailure what keeps the token from being known; null: nothing
  * @param accessFailure what keeps the source or its password from being known; null: nothing
@@ -22,6 +23,7 @@ public record TimelineWorld(
     Timeline timeline,
     @Nullable Tenant tenant,
     @Nullable String token,
+    String digestKey,
     @Nullable SourceAccess access,
     @Nullable Failure tokenFailure,
     @Nullable Failure accessFailure,

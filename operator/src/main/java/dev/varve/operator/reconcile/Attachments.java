@@ -1,6 +1,7 @@
 package dev.varve.operator.reconcile;
 
 import dev.varve.crd.ShardAttachment;
+import dev.varve.crd.Tenant;
 import dev.varve.crd.Timeline;
 import dev.varve.operator.pageserver.Fleet;
 import dev.varve.operator.pageserver.PageserverClient;
@@ -40,6 +41,7 @@ final class Attachments {
   private final Fleet fleet;
   private final InstantSource clock;
   private final Events events;
+  private final TenantTokens tokens;
 
   /** Since when shards have been asked to be handed over in vain. */
   private final Map<ShardId, Instant> handOverSince = new ConcurrentHashMap<>();
@@ -55,7 +57,8 @@ final class Attachments {
   /** What came of one; empty for the best. */
   private record Tried(Attach attach, @Nullable StatusRuntimeException failure) {}
 
-  Attachments(KubernetesClient client, Fleet fleet, InstantSource clock) {
+  Attachments(KubernetesClient client, Fleet fleet, TenantTokens tokens, InstantSource clock) {
+    this.tokens = tokens;
     this.client = client;
     this.fleet = fleet;
     this.clock = clock;
@@ -78,13 +81,24 @@ final class Attachments {
     }
   }
 
-  /** What fails is asked again, unless it is of no use: then it counts as asked long enough. */
-  void handOver(Timeline timeline, List<ShardId> shards, List<HandOver> handOvers) {
+  /**
+   * What fails is asked again, unless it is of no use: then it counts as asked long enough. A pod
+   * keeps what its successor does not find in the object store.
+   *
+   * @return why shards cannot be moved, by shard
+   */
+  Map<Integer, Refusal> handOver(
+      Timeline timeline, List<ShardId> shards, List<HandOver> handOvers) {
+    Map<Integer, Refusal> refusals = new ConcurrentHashMap<>();
     List<Boolean> _ =
         Fanout.each(
             handOvers,
             handOver -> {
               ShardId shard = shards.get(handOver.shard());
+              if (stored(timeline, shard, handOver.successor()) instanceof Refusal refusal) {
+                refusals.put(handOver.shard(), refusal);
+                return false;
+              }
               String what = "shard " + handOver.shard() + " by " + handOver.pod().name();
               try {
                 fleet.client(handOver.pod()).handOver(shard);
@@ -110,30 +124,76 @@ final class Attachments {
               }
             });
     poll(handOvers.stream().map(HandOver::pod).toList());
+    return refusals;
   }
 
+  /**
+   * The generation that the object store has seen of a shard, an {@link Integer}, or the {@link
+   * Refusal} of a pod: also when it has seen none of a timeline that could be read.
+   */
+  private Object stored(Timeline timeline, ShardId shard, PageserverPod pod) {
+    try {
+      int seen = fleet.client(pod).storedGeneration(shard);
+      return seen == 0 && isStored(timeline)
+          ? missing(
+              "the object store that "
+                  + pod.name()
+                  + " has no longer holds the data of "
+                  + shard
+                  + ", which it held: somebody removed objects, or replaced the bucket; bring those"
+                  + " below the timeline's prefix back from the bucket's versions")
+          : seen;
+    } catch (StatusRuntimeException e) {
+      return failure(timeline, pod, e);
+    }
+  }
+
+  private static Refusal missing(String message) {
+    return new Refusal(
+        Refusal.Kind.OBJECTS_MISSING,
+        message + ". A Timeline that is deleted and created again, with a source, is copied anew");
+  }
+
+  /** Whether its data came to be in the object store: it could be read. */
+  private static boolean isStored(Timeline timeline) {
+    return timeline.getStatus() != null && timeline.getStatus().readableFromLsn() != null;
+  }
+
+  /**
+   * @param tenant null: there is none any more
+   */
   Outcome attach(
-      Timeline timeline, List<ShardId> shards, List<Attach> attaches, Credentials credentials) {
+      Timeline timeline,
+      @Nullable Tenant tenant,
+      List<ShardId> shards,
+      List<Attach> attaches,
+      Credentials credentials) {
+    List<String> accepted =
+        tokens.accepted(
+            tenant,
+            Objects.requireNonNull(credentials.token(), "no attachment without a token"),
+            clock.instant());
     Map<Integer, Refusal> failures = new HashMap<>();
     Timeline current =
         raise(timeline, shards, attaches.stream().filter(Attach::raise).toList(), failures);
     List<Attach> late = new ArrayList<>();
-    for (Tried tried : make(current, shards, without(attaches, failures), credentials)) {
+    for (Tried tried : make(current, shards, without(attaches, failures), accepted, credentials)) {
       StatusRuntimeException failure = tried.failure();
       if (failure != null) {
         if (failure.getStatus().getCode() == Status.Code.ABORTED && !tried.attach().raise()) {
           late.add(tried.attach());
         } else {
-          failures.put(tried.attach().shard(), failure(tried.attach().pod(), failure));
+          failures.put(tried.attach().shard(), failure(timeline, tried.attach().pod(), failure));
         }
       }
     }
     if (!late.isEmpty()) {
       // What was written down before has been overtaken.
       current = raise(current, shards, late, failures);
-      for (Tried tried : make(current, shards, without(late, failures), credentials)) {
+      for (Tried tried : make(current, shards, without(late, failures), accepted, credentials)) {
         if (tried.failure() != null) {
-          failures.put(tried.attach().shard(), failure(tried.attach().pod(), tried.failure()));
+          failures.put(
+              tried.attach().shard(), failure(timeline, tried.attach().pod(), tried.failure()));
         }
       }
     }
@@ -156,15 +216,7 @@ final class Attachments {
       Map<Integer, Refusal> failures) {
     Map<Attach, Integer> generations = new LinkedHashMap<>();
     List<Object> stored =
-        Fanout.each(
-            attaches,
-            attach -> {
-              try {
-                return fleet.client(attach.pod()).storedGeneration(shards.get(attach.shard()));
-              } catch (StatusRuntimeException e) {
-                return failure(attach.pod(), e);
-              }
-            });
+        Fanout.each(attaches, attach -> stored(timeline, shards.get(attach.shard()), attach.pod()));
     for (int i = 0; i < attaches.size(); i++) {
       Attach attach = attaches.get(i);
       if (stored.get(i) instanceof Refusal refusal) {
@@ -182,7 +234,11 @@ final class Attachments {
   }
 
   private List<Tried> make(
-      Timeline timeline, List<ShardId> shards, List<Attach> attaches, Credentials credentials) {
+      Timeline timeline,
+      List<ShardId> shards,
+      List<Attach> attaches,
+      List<String> accepted,
+      Credentials credentials) {
     return Fanout.each(
         attaches,
         attach -> {
@@ -196,8 +252,9 @@ final class Attachments {
                 .attach(
                     shards.get(attach.shard()),
                     written.generation(),
-                    Objects.requireNonNull(credentials.token(), "no attachment without a token"),
+                    accepted,
                     credentials.access(),
+                    isStored(timeline),
                     timeline.getSpec().adopt() != null);
           } catch (StatusRuntimeException e) {
             return new Tried(attach, e);
@@ -261,7 +318,10 @@ final class Attachments {
         .mistaken(shard)
         .forEach((podUid, held) -> {
           PageserverClient pageserver = fleet.client(podUid);
-          for (ShardId one : pageserver == null ? List.<ShardId>of() : held) {
+          if (pageserver == null) {
+            return;
+          }
+          for (ShardId one : held) {
             try {
               pageserver.detach(one);
               LOG.info("{}: {} was attached still, and is detached", shard, one);
@@ -272,9 +332,14 @@ final class Attachments {
         });
   }
 
-  private static Refusal failure(PageserverPod pod, StatusRuntimeException e) {
-    return e.getStatus().getCode() == Status.Code.FAILED_PRECONDITION
-        ? new Refusal(true, PageserverClient.text(e))
-        : new Refusal(false, pod.name() + ": " + PageserverClient.text(e));
+  private static Refusal failure(Timeline timeline, PageserverPod pod, StatusRuntimeException e) {
+    String text = PageserverClient.text(e);
+    Status.Code code = e.getStatus().getCode();
+    if (code == Status.Code.NOT_FOUND && isStored(timeline)) {
+      return missing(text);
+    }
+    return code == Status.Code.FAILED_PRECONDITION
+        ? new Refusal(Refusal.Kind.LAYOUT, text)
+        : new Refusal(Refusal.Kind.OTHER, pod.name() + ": " + text);
   }
 }

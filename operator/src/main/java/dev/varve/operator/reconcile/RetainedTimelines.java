@@ -60,7 +60,10 @@ final class RetainedTimelines {
       return;
     }
     PageserverPod pod =
-        fleet.pods().stream().filter(PageserverPod::isUsable).findFirst().orElse(null);
+        fleet.pods().stream()
+            .filter(one -> one.isUsable() && one.store() == null)
+            .findFirst()
+            .orElse(null);
     if (pod == null) {
       return;
     }

@@ -7,6 +7,7 @@ import dev.varve.crd.Timeline;
 import dev.varve.operator.OperatorConfig;
 import dev.varve.operator.pageserver.Fleet;
 import dev.varve.operator.plan.Failure;
+import dev.varve.operator.plan.Notice;
 import dev.varve.operator.plan.Reason;
 import dev.varve.operator.plan.SpecRules;
 import dev.varve.operator.plan.TenantPlan;
@@ -35,6 +36,7 @@ import jakarta.inject.Singleton;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.time.temporal.ChronoUnit;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -58,9 +60,19 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
   private static final Duration RETRY = Duration.ofMillis(300);
   private static final Duration DELETION = Duration.ofSeconds(5);
 
+  /** How often a token's Secret is looked at, which the operator may get and not watch. */
+  private static final Duration TOKEN_CHECK = Duration.ofSeconds(10);
+
+  private static final Duration TOKEN_RETRY = Duration.ofSeconds(2);
+
+  /** Of many tenants at most so many Secrets a second. */
+  private static final int TOKEN_CHECKS_PER_SECOND = 20;
+
   private final KubernetesClient client;
   private final Fleet fleet;
   private final Duration grace;
+  private final Duration tokenOverlap;
+  private final TenantTokens tokens;
   private final InstantSource clock;
   private final Events events;
   private final RetainedTimelines retained;
@@ -77,6 +89,8 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
     this.client = client;
     this.fleet = fleet;
     this.grace = config.grace();
+    this.tokenOverlap = config.tokenOverlap();
+    this.tokens = new TenantTokens(client, fleet, config.namespace());
     this.clock = clock;
     this.events = new Events(client);
     this.retained = new RetainedTimelines(fleet, clock);
@@ -85,6 +99,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
   @Override
   public List<EventSource<?, Tenant>> prepareEventSources(EventSourceContext<Tenant> context) {
     Scheduler.keepAThread(context.getControllerConfiguration().getConfigurationService());
+    Thread.startVirtualThread(tokens::sweep);
     SimpleInboundEventSource<Tenant> pods = new SimpleInboundEventSource<>("pageservers");
     fleet.listen(
         new Fleet.Listener() {
@@ -98,6 +113,15 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
 
           @Override
           public void timelineChanged(String tenantId, String timeline) {}
+
+          @Override
+          public void tokensChanged(String tenantId) {
+            int dot = tenantId.indexOf('.');
+            if (dot > 0) {
+              pods.propagateEvent(
+                  new ResourceID(tenantId.substring(dot + 1), tenantId.substring(0, dot)));
+            }
+          }
         });
     InformerEventSource<Timeline, Tenant> timelines =
         new InformerEventSource<>(
@@ -106,7 +130,9 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
                 .withSecondaryToPrimaryMapper(TimelineReconciler::tenantOf)
                 .withOnUpdateFilter((after, before) ->
                     after.isMarkedForDeletion() != before.isMarkedForDeletion()
-                        || TenantPlanner.isServed(after) != TenantPlanner.isServed(before))
+                        || TenantPlanner.isServed(after) != TenantPlanner.isServed(before)
+                        || !TenantPlanner.storeReason(after)
+                            .equals(TenantPlanner.storeReason(before)))
                 .build(),
             context);
     return List.of(pods, timelines);
@@ -116,12 +142,17 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
   public UpdateControl<Tenant> reconcile(Tenant tenant, Context<Tenant> context) {
     try {
       retained.refresh(tenant, timelines(context));
-      TenantPlan plan = planAndWrite(tenant, context);
-      if (plan.makeToken()) {
-        makeToken(tenant);
+      String invalid = SpecRules.tenant(tenant);
+      Found secret = invalid.isEmpty() ? token(tenant) : new Found(null, null);
+      TenantPlan plan = planAndWrite(tenant, invalid, secret, context);
+      Duration again = plan.again();
+      String token =
+          plan.makeToken() ? makeToken(tenant) : TokenSecret.value(secret.value(), TokenSecret.KEY);
+      if (token != null) {
+        Duration next = earlier(distribute(tenant, token), tokenCheck(context));
+        again = earlier(again, next);
       }
       UpdateControl<Tenant> control = UpdateControl.noUpdate();
-      Duration again = plan.again();
       return again == null ? control : control.rescheduleAfter(atLeast(again));
     } catch (KubernetesClientException e) {
       if (Conflict.isConflict(e)) {
@@ -138,15 +169,58 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
     }
   }
 
+  /** Has the pageservers accept the token of the Secret; when to look again, or null. */
+  private @Nullable Duration distribute(Tenant tenant, String token) {
+    TenantTokens.Outcome outcome;
+    try {
+      outcome = tokens.apply(tenant, token, clock.instant(), tokenOverlap);
+    } catch (KubernetesClientException e) {
+      if (Conflict.isForbidden(e)) {
+        LOG.warn(
+            "the operator may not keep hashes of tokens in its own namespace: apply its Role,"
+                + " deploy/base/operator/rbac.yaml");
+      } else {
+        LOG.info("hashes of tokens cannot be kept now: {}", e.getMessage());
+      }
+      return TOKEN_CHECK;
+    }
+    if (outcome.changed()) {
+      events.write(
+          tenant,
+          List.of(
+              new Notice(
+                  false,
+                  "TokenChanged",
+                  "the Secret "
+                      + TokenSecret.name(tenant.getMetadata().getName())
+                      + " has a new token; the one before reads until "
+                      + outcome.record().until().truncatedTo(ChronoUnit.SECONDS))));
+    }
+    return outcome.failed() ? TOKEN_RETRY : outcome.record().left(clock.instant());
+  }
+
+  private static Duration tokenCheck(Context<Tenant> context) {
+    long tenants = context.getPrimaryCache().list().count();
+    Duration bounded = Duration.ofSeconds(tenants / TOKEN_CHECKS_PER_SECOND);
+    return bounded.compareTo(TOKEN_CHECK) < 0 ? TOKEN_CHECK : bounded;
+  }
+
+  private static Duration earlier(@Nullable Duration one, Duration other) {
+    return one == null || other.compareTo(one) < 0 ? other : one;
+  }
+
   static Duration atLeast(Duration again) {
     return again.compareTo(RETRY) < 0 ? RETRY : again;
   }
 
-  private synchronized TenantPlan planAndWrite(Tenant tenant, Context<Tenant> context) {
+  /**
+   * @param invalid why nothing can be made of it; empty: it can
+   * @param token its Secret
+   */
+  private synchronized TenantPlan planAndWrite(
+      Tenant tenant, String invalid, Found token, Context<Tenant> context) {
     ResourceID id = ResourceID.fromResource(tenant);
     List<Timeline> timelines = timelines(context);
-    String invalid = SpecRules.tenant(tenant);
-    Found token = invalid.isEmpty() ? token(tenant) : new Found(null, null);
     TenantPlan plan =
         TenantPlanner.plan(
             new TenantWorld(
@@ -217,15 +291,20 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
                     + ": delete it, and it is made anew"));
   }
 
-  private void makeToken(Tenant tenant) {
-    client.resource(TokenSecret.of(tenant, TokenSecret.random(random))).create();
+  private String makeToken(Tenant tenant) {
+    String token = TokenSecret.random(random);
+    client.resource(TokenSecret.of(tenant, token)).create();
+    return token;
   }
 
   /** Waits for the timelines to go; the Secret goes with its owner. */
   @Override
   public DeleteControl cleanup(Tenant tenant, Context<Tenant> context) {
     try {
-      TenantPlan plan = planAndWrite(tenant, context);
+      String invalid = SpecRules.tenant(tenant);
+      TenantPlan plan =
+          planAndWrite(
+              tenant, invalid, invalid.isEmpty() ? token(tenant) : new Found(null, null), context);
       Integer timelines = plan.status().timelines();
       if (timelines != null && timelines > 0) {
         return DeleteControl.noFinalizerRemoval().rescheduleAfter(DELETION.toMillis());
@@ -239,6 +318,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
       }
     }
     decided.remove(ResourceID.fromResource(tenant));
+    tokens.remove(tenant);
     retained.forget(tenant);
     return DeleteControl.defaultDelete();
   }

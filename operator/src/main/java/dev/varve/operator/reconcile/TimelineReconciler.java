@@ -16,7 +16,6 @@ import dev.varve.operator.plan.ShardId;
 import dev.varve.operator.plan.ShardLayout;
 import dev.varve.operator.plan.ShardWorld;
 import dev.varve.operator.plan.SourceAccess;
-import dev.varve.operator.plan.SourceRoom;
 import dev.varve.operator.plan.SpecRules;
 import dev.varve.operator.plan.TenantPlanner;
 import dev.varve.operator.plan.TimelineIdentity;
@@ -50,6 +49,7 @@ import jakarta.inject.Singleton;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -99,7 +99,8 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
     this.fleet = fleet;
     this.clock = clock;
     this.events = new Events(client);
-    this.attachments = new Attachments(client, fleet, clock);
+    this.attachments =
+        new Attachments(client, fleet, new TenantTokens(client, fleet, config.namespace()), clock);
     this.copies = new SourceCopies(client, config.namespace());
     this.deletion = new TimelineDeletion(client, fleet, copies, config.slotDropTimeout(), clock);
   }
@@ -226,23 +227,26 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
       TimelinePlan plan = plan(timeline, tenant, credentials, nameTaken, Map.of());
       attachments.forget(shards(timeline, tenant), plan);
       Timeline current = timeline;
+      Map<Integer, Refusal> refusals = new HashMap<>();
       if (!plan.handOvers().isEmpty()) {
-        attachments.handOver(timeline, shards(timeline, tenant), plan.handOvers());
-        plan = plan(timeline, tenant, credentials, nameTaken, Map.of());
+        refusals.putAll(attachments.handOver(timeline, shards(timeline, tenant), plan.handOvers()));
+        plan = plan(timeline, tenant, credentials, nameTaken, refusals);
       }
       SourceAccess access = credentials.access();
       if (access != null && (!plan.attaches().isEmpty() || attachments(timeline) > 0)) {
         Failure failure = copies.keep(timeline, access);
         if (failure != null) {
           credentials = credentials.without(failure);
-          plan = plan(timeline, tenant, credentials, nameTaken, Map.of());
+          plan = plan(timeline, tenant, credentials, nameTaken, refusals);
         }
       }
       if (!plan.attaches().isEmpty()) {
         Attachments.Outcome outcome =
-            attachments.attach(timeline, shards(timeline, tenant), plan.attaches(), credentials);
+            attachments.attach(
+                timeline, tenant, shards(timeline, tenant), plan.attaches(), credentials);
         current = outcome.timeline();
-        plan = plan(current, tenant, credentials, nameTaken, outcome.failures());
+        refusals.putAll(outcome.failures());
+        plan = plan(current, tenant, credentials, nameTaken, refusals);
       }
       apply(current, nameTaken.isEmpty() ? tenant : null, plan, context);
       UpdateControl<Timeline> control = UpdateControl.noUpdate();
@@ -288,7 +292,7 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
       PageserverPod pod = TenantPlanner.placedOn(tenant, id.index(), fleet.pods());
       List<Holder> holders = fleet.holders(id);
       holders.forEach(holder -> remember(id, holder.report()));
-      isFull |= holders.stream().anyMatch(h -> SourceRoom.of(h.report().problem()) != null);
+      isFull |= holders.stream().anyMatch(h -> h.report().fullSource() != null);
       shards.add(
           new ShardWorld(
               id.index(),
@@ -304,6 +308,7 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
             timeline,
             tenant,
             credentials.token(),
+            fleet.secret(),
             credentials.access(),
             credentials.tokenFailure(),
             credentials.accessFailure(),

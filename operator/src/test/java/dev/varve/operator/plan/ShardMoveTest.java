@@ -49,7 +49,7 @@ final class ShardMoveTest {
 
   private static PageserverPod pod(String name) {
     return new PageserverPod(
-        name, "uid-" + name, "node", "10.0.0.1", Map.of(), true, NOW, name.equals("a"));
+        name, "uid-" + name, "node", "10.0.0.1", Map.of(), true, NOW, name.equals("a"), null);
   }
 
   private static Report report(int generation, State state, long receivedLsn) {
@@ -62,11 +62,14 @@ final class ShardMoveTest {
         state == State.Loading ? 0 : 0x28,
         receivedLsn,
         receivedLsn,
-        state == State.Active ? 10 : 30,
+        state == State.Active ? 10L : 30L,
         0.4,
         4096,
         1024,
-        new SourceCost(0, 0, 0, false));
+        new SourceCost(0, 0, 0, false),
+        null,
+        List.of(),
+        null);
   }
 
   private TimelinePlan plan() {
@@ -77,6 +80,7 @@ final class ShardMoveTest {
             timeline,
             new Tenant(),
             "token",
+            "key",
             null,
             null,
             null,
@@ -99,7 +103,7 @@ final class ShardMoveTest {
     timeline.setMetadata(
         new ObjectMetaBuilder().withNamespace("shop").withName("orders").withUid("u-1").build());
     timeline.setSpec(new TimelineSpec("acme", null, null));
-    placed = new PageserverPod("a", "uid-a", "node", "10.0.0.1", Map.of(), true, NOW, false);
+    placed = new PageserverPod("a", "uid-a", "node", "10.0.0.1", Map.of(), true, NOW, false, null);
     Map<Attach, Integer> generations = new LinkedHashMap<>();
     plan().attaches().forEach(a -> generations.put(a, 5));
     assertEquals(2, generations.size());
@@ -144,7 +148,7 @@ final class ShardMoveTest {
   @Test
   void movesWithoutAGap() {
     TimelinePlan first = plan();
-    assertEquals(List.of(new HandOver(0, A)), first.handOvers());
+    assertEquals(List.of(new HandOver(0, A, C)), first.handOvers());
     assertTrue(first.attaches().isEmpty());
     assertLeadsTo(A, first);
 
@@ -245,10 +249,13 @@ final class ShardMoveTest {
   @Test
   void refusedSuccessorLeavesItWithTheOldOne() {
     holders.put(A, report(5, State.HandedOver, 0x1100));
-    refusal = new Refusal(false, "c: no disk");
+    refusal = new Refusal(Refusal.Kind.OTHER, "c: no disk");
     TimelinePlan plan = plan();
     assertLeadsTo(A, plan);
-    assertEquals("AttachRefused", ready(plan).reason());
+    // It is served, and an event tells that it cannot be moved.
+    assertEquals("True Moving", ready(plan).status() + " " + ready(plan).reason());
+    assertTrue(ready(plan).message().endsWith("it cannot be moved: c: no disk"));
+    assertEquals("AttachRefused", plan.notices().getFirst().reason());
     assertTrue(plan.detaches().isEmpty());
   }
 
@@ -257,7 +264,7 @@ final class ShardMoveTest {
     holders.put(A, report(5, State.HandedOver, 0x1100));
     timeline.setStatus(TimelinePlanner.raised(timeline, Map.of(attachOnly(plan()), 6)));
     write(plan());
-    placed = new PageserverPod("a", "uid-a", "node", "10.0.0.1", Map.of(), true, NOW, false);
+    placed = new PageserverPod("a", "uid-a", "node", "10.0.0.1", Map.of(), true, NOW, false, null);
     Attach back = attachOnly(plan());
     assertEquals("a", back.pod().name());
     assertTrue(back.raise());
@@ -267,7 +274,7 @@ final class ShardMoveTest {
   @Test
   void shardThatStaysAfterAllIsAttachedAgain() {
     holders.put(A, report(5, State.HandedOver, 0x1100));
-    placed = new PageserverPod("a", "uid-a", "node", "10.0.0.1", Map.of(), true, NOW, false);
+    placed = new PageserverPod("a", "uid-a", "node", "10.0.0.1", Map.of(), true, NOW, false, null);
     assertTrue(attachOnly(plan()).raise());
     assertLeadsTo(A, plan());
   }
@@ -285,8 +292,12 @@ final class ShardMoveTest {
 
   @Test
   void oneUnreadableShardMakesTheTimelineUnready() {
-    placed = new PageserverPod("a", "uid-a", "node", "10.0.0.1", Map.of(), true, NOW, false);
+    placed = new PageserverPod("a", "uid-a", "node", "10.0.0.1", Map.of(), true, NOW, false, null);
+    timeline.setStatus(
+        Measures.withShards(
+            null, TimelineIdentity.of(timeline), null, timeline.getStatus().shards()));
     next = report(5, State.Loading, 0);
+    assertNull(plan().status().readableFromLsn(), "it was never served");
     Condition ready = ready(plan());
     assertEquals("False", ready.status());
     assertEquals("shard 1: b is loading it", ready.message());

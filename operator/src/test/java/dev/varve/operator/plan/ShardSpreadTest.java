@@ -43,7 +43,8 @@ final class ShardSpreadTest {
         Map.of(),
         ready,
         NOW.minusSeconds(100),
-        leaving);
+        leaving,
+        null);
   }
 
   private static Tenant tenant(int shards) {
@@ -192,7 +193,7 @@ final class ShardSpreadTest {
     settle(tenant, a, b);
     PageserverPod blinking =
         new PageserverPod(
-            "b", "uid-b", "node-b", "10.0.0.1", Map.of(), false, NOW.minusSeconds(1), false);
+            "b", "uid-b", "node-b", "10.0.0.1", Map.of(), false, NOW.minusSeconds(1), false, null);
     assertEquals(
         List.of("a", "b", "a", "b"),
         plan(tenant, a, blinking, c, d).status().shards().stream().map(s -> s.pod()).toList());

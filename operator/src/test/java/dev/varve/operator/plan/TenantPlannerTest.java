@@ -13,6 +13,7 @@ import dev.varve.crd.TenantSpec;
 import dev.varve.crd.TenantStatus;
 import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineSpec;
+import dev.varve.crd.TimelineStatus;
 import dev.varve.operator.plan.TenantWorld.Load;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import java.time.Duration;
@@ -31,7 +32,7 @@ final class TenantPlannerTest {
 
   private static PageserverPod pod(String name, String node) {
     return new PageserverPod(
-        name, "uid-" + name, node, "10.0.0.1", Map.of(), true, NOW.minusSeconds(100), false);
+        name, "uid-" + name, node, "10.0.0.1", Map.of(), true, NOW.minusSeconds(100), false, null);
   }
 
   private static PageserverPod unready(PageserverPod pod, int secondsAgo) {
@@ -150,10 +151,10 @@ final class TenantPlannerTest {
   void movesAtOnceFromAPodThatLeavesOrWasMadeAnew() {
     PageserverPod leaving =
         new PageserverPod(
-            a.name(), a.uid(), a.node(), a.address(), a.labels(), true, a.readySince(), true);
+            a.name(), a.uid(), a.node(), a.address(), a.labels(), true, a.readySince(), true, null);
     assertEquals("b", podOf(plan(placedOn(a), List.of(leaving, b), Map.of())));
     PageserverPod anew =
-        new PageserverPod("a", "uid-a2", "node-1", "10.0.0.9", Map.of(), true, NOW, false);
+        new PageserverPod("a", "uid-a2", "node-1", "10.0.0.9", Map.of(), true, NOW, false, null);
     TenantPlan plan = plan(placedOn(a), List.of(anew), Map.of());
     assertEquals("uid-a2", plan.status().shards().getFirst().podUid());
     assertTrue(plan.notices().getFirst().message().contains("which is gone"));
@@ -163,7 +164,7 @@ final class TenantPlannerTest {
   void followsItsLabels() {
     PageserverPod fast =
         new PageserverPod(
-            "f", "uid-f", "node-1", "10.0.0.3", Map.of("disk", "fast"), true, NOW, false);
+            "f", "uid-f", "node-1", "10.0.0.3", Map.of("disk", "fast"), true, NOW, false, null);
     Tenant tenant = placedOn(a);
     tenant.setSpec(
         new TenantSpec(1, 2048, DeletionPolicy.Retain, new Placement(Map.of("disk", "fast"))));
@@ -190,6 +191,60 @@ final class TenantPlannerTest {
         ready(plan(tenant, List.of(a), Map.of(), timeline("orders")))
             .message()
             .contains("delete orders"));
+  }
+
+  @Test
+  void nothingGoesWithoutNeedWhereTheStoreFails() {
+    StoreFailure away = new StoreFailure(Reason.StoreUnreachable, "it does not answer");
+    Map<String, Load> loads = Map.of("uid-b", new Load(9, 0));
+    assertEquals("b", podOf(plan(tenant(), List.of(a.withStore(away), b), loads)));
+    TenantPlan plan = plan(tenant(), List.of(a.withStore(away), b.withStore(away)), loads);
+    assertEquals("a", podOf(plan));
+    Condition store = plan.status().conditions().get(1);
+    assertEquals("StoreReachable False", store.type() + " " + store.status());
+    assertEquals("StoreUnreachable", store.reason());
+  }
+
+  @Test
+  void storeIsAsTheTimelinesSay() {
+    Timeline orders = timeline("orders");
+    orders.setStatus(
+        new TimelineStatus(
+            1L,
+            List.of(
+                new Condition("StoreReachable", "False", "ObjectsMissing", "it is empty", "t", 1L)),
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            100L << 20,
+            null,
+            null,
+            null,
+            null,
+            null));
+    Condition store =
+        plan(tenant(), List.of(a), Map.of(), orders, timeline("other"))
+            .status()
+            .conditions()
+            .get(1);
+    assertEquals("False ObjectsMissing", store.status() + " " + store.reason());
+    assertEquals(
+        "of Timelines orders, whose primaries keep more than 64 MiB of WAL; of orders: it is empty",
+        store.message());
+    assertEquals(
+        "True",
+        plan(tenant(), List.of(a), Map.of(), timeline("other"))
+            .status()
+            .conditions()
+            .get(1)
+            .status());
   }
 
   @Test

@@ -15,6 +15,7 @@ import dev.varve.crd.SslMode;
 import dev.varve.crd.Tenant;
 import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineSpec;
+import dev.varve.crd.TimelineStatus;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import java.time.Duration;
 import java.time.Instant;
@@ -29,9 +30,9 @@ import org.junit.jupiter.api.Test;
 final class TimelinePlannerTest {
   private static final Instant NOW = Instant.parse("2026-01-01T12:00:00Z");
   private static final PageserverPod POD =
-      new PageserverPod("ps-0", "uid-0", "node-1", "10.0.0.1", Map.of(), true, NOW, false);
+      new PageserverPod("ps-0", "uid-0", "node-1", "10.0.0.1", Map.of(), true, NOW, false, null);
   private static final PageserverPod OTHER =
-      new PageserverPod("ps-1", "uid-1", "node-2", "10.0.0.2", Map.of(), true, NOW, false);
+      new PageserverPod("ps-1", "uid-1", "node-2", "10.0.0.2", Map.of(), true, NOW, false, null);
   private static final PrimarySource PRIMARY =
       new PrimarySource("db", null, "varve", null, null, SslMode.DISABLE, null, null, null, null);
   private static final SourceCost COST = new SourceCost(3 << 20, 0, 0, false);
@@ -43,6 +44,7 @@ final class TimelinePlannerTest {
   private @Nullable String token = "token";
   private @Nullable SourceAccess access = SourceAccess.of(timeline, "secret");
   private @Nullable Failure accessFailure;
+  private @Nullable SourceRoom fullSource;
   private String nameTaken = "";
   private long copiedInVain;
   private @Nullable PageserverPod pod = POD;
@@ -50,6 +52,7 @@ final class TimelinePlannerTest {
   private @Nullable Report report;
   private List<Holder> elsewhere = List.of();
   private @Nullable Refusal refusal;
+  private @Nullable StoreFailure store;
   private Instant now = NOW;
 
   private static Timeline timeline() {
@@ -71,6 +74,7 @@ final class TimelinePlannerTest {
             timeline,
             tenant,
             token,
+            "key",
             access,
             null,
             accessFailure,
@@ -88,14 +92,28 @@ final class TimelinePlannerTest {
     return holders;
   }
 
-  private static Report report(int generation, Report.State state, String problem) {
+  private Report report(int generation, Report.State state, String problem) {
     return report(generation, state, problem, 0x1_0000_0028L);
   }
 
-  private static Report report(
-      int generation, Report.State state, String problem, long receivedLsn) {
+  private Report report(int generation, Report.State state, String problem, long receivedLsn) {
     return new Report(
-        generation, state, problem, -1, 17, 0x28, receivedLsn, 0x28, 0, 0.4, 4096, 1024, COST);
+        generation,
+        state,
+        problem,
+        -1,
+        17,
+        0x28,
+        receivedLsn,
+        0x28,
+        0L,
+        0.4,
+        4096,
+        1024,
+        COST,
+        null,
+        List.of(),
+        store);
   }
 
   /** Attached with generation 5 and served. */
@@ -170,15 +188,136 @@ final class TimelinePlannerTest {
     assertEquals(timeline.getStatus(), plan().status());
     now = NOW.plusSeconds(10);
     assertEquals("0/9000", plan().status().receivedLsn());
+    now = NOW.minus(Duration.ofHours(1));
+    assertEquals("0/9000", plan().status().receivedLsn(), "a clock was set back");
+  }
+
+  @Test
+  void measuresThatCameTooEarlyAreNotForgotten() {
+    attached();
+    report = report(5, Report.State.Active, "", 0x9000);
+    now = NOW.plusSeconds(4);
+    assertEquals(Duration.ofSeconds(6), plan().again());
+    now = NOW.plusSeconds(10);
+    timeline.setStatus(plan().status());
+    assertNull(plan().again());
+  }
+
+  /** That it was served once is what an emptied object store is told by. */
+  @Test
+  void fromWhereItIsReadIsKnownForGood() {
+    attached();
+    report = copying(Report.State.Loading, "", 0);
+    now = NOW.plusSeconds(10);
+    assertEquals("0/28", plan().status().readableFromLsn());
+    assertNull(plan().status().receivedLsn());
+  }
+
+  @Test
+  void lagThatIsNotKnownIsNotShown() {
+    attached();
+    assertEquals(0, plan().status().lagBytes());
+    report =
+        new Report(
+            5,
+            Report.State.Active,
+            "",
+            7,
+            17,
+            1,
+            1,
+            1,
+            null,
+            null,
+            0,
+            0,
+            COST,
+            null,
+            List.of(),
+            null);
+    now = NOW.plusSeconds(10);
+    assertNull(plan().status().lagBytes());
+    assertNull(plan().status().lagSeconds());
+  }
+
+  @Test
+  void storeFailureIsSaidWithWhatThePrimaryKeepsAndReadsGoOn() {
+    attached();
+    Condition well = condition(plan(), "StoreReachable");
+    assertEquals("True Reachable", well.status() + " " + well.reason());
+    store = new StoreFailure(Reason.StoreUnreachable, "it does not answer since noon");
+    report = report(5, Report.State.Active, "");
+    TimelinePlan plan = plan();
+    assertEquals("True", condition(plan, "Ready").status());
+    Condition away = condition(plan, "StoreReachable");
+    assertEquals("False StoreUnreachable", away.status() + " " + away.reason());
+    assertEquals(
+        "it does not answer since noon; the primary keeps its WAL until it is published, see"
+            + " status.retainedWalBytes",
+        away.message());
+    assertEquals("StoreUnreachable", plan.notices().getFirst().reason());
+    timeline.setStatus(plan.status());
+    assertTrue(plan().notices().isEmpty());
+    // Said by the doubling, not by the byte.
+    for (long bytes : new long[] {130 << 20, 200 << 20}) {
+      report =
+          new Report(
+              5,
+              Report.State.Active,
+              "",
+              7,
+              17,
+              1,
+              1,
+              1,
+              1L,
+              1.0,
+              0,
+              0,
+              new SourceCost(bytes, 1, 0, false),
+              null,
+              List.of(),
+              store);
+      assertTrue(
+          condition(plan(), "StoreReachable").message().contains("published: more than 128 MiB,"));
+    }
+  }
+
+  @Test
+  void whatCannotBeClaimedSaysThatItIsTheStore() {
+    pod = POD.withStore(new StoreFailure(Reason.StoreRefused, "no rights"));
+    refusal = new Refusal(Refusal.Kind.OTHER, "ps-0: cannot write down the layout");
+    assertNotReady(plan(), "AttachRefused", "cannot write down the layout");
+    assertEquals("StoreRefused", condition(plan(), "StoreReachable").reason());
+    pod = null;
+    refusal = null;
+    heard = false;
+    assertEquals("Unknown", condition(plan(), "StoreReachable").status());
+  }
+
+  @Test
+  void anEmptiedStoreLeavesItWhereItIsServed() {
+    attached();
+    pod = OTHER;
+    elsewhere = List.of(new Holder(POD, report(5, Report.State.Active, "")));
+    report = null;
+    refusal = new Refusal(Refusal.Kind.OBJECTS_MISSING, "it no longer holds the data");
+    TimelinePlan plan = plan();
+    assertEquals(List.of(Optional.of(POD)), plan.endpoints());
+    assertEquals("True", condition(plan, "Ready").status());
+    assertEquals("ObjectsMissing", condition(plan, "StoreReachable").reason());
+    assertTrue(plan.detaches().isEmpty());
   }
 
   @Test
   void attachmentThatWasWrittenDownIsTriedAgainAsItIs() {
     timeline.setStatus(TimelinePlanner.raised(timeline, Map.of(assertAttach(plan(), true), 5)));
     assertAttach(plan(), false);
-    refusal = new Refusal(false, "ps-0: no disk");
+    refusal = new Refusal(Refusal.Kind.OTHER, "ps-0: no disk");
     assertNotReady(plan(), "AttachRefused", "no disk");
-    refusal = new Refusal(true, "the object store has it written as 2 shards, not as 1 shard");
+    refusal =
+        new Refusal(
+            Refusal.Kind.LAYOUT, "the object store has it written as 2 shards, not as 1 shard");
     assertNotReady(plan(), "LayoutDiffers", "written as 2 shards");
     assertNotReady(plan(), "LayoutDiffers", "the Tenant acme");
     assertEquals(Duration.ofSeconds(5), plan().again());
@@ -272,11 +411,14 @@ final class TimelinePlannerTest {
             0x28,
             0x28,
             0x28,
-            0,
+            0L,
             0.4,
             4096,
             1024,
-            new SourceCost(5 << 20, 12.6, -1, true));
+            new SourceCost(5 << 20, 12.6, -1, true),
+            null,
+            List.of(),
+            null);
     now = NOW.plus(Duration.ofHours(1));
     TimelinePlan plan = plan();
     assertEquals(5 << 20, plan.status().retainedWalBytes());
@@ -349,6 +491,13 @@ final class TimelinePlannerTest {
     assertTrue(plan().detaches().isEmpty());
     now = NOW.plusSeconds(5);
     assertEquals(List.of(new TimelinePlan.Detach(0, "uid-1")), plan().detaches());
+    TimelineStatus status = timeline.getStatus();
+    now = NOW.minus(Duration.ofHours(1)); // a clock was set back
+    timeline.setStatus(plan().status());
+    now = now.plusSeconds(5);
+    assertEquals(List.of(new TimelinePlan.Detach(0, "uid-1")), plan().detaches());
+    timeline.setStatus(status);
+    now = NOW.plusSeconds(5);
     pod = null;
     assertTrue(plan().detaches().isEmpty());
   }
@@ -383,8 +532,9 @@ final class TimelinePlannerTest {
     return plan;
   }
 
-  private static Report copying(Report.State state, String problem, long copied) {
-    return new Report(5, state, problem, 0, 0, 0, 0, 0, 0, 0, copied, 0, COST);
+  private Report copying(Report.State state, String problem, long copied) {
+    return new Report(
+        5, state, problem, 0, 0, 0, 0, 0, null, null, copied, 0, COST, fullSource, List.of(), null);
   }
 
   @Test
@@ -426,11 +576,8 @@ final class TimelinePlannerTest {
 
   @Test
   void aFullPrimaryIsToldOfAlikeWithWhatAllItsTimelinesNeed() {
-    TimelinePlan plan =
-        copyFailed(
-            "db.shop.svc:5432 has no replication slot left: max_replication_slots = 10 and"
-                + " max_wal_senders = 10",
-            0);
+    fullSource = new SourceRoom(10, 10);
+    TimelinePlan plan = copyFailed("all replication slots are in use", 0);
     String message =
         "db.shop.svc:5432 needs 200 slots and WAL senders for its Timelines, has 10: set"
             + " max_replication_slots and max_wal_senders to 200 or more, with what others use on"

@@ -14,6 +14,10 @@ import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesResponse;
 import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.PrimarySource;
+import dev.varve.api.v1.SetReadTokensRequest;
+import dev.varve.api.v1.SetReadTokensResponse;
+import dev.varve.api.v1.StoreFailure;
+import dev.varve.api.v1.StoreFailureKind;
 import dev.varve.api.v1.StoredTimeline;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
@@ -43,6 +47,8 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   final Map<String, AttachTimelineRequest> attached = new ConcurrentHashMap<>();
   final List<DetachTimelineRequest> detached = new CopyOnWriteArrayList<>();
   final Set<String> handedOver = ConcurrentHashMap.newKeySet();
+  private static final String FULL = "db.shop.svc:5432 has no room for another timeline";
+
   private static final Pattern NAMES =
       Pattern.compile("([-a-z0-9]{1,63}[.])?[-a-z0-9]{1,63}/[-a-z0-9]{1,63}");
   private static final Pattern SLOT = Pattern.compile("[a-z0-9_]{1,63}");
@@ -71,6 +77,9 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
    * failure in turn.
    */
   volatile String copyFailure = "";
+
+  /** What fails at the object store: nothing is claimed or looked up then; empty for nothing. */
+  volatile String storeFailure = "";
 
   /** How many slots the primary has; timelines above that, by name, find none. */
   volatile int slots = Integer.MAX_VALUE;
@@ -122,6 +131,25 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
     return Status.FAILED_PRECONDITION.withDescription("written in other shards").asException();
   }
 
+  private StoreFailure failure() {
+    return StoreFailure.newBuilder()
+        .setKind(StoreFailureKind.STORE_FAILURE_KIND_UNREACHABLE)
+        .setSinceSeconds(1)
+        .setText(storeFailure)
+        .build();
+  }
+
+  private boolean storeFails(StreamObserver<?> answer) {
+    if (storeFailure.isEmpty()) {
+      return false;
+    }
+    answer.onError(
+        Status.UNAVAILABLE
+            .withDescription("cannot read the manifest: " + storeFailure)
+            .asException());
+    return true;
+  }
+
   int port() {
     return server.getPort();
   }
@@ -154,6 +182,9 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
       answer.onError(Status.UNAVAILABLE.withDescription("another has the name").asException());
       return;
     }
+    if (storeFails(answer)) {
+      return;
+    }
     if (hasAnotherLayout(stored)) {
       answer.onError(anotherLayout());
       return;
@@ -162,8 +193,13 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
       answer.onError(Status.NOT_FOUND.withDescription("no such timeline").asException());
       return;
     }
-    names.put(request.getTimelineId(), request.getTimeline());
     int seen = store.getOrDefault(stored, 0);
+    if (seen == 0 && request.getStored()) {
+      answer.onError(
+          Status.NOT_FOUND.withDescription("no longer holds the data of " + id).asException());
+      return;
+    }
+    names.put(request.getTimelineId(), request.getTimeline());
     AttachTimelineRequest present = attached.get(id);
     boolean again = present != null && present.getGeneration() == request.getGeneration();
     if (!again && request.getGeneration() <= seen) {
@@ -177,6 +213,30 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
     loadedAt.put(id, System.nanoTime() + loadNanos);
     answer.onNext(
         AttachTimelineResponse.newBuilder().setGeneration(request.getGeneration()).build());
+    answer.onCompleted();
+  }
+
+  @Override
+  public synchronized void setReadTokens(
+      SetReadTokensRequest request, StreamObserver<SetReadTokensResponse> answer) {
+    String id = id(request.getTenant(), request.getTimeline(), request.getShard());
+    if (isNamesake(id, request.getTimelineId())) {
+      answer.onError(Status.NOT_FOUND.asException());
+      return;
+    }
+    AttachTimelineRequest present =
+        attached.computeIfPresent(
+            id,
+            (_, before) ->
+                before.toBuilder()
+                    .setTokenSha256(request.getTokenSha256())
+                    .setPreviousTokenSha256(request.getPreviousTokenSha256())
+                    .build());
+    if (present == null) {
+      answer.onError(Status.NOT_FOUND.asException());
+      return;
+    }
+    answer.onNext(SetReadTokensResponse.getDefaultInstance());
     answer.onCompleted();
   }
 
@@ -229,6 +289,9 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   public void getStoredGeneration(
       GetStoredGenerationRequest request, StreamObserver<GetStoredGenerationResponse> answer) {
     String id = id(request.getTenant(), request.getTimelineId(), request.getShard());
+    if (storeFails(answer)) {
+      return;
+    }
     if (hasAnotherLayout(id)) {
       answer.onError(anotherLayout());
       return;
@@ -259,7 +322,11 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
               .setGeneration(timeline.getGeneration())
               .setState(state)
               .setProblem(sourceFailure)
-              .setRetainedWalBytes(retainedWalBytes.get());
+              .setRetainedWalBytes(retainedWalBytes.get())
+              .addTokenSha256(timeline.getTokenSha256());
+      if (!timeline.getPreviousTokenSha256().isEmpty()) {
+        status.addTokenSha256(timeline.getPreviousTokenSha256());
+      }
       String copy = copyFailure(timeline.getTimeline());
       if (!copy.isEmpty()) {
         status.setState(
@@ -267,11 +334,20 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
                 ? TimelineState.TIMELINE_STATE_COPYING
                 : TimelineState.TIMELINE_STATE_SOURCE_FAILING);
         status.setProblem(isAttempt ? "" : copy);
+        if (copy.equals(FULL) && !isAttempt) {
+          status.getFullSourceBuilder().setMaxReplicationSlots(slots).setMaxWalSenders(slots);
+        }
       } else if (state != TimelineState.TIMELINE_STATE_LOADING) {
         status.setSystemIdentifier(7).setPostgresMajor(17);
         status.setReadableFromLsn(0x28).setReceivedLsn(0x1000).setPublishedLsn(0x1000);
       }
+      if (!storeFailure.isEmpty()) {
+        status.setStoreFailure(failure());
+      }
       all.addTimelines(status);
+    }
+    if (!storeFailure.isEmpty()) {
+      all.setStoreFailure(failure());
     }
     answer.onNext(all.build());
     answer.onCompleted();
@@ -280,6 +356,9 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   @Override
   public void listStoredTimelines(
       ListStoredTimelinesRequest request, StreamObserver<ListStoredTimelinesResponse> answer) {
+    if (storeFails(answer)) {
+      return;
+    }
     ListStoredTimelinesResponse.Builder all = ListStoredTimelinesResponse.newBuilder();
     store.keySet().stream()
         .filter(stored -> stored.startsWith(request.getTenant() + "/"))
@@ -306,10 +385,7 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
             .toList()
             .indexOf(timeline)
         >= slots) {
-      return "db.shop.svc:5432 has no room for another timeline with max_replication_slots = "
-          + slots
-          + " and max_wal_senders = "
-          + slots;
+      return FULL;
     }
     return copyFailure;
   }

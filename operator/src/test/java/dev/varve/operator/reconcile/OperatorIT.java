@@ -12,6 +12,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.protobuf.ByteString;
 import dev.varve.api.v1.AttachTimelineRequest;
 import dev.varve.api.v1.DetachTimelineRequest;
+import dev.varve.crd.Condition;
 import dev.varve.crd.DeletionPolicy;
 import dev.varve.crd.ShardAttachment;
 import dev.varve.crd.ShardPlacement;
@@ -19,7 +20,9 @@ import dev.varve.crd.Tenant;
 import dev.varve.crd.TenantSpec;
 import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineSpec;
+import dev.varve.operator.plan.Sha256;
 import dev.varve.operator.reconcile.TestCluster.RunningOperator;
+import dev.varve.operator.render.TokenRecordSecret;
 import dev.varve.operator.render.TokenSecret;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
@@ -31,6 +34,8 @@ import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -135,9 +140,10 @@ final class OperatorIT {
         .delete();
     await("endpoints again", () -> cluster.addresses("varve-orders").equals(List.of(FIRST)));
 
-    // The pod is not ready for longer than the grace: another one has it, with a higher generation.
+    // The pod is not ready for longer than the grace, by a clock that is ahead: another one has it,
+    // with a higher generation.
     int generation = attached.getGeneration();
-    cluster.ready("ps-0", FIRST, false);
+    cluster.ready("ps-0", FIRST, false, Instant.now().plus(Duration.ofHours(1)));
     await("moved", () -> cluster.addresses("varve-orders").equals(List.of(SECOND)));
     assertTrue(second.attached.get("shop.acme/orders").getGeneration() > generation);
     await("the old one is told", () -> !first.attached.containsKey("shop.acme/orders"));
@@ -373,6 +379,78 @@ final class OperatorIT {
     }
   }
 
+  /**
+   * Deleted or replaced: readers with the token before are served for a while, by every pageserver
+   * that has a shard, and nothing is attached anew.
+   */
+  @Test
+  void aTokenIsRotatedWithAnOverlapByDeletingOrReplacingItsSecret() throws Exception {
+    cluster.pageserver("rotating-0", "10.9.3.1");
+    cluster.pageserver("rotating-1", "10.9.3.2");
+    cluster.tenant("rotating", 2);
+    cluster.timeline("turning", "rotating", null);
+    await("served", () -> cluster.isReady("turning"));
+    Resource<Secret> secret =
+        cluster.admin.secrets().inNamespace(SHOP).withName(TokenSecret.name("rotating"));
+    List<Integer> generations = generations("turning");
+    String made = TokenSecret.value(secret.get(), TokenSecret.KEY);
+    await("the first token", () -> isReadWith("rotating", made));
+
+    secret.delete();
+    await("another Secret", () -> secret.get() != null);
+    String anew = TokenSecret.value(secret.get(), TokenSecret.KEY);
+    assertNotEquals(made, anew);
+    await("both tokens", () -> isReadWith("rotating", anew, made));
+    await("the new one alone", () -> isReadWith("rotating", anew));
+
+    secret.edit(s -> {
+      s.setData(null);
+      s.setStringData(Map.of(TokenSecret.KEY, "chosen\n"));
+      return s;
+    });
+    await("the chosen one and the one before", () -> isReadWith("rotating", "chosen", anew));
+    assertEquals(Set.of(TokenSecret.KEY), secret.get().getData().keySet());
+    assertEquals(generations, generations("turning"));
+    assertTrue(
+        cluster.admin.v1().events().inNamespace(SHOP).list().getItems().stream()
+            .anyMatch(e ->
+                e.getReason().equals("TokenChanged")
+                    && e.getInvolvedObject().getName().equals("rotating")));
+
+    cluster.delete(cluster.timeline("turning"));
+    await("gone", () -> cluster.timeline("turning") == null);
+    String record = TokenRecordSecret.name(cluster.tenant("rotating"));
+    assertNotNull(cluster.admin.secrets().inNamespace("varve").withName(record).get());
+    cluster.admin.resource(cluster.tenant("rotating")).delete();
+    await(
+        "no record",
+        () -> cluster.admin.secrets().inNamespace("varve").withName(record).get() == null);
+    cluster.remove("rotating-0");
+    cluster.remove("rotating-1");
+  }
+
+  private static List<Integer> generations(String timeline) {
+    return cluster.timeline(timeline).getStatus().shards().stream()
+        .map(ShardAttachment::generation)
+        .toList();
+  }
+
+  /** Whether both shards are, on whatever pods they are. */
+  private static boolean isReadWith(String tenant, String... tokens) {
+    List<AttachTimelineRequest> attached =
+        cluster.attached().stream().filter(a -> a.getTenant().equals(SHOP + "." + tenant)).toList();
+    return attached.size() == 2
+        && attached.stream()
+            .allMatch(a ->
+                a.getTokenSha256().equals(hash(tokens[0]))
+                    && a.getPreviousTokenSha256()
+                        .equals(tokens.length == 1 ? ByteString.EMPTY : hash(tokens[1])));
+  }
+
+  private static ByteString hash(String token) {
+    return ByteString.copyFrom(Sha256.of(token));
+  }
+
   /** What is retained is written to the object store before its slot goes. */
   @Test
   void aTimelineIsPublishedBeforeItIsRetained() {
@@ -393,6 +471,74 @@ final class OperatorIT {
     cluster.admin.resources(Tenant.class).inNamespace(SHOP).withName("keeper").delete();
     await("the tenant is gone", () -> cluster.tenant("keeper") == null);
     cluster.remove("kp-0");
+  }
+
+  /** It goes away under a timeline that is served, comes back empty, and then whole. */
+  @Test
+  void anObjectStoreThatFailsOrIsEmptiedMovesNothing() {
+    String served = "10.9.3.1";
+    String other = "10.9.3.2";
+    String held = "shop.bucket/held";
+    cluster.pageserver("st-0", served);
+    cluster.tenant("bucket", 1);
+    cluster.password("bucket-password", "one");
+    cluster.timeline("held", "bucket", "bucket-password");
+    await("served", () -> cluster.isReady("held"));
+    await("the store answers", () -> cluster.hasReason("held", "StoreReachable", "Reachable"));
+    cluster.pageserver("st-1", other);
+
+    String failure = "the object store does not answer since noon";
+    cluster.at(served).retainedWalBytes.set(65 << 20);
+    cluster.at(served).storeFailure = failure;
+    cluster.at(other).storeFailure = failure;
+    await("said", () -> says("held", "StoreReachable", failure));
+    await("with what is kept", () -> says("held", "StoreReachable", "more than 64 MiB"));
+    assertTrue(cluster.isReady("held"));
+    await(
+        "the tenant says so",
+        () ->
+            cluster.tenant("bucket").getStatus().conditions().stream()
+                .anyMatch(c -> c.reason().equals("StoreUnreachable")));
+    cluster.timeline("late", "bucket", "bucket-password");
+    await("refused", () -> cluster.hasReason("late", "Ready", "AttachRefused"));
+    await(
+        "for that",
+        () -> says("late", "Ready", failure) && says("late", "StoreReachable", failure));
+
+    cluster.leave("st-0");
+    await("to be moved", () -> podsOf("bucket").equals(Set.of("st-1")));
+    await("kept", () -> says("held", "Ready", "it cannot be moved"));
+    assertTrue(cluster.isReady("held"));
+    assertEquals(List.of(served), cluster.addresses("varve-held"));
+
+    int generation = Objects.requireNonNull(cluster.store.remove(held));
+    cluster.at(served).storeFailure = "";
+    cluster.at(other).storeFailure = "";
+    await("empty", () -> cluster.hasReason("held", "StoreReachable", "ObjectsMissing"));
+    await("the new one is begun", () -> cluster.isReady("late"));
+    assertTrue(cluster.isReady("held"));
+    assertEquals(List.of(served), cluster.addresses("varve-held"));
+    assertFalse(cluster.at(served).handedOver.contains(held), "it receives on");
+
+    cluster.at(served).attached.clear();
+    await("refused", () -> cluster.hasReason("held", "Ready", "AttachRefused"));
+    assertTrue(says("held", "Ready", "bring those"));
+    assertNull(cluster.store.get(held), "an emptied prefix is taken for a new timeline");
+
+    cluster.store.put(held, generation);
+    await("served again", () -> cluster.addresses("varve-held").equals(List.of(other)));
+    await("well", () -> cluster.hasReason("held", "StoreReachable", "Reachable"));
+    cluster.delete(cluster.timeline("held"));
+    cluster.delete(cluster.timeline("late"));
+    cluster.admin.resources(Tenant.class).inNamespace(SHOP).withName("bucket").delete();
+    await("the tenant is gone", () -> cluster.tenant("bucket") == null);
+    cluster.remove("st-0");
+    cluster.remove("st-1");
+  }
+
+  private static boolean says(String timeline, String type, String part) {
+    Condition condition = TestCluster.condition(cluster.timeline(timeline), type);
+    return condition != null && condition.message().contains(part);
   }
 
   /** A source of which nothing can be received is the one whose primary keeps more and more. */

@@ -86,7 +86,7 @@ final class OperatorProcessIT {
                 "operator"));
     return builder
         .redirectErrorStream(true)
-        .redirectOutput(directory.resolve("log").toFile())
+        .redirectOutput(ProcessBuilder.Redirect.appendTo(directory.resolve("log").toFile()))
         .start();
   }
 
@@ -137,6 +137,34 @@ final class OperatorProcessIT {
         "%s: %.2f %% of a core, %d MiB resident%n",
         calm ? "idle" : "not idle yet", share * 100, residentMebibytes(operator));
     return calm ? share : 1;
+  }
+
+  /** Libraries as well: a warning means that a person has to look. */
+  @Test
+  void theOperatorStartsWithoutAWarning(@TempDir Path directory) throws Exception {
+    assumeTrue(Files.exists(APPLICATION), "the application is not built");
+    InetAddress address = address();
+    try (TestCluster cluster = new TestCluster();
+        FakePageserver _ =
+            new FakePageserver(
+                cluster.store, new InetSocketAddress(address, TimelineObjects.PORT))) {
+      cluster.password("password", "secret");
+      cluster.pageserver("ps-0", address.getHostAddress());
+      cluster.tenant("crowd", 1);
+      cluster.timeline("first", "crowd", "password");
+      Process operator = start(directory, cluster.kubeconfig());
+      try {
+        await("served", () -> cluster.isReady("first"));
+        String log = Files.readString(directory.resolve("log"));
+        assertEquals(
+            List.of(),
+            log.lines().filter(l -> l.contains(" WARN ") || l.contains(" ERROR ")).toList());
+        assertTrue(log.contains("this operator leads"), log);
+      } finally {
+        operator.destroy();
+        operator.waitFor();
+      }
+    }
   }
 
   @Test

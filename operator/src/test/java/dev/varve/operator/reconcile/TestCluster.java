@@ -2,6 +2,7 @@ package dev.varve.operator.reconcile;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.api.v1.AttachTimelineRequest;
 import dev.varve.crd.ApiServer;
 import dev.varve.crd.Condition;
 import dev.varve.crd.DeletionPolicy;
@@ -64,6 +65,7 @@ final class TestCluster implements AutoCloseable {
           "varve-management",
           Duration.ofSeconds(2),
           Duration.ofMillis(300),
+          Duration.ofSeconds(5),
           Duration.ofSeconds(5));
 
   /** Generations by tenant, timeline's id and shard, as an object store would tell. */
@@ -79,6 +81,7 @@ final class TestCluster implements AutoCloseable {
       String managementSecret,
       Duration grace,
       Duration pollInterval,
+      Duration tokenOverlap,
       Duration slotDropTimeout)
       implements OperatorConfig {}
 
@@ -215,6 +218,11 @@ final class TestCluster implements AutoCloseable {
         });
   }
 
+  /** What is attached to any pageserver. */
+  List<AttachTimelineRequest> attached() {
+    return byAddress.values().stream().flatMap(p -> p.attached.values().stream()).toList();
+  }
+
   static void await(String what, BooleanSupplier condition) {
     await(what, Duration.ofSeconds(90), condition);
   }
@@ -261,6 +269,10 @@ final class TestCluster implements AutoCloseable {
   }
 
   void ready(String name, String address, boolean ready) {
+    ready(name, address, ready, Instant.now());
+  }
+
+  void ready(String name, String address, boolean ready, Instant since) {
     admin
         .pods()
         .inNamespace("varve")
@@ -273,7 +285,7 @@ final class TestCluster implements AutoCloseable {
                 .addNewCondition()
                 .withType("Ready")
                 .withStatus(ready ? "True" : "False")
-                .withLastTransitionTime(Instant.now().toString())
+                .withLastTransitionTime(since.toString())
                 .endCondition()
                 .endStatus()
                 .build());

@@ -26,7 +26,7 @@ final class TimelineObjectsTest {
   private static final Path GOLDEN = Path.of("src/test/resources/dev/varve/operator/render");
   private static final PageserverPod POD =
       new PageserverPod(
-          "ps-0", "uid-0", "node-1", "10.0.0.7", Map.of(), true, Instant.EPOCH, false);
+          "ps-0", "uid-0", "node-1", "10.0.0.7", Map.of(), true, Instant.EPOCH, false, null);
 
   private final Timeline timeline = new Timeline();
 

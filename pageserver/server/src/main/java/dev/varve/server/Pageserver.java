@@ -13,6 +13,7 @@ import dev.varve.server.source.Tls;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
+import io.quarkus.runtime.configuration.MemorySize;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.enterprise.inject.Disposes;
@@ -20,6 +21,7 @@ import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -103,18 +105,24 @@ public class Pageserver {
     attachments.close();
   }
 
+  /** What is not given is a part of the heap, together a half: the work takes as much again. */
   private static EngineOptions options(ServerConfig.Engine engine) {
+    long heap = Runtime.getRuntime().maxMemory();
     return new EngineOptions(
         engine.openLayerSize().asLongValue(),
         engine.openLayerAge(),
         engine.frozenLayers(),
-        engine.layerMemorySize().asLongValue(),
+        sizeOr(engine.layerMemorySize(), heap * 3 / 10),
         engine.unpublishedSize().asLongValue(),
         engine.localCacheSize().asLongValue(),
-        engine.pageCacheSize().asLongValue(),
-        engine.blockCacheSize().asLongValue(),
+        sizeOr(engine.pageCacheSize(), heap / 10),
+        sizeOr(engine.blockCacheSize(), heap / 10),
         engine.imageAfterRecords(),
         engine.compactAfterLayers(),
         engine.targetLayerSize().asLongValue());
+  }
+
+  private static long sizeOr(Optional<MemorySize> given, long otherwise) {
+    return given.map(MemorySize::asLongValue).orElse(otherwise);
   }
 }

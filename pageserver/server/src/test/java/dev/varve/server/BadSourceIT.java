@@ -1,6 +1,7 @@
 package dev.varve.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -137,6 +138,28 @@ final class BadSourceIT {
   }
 
   @Test
+  void noSuchDatabase() throws Exception {
+    assertRefused(
+        Status.Code.INVALID_ARGUMENT,
+        source().setDatabase("shopp"),
+        "database \"shopp\" does not exist",
+        "name a database that it has");
+  }
+
+  @Test
+  void credentialsInTheHostAreNotRepeated() throws Exception {
+    StatusRuntimeException e =
+        assertThrows(
+            StatusRuntimeException.class,
+            () ->
+                pageserver.attach(
+                    "refused", source().setHost("postgres://app:hush@db.example/shop")));
+    assertEquals(Status.Code.INVALID_ARGUMENT, e.getStatus().getCode());
+    assertTrue(String.valueOf(e.getMessage()).contains("leave out scheme"), e::toString);
+    assertFalse(e.toString().contains("hush"), e::toString);
+  }
+
+  @Test
   void somethingElseListens() throws Exception {
     try (ServerSocket listener = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
       Thread.ofVirtual()
@@ -216,7 +239,7 @@ final class BadSourceIT {
         "restart");
   }
 
-  /** With the two settings in the words that the operator reads. */
+  /** Who attaches is told; the operator, whose attachments go on trying, reads it in the status. */
   @Test
   void noReplicationSlotIsLeft() throws Exception {
     spare.setting("max_replication_slots", "1");
@@ -228,6 +251,13 @@ final class BadSourceIT {
           at(spare.port()),
           "max_replication_slots = 1 and max_wal_senders = 4",
           "drop slots that nobody uses");
+      ExpectedLog.containing("has no room for another timeline");
+      pageserver.attach("counted", at(spare.port()), 1);
+      TimelineStatus status =
+          pageserver.await("counted", "refused", s -> !s.getProblem().isEmpty());
+      assertEquals(1, status.getFullSource().getMaxReplicationSlots());
+      assertEquals(4, status.getFullSource().getMaxWalSenders());
+      pageserver.detach("counted", false);
     } finally {
       spare.execute("postgres", "select pg_drop_replication_slot('only')");
       spare.setting("max_replication_slots", "10");

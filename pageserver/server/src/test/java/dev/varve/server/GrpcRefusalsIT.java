@@ -20,6 +20,8 @@ import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.PrimarySource;
 import dev.varve.api.v1.RelationFork;
 import dev.varve.api.v1.RetainedWalAction;
+import dev.varve.api.v1.SetReadTokensRequest;
+import dev.varve.api.v1.SetReadTokensResponse;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.engine.store.FaultyObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
@@ -83,16 +85,29 @@ final class GrpcRefusalsIT {
 
   @Test
   void areAnsweredInWords() throws Exception {
-    try (PostgresServer primary = PostgresServer.builder(17).start();
-        TestPageserver pageserver =
-            TestPageserver.start(directory, store, EngineOptions.defaults())) {
-      pageserver.attach("main", TestPageserver.primary(primary.port()));
+    try (PostgresServer primary = PostgresServer.builder(17).start()) {
+      long lsn = refusals(primary.port());
+      try (TestPageserver restarted =
+          TestPageserver.start(directory, store, EngineOptions.defaults())) {
+        assertClosed(restarted, lsn);
+        restarted.attach("main", TestPageserver.primary(primary.port()));
+        assertClosed(restarted, lsn);
+        restarted.detach("main", true);
+      }
+    }
+  }
+
+  /** Returns an LSN that is there, and leaves a timeline that is read with a token. */
+  private long refusals(int port) throws Exception {
+    try (TestPageserver pageserver =
+        TestPageserver.start(directory, store, EngineOptions.defaults())) {
+      pageserver.attach("main", TestPageserver.primary(port));
       pageserver.await(
           "main",
           "active",
           s -> s.getState() == TimelineState.TIMELINE_STATE_ACTIVE && s.getReadableFromLsn() != 0);
       long lsn = pageserver.status("main").getReceivedLsn();
-      assertManagementRefuses(pageserver, primary.port());
+      assertManagementRefuses(pageserver, port);
       assertReadsRefuse(pageserver, lsn);
       store.setDown(true);
       var management = ManagementServiceGrpc.newBlockingStub(pageserver.channel());
@@ -100,7 +115,7 @@ final class GrpcRefusalsIT {
           "attach without a store",
           () ->
               management.attachTimeline(
-                  attach("other").setPrimary(TestPageserver.primary(primary.port())).build()));
+                  attach("other").setPrimary(TestPageserver.primary(port)).build()));
       assertRefused(
           "generation without a store",
           () ->
@@ -110,7 +125,37 @@ final class GrpcRefusalsIT {
                       .setTimeline("other")
                       .build()));
       store.setDown(false);
-      pageserver.detach("main", true);
+      SetReadTokensResponse _ =
+          management.setReadTokens(
+              SetReadTokensRequest.newBuilder()
+                  .setTenant(TestPageserver.TENANT)
+                  .setTimeline("main")
+                  .setTokenSha256(ByteString.copyFrom(new byte[32]))
+                  .build());
+      assertClosed(pageserver, lsn);
+      return lsn;
+    }
+  }
+
+  /** A timeline with a token has no reader without. */
+  private static void assertClosed(TestPageserver pageserver, long lsn) {
+    var reads = PageServiceGrpc.newBlockingStub(pageserver.channel());
+    List<Executable> calls =
+        List.of(
+            () ->
+                reads
+                    .getThinImage(GetThinImageRequest.newBuilder().setTimeline(ID).build())
+                    .hasNext(),
+            () ->
+                reads.listRelations(
+                    ListRelationsRequest.newBuilder().setTimeline(ID).setLsn(lsn).build()),
+            () ->
+                reads.getRelationSize(
+                    GetRelationSizeRequest.newBuilder().setTimeline(ID).setLsn(lsn).build()));
+    for (Executable call : calls) {
+      assertEquals(
+          Status.Code.UNAUTHENTICATED,
+          assertThrows(StatusRuntimeException.class, call).getStatus().getCode());
     }
   }
 

@@ -1,18 +1,25 @@
 package dev.varve.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.varve.api.v1.PrimarySource;
+import dev.varve.api.v1.StoreFailureKind;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.engine.store.FaultyObjectStore;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectEntry;
+import dev.varve.engine.store.ObjectStore;
+import dev.varve.engine.store.RetryingObjectStore;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.testkit.ExpectedLog;
 import dev.varve.testkit.PostgresServer;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -158,17 +165,24 @@ final class OutageIT {
   void objectStoreIsDown() throws Exception {
     MemoryObjectStore objects = new MemoryObjectStore();
     FaultyObjectStore store = new FaultyObjectStore(objects, 1, 0);
+    ObjectStore retrying = new RetryingObjectStore(store, 3, Duration.ofMillis(1));
     ExpectedLog.containing("the store does not answer");
-    try (TestPageserver pageserver = TestPageserver.start(directory, store, options())) {
+    try (TestPageserver pageserver = TestPageserver.start(directory, retrying, options())) {
       attach(pageserver);
       load("before");
       assertNothingLost(pageserver, "before");
       store.setDown(true);
       load("during");
       TimelineStatus full = awaitFull(pageserver, "the store does not answer");
+      assertEquals(
+          StoreFailureKind.STORE_FAILURE_KIND_UNREACHABLE, full.getStoreFailure().getKind());
+      assertTrue(full.getStoreFailure().getSinceSeconds() > 0);
       new ServedPages(pageserver.channel(), TestPageserver.TENANT + "/" + TIMELINE)
           .assertSame(primary, "before", 0, full.getReceivedLsn());
       awaitNoWalSender();
+      // Nobody streams: what the primary has is asked for, or not known, and never taken for 0.
+      pageserver.await(TIMELINE, "known to lag", s -> !s.hasLagBytes() || s.getLagBytes() > 0);
+      pageserver.await(TIMELINE, "lagging", s -> s.getLagBytes() > 0 && s.getLagSeconds() > 0);
       store.setDown(false);
       load("later");
       assertNothingLost(pageserver, "before", "during", "later");
@@ -179,7 +193,7 @@ final class OutageIT {
     // What was not published is gone with the process, and comes again.
     store.setDown(false);
     PostgresServer.deleteTree(directory.resolve("layers"));
-    try (TestPageserver pageserver = TestPageserver.start(directory, store, options())) {
+    try (TestPageserver pageserver = TestPageserver.start(directory, retrying, options())) {
       assertNothingLost(pageserver, "before", "during", "later", "lost");
       pageserver.detach(TIMELINE, true);
     }
@@ -234,6 +248,8 @@ final class OutageIT {
       load("late");
       TimelineStatus full = awaitFull(pageserver, "the object store no longer holds");
       assertTrue(full.getProblem().contains("bucket's versions"), full.getProblem());
+      assertEquals(
+          StoreFailureKind.STORE_FAILURE_KIND_OBJECTS_MISSING, full.getStoreFailure().getKind());
       assertTrue(full.getPublishedLsn() <= emptied, "published where nothing is");
       new ServedPages(pageserver.channel(), TestPageserver.TENANT + "/" + TIMELINE)
           .assertSame(primary, "early", 0, full.getReceivedLsn());
@@ -259,6 +275,41 @@ final class OutageIT {
       pageserver.detach(TIMELINE, true);
     }
     primary.execute("postgres", "drop table early, late");
+  }
+
+  /** Whoever counts generations attaches again after a restart, and says that it was there. */
+  @Test
+  void anEmptiedStoreIsNoNewTimelineForOneThatWasAttached() throws Exception {
+    String timeline = "counted";
+    MemoryObjectStore objects = new MemoryObjectStore();
+    MemoryObjectStore versions = new MemoryObjectStore();
+    PrimarySource.Builder source = TestPageserver.primary(primary.port()).setSlot("counted");
+    ExpectedLog.containing("the object store no longer holds");
+    try (TestPageserver pageserver = TestPageserver.start(directory, objects, options())) {
+      pageserver.attach(timeline, source, 1);
+      TimelineStatus active =
+          pageserver.await(
+              timeline,
+              "published",
+              s -> s.getReadableFromLsn() != 0 && s.getPublishedLsn() >= s.getReadableFromLsn());
+      move(objects, versions, name -> true);
+      StatusRuntimeException refused =
+          assertThrows(
+              StatusRuntimeException.class, () -> pageserver.attachStored(timeline, source, 2));
+      assertEquals(Status.Code.NOT_FOUND, refused.getStatus().getCode());
+      assertEquals(1, pageserver.status(timeline).getGeneration(), "what serves is kept");
+      assertEquals(active.getReadableFromLsn(), pageserver.status(timeline).getReadableFromLsn());
+    }
+    PostgresServer.deleteTree(directory.resolve("layers"));
+    try (TestPageserver pageserver = TestPageserver.start(directory, objects, options())) {
+      assertThrows(
+          StatusRuntimeException.class, () -> pageserver.attachStored(timeline, source, 3));
+      assertEquals(List.of(), objects.list("test/" + timeline + "/manifest/"));
+      move(versions, objects, name -> true);
+      pageserver.attachStored(timeline, source, 5);
+      pageserver.await(timeline, "served", s -> s.getReadableFromLsn() != 0);
+      pageserver.detach(timeline, true);
+    }
   }
 
   @Test

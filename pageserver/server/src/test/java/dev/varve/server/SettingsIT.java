@@ -12,7 +12,10 @@ import dev.varve.api.v1.TimelineState;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.testkit.PostgresServer;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.sql.SQLException;
 import java.util.Iterator;
 import java.util.Map;
@@ -44,7 +47,13 @@ final class SettingsIT {
           "alter system set " + SEARCH + " = 'german'",
           "alter system set timezone = 'Europe/Rome'",
           "alter system set pg_stat_statements.max = '1234'",
+          "load 'plpgsql'",
+          "alter system set plpgsql.variable_conflict = 'use_column'",
+          "alter system set myapp.tenant = 'acme''s'",
           "alter system set log_min_messages = 'error'");
+      configure(primary, "postgresql.conf", "include_dir 'more'");
+      configure(primary, "more/trgm.conf", "Pg_Trgm.similarity_threshold=0.7 # of all");
+      configure(primary, "more/old.conf.off", "myapp.gone = 1");
       primary.restart();
       long first;
       long second;
@@ -57,6 +66,10 @@ final class SettingsIT {
         assertEquals("Europe/Rome", settings.get("TimeZone"));
         assertEquals("ISO, MDY", settings.get("DateStyle"), "no role's own");
         assertEquals("1234", settings.get("pg_stat_statements.max"));
+        assertEquals("use_column", settings.get("plpgsql.variable_conflict"));
+        assertEquals("acme's", settings.get("myapp.tenant"));
+        assertEquals("0.7", settings.get("pg_trgm.similarity_threshold"));
+        assertNull(settings.get("plpgsql.extra_errors"));
         assertNull(settings.get("log_min_messages"));
         assertNull(settings.get("client_encoding"));
         assertNull(settings.get("shared_preload_libraries"), "this role may not see it");
@@ -68,6 +81,20 @@ final class SettingsIT {
         assertEquals("french", image(pageserver, second).get(SEARCH));
         assertEquals("french", image(pageserver, 0).get(SEARCH));
         assertEquals("german", image(pageserver, first).get(SEARCH));
+
+        // The table names the one; the other is one of the timeline's own.
+        primary.execute(
+            "postgres",
+            "load 'plpgsql'",
+            "alter system set plpgsql.extra_errors = 'too_many_rows'");
+        primary.execute("postgres", "alter system set myapp.tenant = 'globex'");
+        set(primary, "swedish");
+        Map<String, String> later = image(pageserver, 0);
+        assertEquals("too_many_rows", later.get("plpgsql.extra_errors"));
+        assertEquals("globex", later.get("myapp.tenant"));
+        primary.execute("postgres", "alter system reset plpgsql.variable_conflict");
+        set(primary, "french");
+        assertNull(image(pageserver, 0).get("plpgsql.variable_conflict"));
 
         primary.execute("postgres", "insert into t values (1)");
         long last = end(primary);
@@ -98,6 +125,54 @@ final class SettingsIT {
         assertEquals("dutch", image(pageserver, 0).get(SEARCH));
       }
     }
+  }
+
+  /** A role that reads the files' settings names those that nobody else does. */
+  @Test
+  void areFoundInFilesLater() throws Exception {
+    try (PostgresServer primary = PostgresServer.builder(17).setting("autovacuum", "off").start();
+        TestPageserver pageserver = start("a")) {
+      pageserver.attach(TIMELINE, TestPageserver.primary(primary.port()));
+      awaitActive(pageserver);
+      primary.execute("postgres", "alter system set myapp.late = '42'");
+      set(primary, "german");
+      assertEquals("42", image(pageserver, 0).get("myapp.late"));
+    }
+  }
+
+  /** Where no session is let in, a WAL sender is asked for each name of the table, once. */
+  @Test
+  void areAskedForWithoutASession() throws Exception {
+    try (PostgresServer primary =
+            PostgresServer.builder(17)
+                .setting("autovacuum", "off")
+                .setting("plperl.use_strict", "on")
+                .start();
+        TestPageserver pageserver = start("a")) {
+      primary.execute("postgres", "create role copier login replication");
+      Files.writeString(
+          primary.dataDirectory().resolve("pg_hba.conf"),
+          "host replication copier all trust\nhost all copier all reject\nhost all all all trust\n");
+      set(primary, "german");
+      pageserver.attach(TIMELINE, TestPageserver.primary(primary.port()).setUser("copier"));
+      awaitActive(pageserver);
+      assertEquals("on", image(pageserver, 0).get("plperl.use_strict"));
+      set(primary, "french");
+      assertEquals("on", image(pageserver, 0).get("plperl.use_strict"));
+      assertEquals(
+          1, primary.log().split("parameter \"pg_trgm.similarity_threshold\"", -1).length - 1);
+    }
+  }
+
+  private static void configure(PostgresServer primary, String file, String line)
+      throws IOException {
+    Path path = primary.dataDirectory().resolve(file);
+    if (!Files.isDirectory(path.getParent())) {
+      Files.createDirectory(path.getParent());
+      PostgresServer.own(path.getParent());
+    }
+    Files.writeString(path, line + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    PostgresServer.own(path);
   }
 
   private TestPageserver start(String name) throws Exception {

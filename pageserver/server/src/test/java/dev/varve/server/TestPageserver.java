@@ -94,6 +94,18 @@ public final class TestPageserver implements AutoCloseable {
             .build());
   }
 
+  /** Likewise, one that the object store has to hold already. */
+  public void attachStored(String timeline, PrimarySource.Builder primary, int generation) {
+    management.attachTimeline(
+        AttachTimelineRequest.newBuilder()
+            .setTenant(TENANT)
+            .setTimeline(timeline)
+            .setPrimary(primary)
+            .setGeneration(generation)
+            .setStored(true)
+            .build());
+  }
+
   /** Hands over; returns the published LSN. */
   public long handOver(String timeline) {
     return management

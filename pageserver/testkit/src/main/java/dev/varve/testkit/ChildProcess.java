@@ -2,6 +2,7 @@ package dev.varve.testkit;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -41,7 +42,8 @@ public final class ChildProcess {
 
   public String log() {
     try {
-      return Files.exists(log) ? Files.readString(log) : "";
+      // Names in it may be of another encoding.
+      return Files.exists(log) ? new String(Files.readAllBytes(log), StandardCharsets.UTF_8) : "";
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -45,8 +45,8 @@ public final class ClusterReset {
     int segment = (int) control.get(Field.XLOG_SEG_SIZE);
     byte[] magic = emptyLog(data.resolve("pg_wal"));
     // Behind everything that there was, in segments of the old size or the new one.
-    long start = (end / (64 << 20) + 1) * (64L << 20);
-    start = (start + segment - 1) / segment * segment;
+    long start = ((end >>> 26) + 1) << 26;
+    start = start + segment - 1 & -segment;
     control.set(Field.REDO, start + LONG_HEADER_BYTES);
     control.set(Field.CHECKPOINT_LSN, start + LONG_HEADER_BYTES);
     control.write();
@@ -62,7 +62,7 @@ public final class ClusterReset {
     page.putInt(segment);
     page.putInt(PAGE_BYTES);
     page.put(checkpointRecord(control.checkpoint()));
-    long number = start / segment;
+    long number = Long.divideUnsigned(start, segment);
     long perId = 0x1_0000_0000L / segment;
     Path file =
         data.resolve("pg_wal")

@@ -2,6 +2,8 @@ package dev.varve.testkit;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -35,7 +37,7 @@ public final class PostgresServer implements AutoCloseable {
   private static final int PORT_ATTEMPTS = 5;
 
   private final int major;
-  private final Path binaries;
+  private final Path binDirectory;
   private final Path home;
   private final boolean ownsHome;
   private final Path dataDirectory;
@@ -48,7 +50,10 @@ public final class PostgresServer implements AutoCloseable {
 
   private PostgresServer(Builder builder, Path home, boolean ownsHome, Path dataDirectory) {
     this.major = builder.major;
-    this.binaries = PostgresBinaries.directory(builder.major);
+    this.binDirectory =
+        builder.binDirectory == null
+            ? PostgresBinaries.directory(builder.major).resolve("bin")
+            : builder.binDirectory;
     this.home = home;
     this.ownsHome = ownsHome;
     this.dataDirectory = dataDirectory;
@@ -84,6 +89,7 @@ public final class PostgresServer implements AutoCloseable {
     private String superuser = "postgres";
     private @Nullable String password;
     private boolean checksums;
+    private @Nullable Path binDirectory;
     private int port;
 
     private Builder(int major) {
@@ -99,6 +105,12 @@ public final class PostgresServer implements AutoCloseable {
 
     public Builder checksums(boolean on) {
       checksums = on;
+      return this;
+    }
+
+    /** The programs of another build of the same major. */
+    public Builder binaries(Path directory) {
+      binDirectory = directory;
       return this;
     }
 
@@ -207,7 +219,7 @@ public final class PostgresServer implements AutoCloseable {
     List<String> command =
         new ArrayList<>(
             List.of(
-                binaries.resolve("bin/initdb").toString(),
+                binDirectory.resolve("initdb").toString(),
                 "--pgdata=" + dataDirectory,
                 "--username=" + superuser,
                 "--encoding=UTF8",
@@ -283,7 +295,7 @@ public final class PostgresServer implements AutoCloseable {
     }
     List<String> command =
         new ArrayList<>(
-            List.of(binaries.resolve("bin/postgres").toString(), "-D", dataDirectory.toString()));
+            List.of(binDirectory.resolve("postgres").toString(), "-D", dataDirectory.toString()));
     Map<String, String> all = new LinkedHashMap<>(settings);
     all.put("port", Integer.toString(port));
     all.putIfAbsent("listen_addresses", "127.0.0.1");
@@ -368,11 +380,14 @@ public final class PostgresServer implements AutoCloseable {
 
   /** {@code bin/} of this major. */
   public Path binDirectory() {
-    return binaries.resolve("bin");
+    return binDirectory;
   }
 
   public String jdbcUrl(String database) {
-    return "jdbc:postgresql://127.0.0.1:" + port + "/" + database;
+    return "jdbc:postgresql://127.0.0.1:"
+        + port
+        + "/"
+        + URLEncoder.encode(database, StandardCharsets.UTF_8);
   }
 
   /** Connects as the superuser. */
@@ -439,7 +454,8 @@ public final class PostgresServer implements AutoCloseable {
   public String log() {
     try {
       Path log = home.resolve("server.log");
-      return Files.exists(log) ? Files.readString(log) : "";
+      // Names in it may be of another encoding.
+      return Files.exists(log) ? new String(Files.readAllBytes(log), StandardCharsets.UTF_8) : "";
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -43,6 +43,9 @@ final class Animal {
   private String superuser = "postgres";
   private @Nullable String password;
   private boolean checksums;
+  private String sslMode = "disable";
+  private @Nullable String replicator;
+  private boolean distribution;
   private IntPredicate majors = major -> true;
 
   private Animal(String name, String description) {
@@ -92,6 +95,40 @@ final class Animal {
     return password;
   }
 
+  /** How the pageserver connects. */
+  Animal sslMode(String mode) {
+    sslMode = mode;
+    return this;
+  }
+
+  String sslMode() {
+    return sslMode;
+  }
+
+  /** The pageserver connects as this role, which has no password, instead of as the superuser. */
+  Animal replicator(String role) {
+    replicator = role;
+    return this;
+  }
+
+  String replicator() {
+    return replicator == null ? superuser : replicator;
+  }
+
+  /**
+   * The primary and its copies run the binaries that the machine's distribution has of it, which
+   * have lz4 and zstd.
+   */
+  Animal distribution() {
+    distribution = true;
+    majors = major -> Programs.has(major, "postgres", "initdb");
+    return this;
+  }
+
+  boolean ofDistribution() {
+    return distribution;
+  }
+
   /** A line of {@code postgresql.conf}. */
   Animal setting(String setting, String value) {
     settings.put(setting, value);
@@ -101,6 +138,9 @@ final class Animal {
   /** A server with this animal's superuser: the primary, or one that is made of it. */
   PostgresServer.Builder server(int major) {
     PostgresServer.Builder builder = PostgresServer.builder(major).superuser(superuser);
+    if (distribution) {
+      builder.binaries(Programs.directory(major));
+    }
     return password == null ? builder : builder.password(password);
   }
 

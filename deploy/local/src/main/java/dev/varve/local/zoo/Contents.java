@@ -1,6 +1,7 @@
 package dev.varve.local.zoo;
 
 import dev.varve.testkit.PostgresServer;
+import java.math.BigInteger;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -63,7 +64,7 @@ record Contents(
 
   private static final String SEQUENCES =
       """
-      select format('select %L, last_value + is_called::int * %s || '' '' || %2$s || '' '' || %s from %s',
+      select format('select %L, last_value::numeric + is_called::int * %s || '' '' || %2$s || '' '' || %s from %s',
         format('%I.%I', n.nspname, c.relname), s.seqincrement, s.seqcache, format('%I.%I', n.nspname, c.relname))
       from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_sequence s on s.seqrelid = c.oid
       where c.relpersistence = 'p' order by 1
@@ -124,10 +125,10 @@ record Contents(
         return;
       }
       String[] parts = value.split(" ", -1);
-      long step = Long.parseLong(parts[1]);
-      long moved = Long.parseLong(other.split(" ", -1)[0]) - Long.parseLong(parts[0]);
-      long ahead = Math.floorDiv(moved, step);
-      if (ahead < 0 || ahead > SEQ_LOG_VALS + Long.parseLong(parts[2])) {
+      BigInteger step = new BigInteger(parts[1]);
+      BigInteger moved = new BigInteger(other.split(" ", -1)[0]).subtract(new BigInteger(parts[0]));
+      BigInteger most = BigInteger.valueOf(SEQ_LOG_VALS).add(new BigInteger(parts[2]));
+      if (moved.signum() * step.signum() < 0 || moved.divide(step).compareTo(most) > 0) {
         complaints.add(name + ": " + value + " → " + other);
       }
     });

@@ -1,5 +1,6 @@
 package dev.varve.local.zoo;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -95,6 +96,41 @@ final class DatabaseAnimals {
                   "create tablespace \"Mit Blank und \"\"Quote\"\" ü\" location '" + odd + "'",
                   "create table a tablespace \"Mit Blank und \"\"Quote\"\" ü\" as select generate_series(1, 1000) i");
             }),
+        Animal.named(
+                "tablespace-places",
+                "tablespaces behind links, in one directory, in the data directory")
+            .built(habitat -> {
+              Path shared = habitat.directory("shared");
+              Path link = shared.resolve("link");
+              Files.createSymbolicLink(link, habitat.directory("real"));
+              Path inside = habitat.primary().dataDirectory().resolve("inside");
+              habitat.execute(
+                  "create tablespace linked location '" + link + "'",
+                  "create tablespace one location '" + habitat.directory("shared/one") + "'",
+                  "create tablespace two location '" + habitat.directory("shared/one/two") + "'",
+                  "create tablespace inside location '"
+                      + habitat.directory(inside.toString())
+                      + "'",
+                  "create database here tablespace inside",
+                  "alter database here set default_tablespace = linked");
+              for (String name : List.of("linked", "one", "two", "inside")) {
+                habitat.execute(
+                    "create table t_"
+                        + name
+                        + " tablespace "
+                        + name
+                        + " as select generate_series(1, 1000) i");
+              }
+              Habitat.write(inside.resolve("not PostgreSQL's.txt"), "x");
+            })
+            .attached(
+                "alter table t_inside set tablespace linked",
+                "alter table t_linked set tablespace inside")
+            .computed(
+                "alter table t_one set tablespace inside",
+                "drop table t_two",
+                "checkpoint",
+                "drop tablespace two"),
         Animal.named("tablespace-path", "a tablespace with a path longer than a link in a tar file")
             .built(habitat -> {
               Path deep = habitat.directory("d".repeat(90) + "/" + "e".repeat(50));
@@ -139,6 +175,56 @@ final class DatabaseAnimals {
                 "drop database invalid",
                 "alter database closed allow_connections true",
                 "create database of_source template source"),
+        Animal.named(
+                "databases-gone", "without `template0`, with another `postgres` and `template1`")
+            .built(habitat -> {
+              habitat.executeIn(
+                  "template1",
+                  "update pg_database set datistemplate = false where datname = 'template0'",
+                  "drop database template0",
+                  "alter database postgres rename to former",
+                  "create database postgres",
+                  "create database nobody connection limit 0",
+                  "create database small allow_connections false");
+              habitat.execute(
+                  "update pg_database set datistemplate = false where datname = 'template1'",
+                  "drop database template1",
+                  "create database template1 template postgres is_template true",
+                  "create table zoo_common(id serial primary key, t text)",
+                  "create sequence zoo_sequence",
+                  "vacuum pg_class", // the oldest xid is another database's
+                  "checkpoint");
+            }),
+        Animal.named("databases-moving", "databases that move, come and go while it is copied")
+            .built(habitat -> {
+              habitat.execute(
+                  "create tablespace one location '" + habitat.directory("one") + "'",
+                  "create tablespace two location '" + habitat.directory("two") + "'",
+                  "create tablespace gone location '" + habitat.directory("gone") + "'",
+                  "create database moving tablespace one",
+                  "create database staying",
+                  "create table there tablespace gone as select generate_series(1, 1000) i");
+              habitat.executeIn("moving", "create table t as select generate_series(1, 20000) i");
+            })
+            .during(habitat -> {
+              habitat.execute("alter database moving set tablespace two");
+              habitat.executeIn("moving", "insert into t select generate_series(1, 1000)");
+              habitat.execute(
+                  "alter table there set tablespace one",
+                  "drop tablespace gone",
+                  "alter database moving set tablespace pg_default");
+              habitat.executeIn(
+                  "moving", "insert into t select generate_series(1, 1000)", "checkpoint");
+              habitat.execute(
+                  "create database copied template moving strategy file_copy tablespace one",
+                  "create database logged template moving strategy wal_log tablespace two",
+                  "alter database staying set tablespace one",
+                  "alter database copied rename to \"copied, renamed\"",
+                  "drop database logged with (force)",
+                  "alter database moving set tablespace one");
+              habitat.executeIn("copied, renamed", "insert into t values (-1)");
+            })
+            .attached("alter database moving set tablespace two", "drop database staying"),
         Animal.named("databases-200", "200 databases")
             .built(habitat -> {
               String[] statements = new String[200];

@@ -13,8 +13,10 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -29,6 +31,7 @@ final class Habitat implements AutoCloseable {
   private final int major;
   private final Path home;
   private final Deque<AutoCloseable> closed = new ArrayDeque<>();
+  private final List<Connection> sessions = new ArrayList<>();
   private @Nullable PostgresServer primary;
   private @Nullable PostgresServer follower;
   private @Nullable PostgresServer publisher;
@@ -148,7 +151,20 @@ final class Habitat implements AutoCloseable {
 
   /** A session of the primary that stays open until the habitat is closed. */
   Connection session() throws SQLException {
-    return own(primary().connect("postgres"));
+    Connection session = own(primary().connect("postgres"));
+    sessions.add(session);
+    return session;
+  }
+
+  /** Ends them: what is temporary goes by transactions of its own. */
+  void endSessions() throws Exception {
+    for (Connection session : sessions) {
+      session.close();
+    }
+    await(
+        primary(),
+        "select count(*) = 1 from pg_stat_activity where backend_type = 'client backend'",
+        "the sessions ended");
   }
 
   /** A new directory of PostgreSQL's user. */
@@ -175,7 +191,13 @@ final class Habitat implements AutoCloseable {
 
   /** A running standby of a server. */
   PostgresServer standbyOf(PostgresServer server) throws IOException {
+    return standbyOf(server, Map.of());
+  }
+
+  /** The same with further settings. */
+  PostgresServer standbyOf(PostgresServer server, Map<String, String> settings) throws IOException {
     PostgresServer standby = backupOf(server);
+    settings.forEach(standby::setting);
     write(standby.dataDirectory().resolve("standby.signal"), "");
     standby.setting(
         "primary_conninfo",
@@ -183,7 +205,7 @@ final class Habitat implements AutoCloseable {
             + server.port()
             + " user='"
             + server.superuser().replace("\\", "\\\\").replace("'", "\\'")
-            + "' sslmode=disable");
+            + "' dbname=postgres sslmode=disable");
     standby.start();
     return standby;
   }

@@ -39,6 +39,57 @@ final class IdAnimals {
         Animal.named("epoch", "an epoch of 1,000,000")
             .built(habitat ->
                 reset(habitat, Map.of(Field.NEXT_XID, (1_000_000L << 32) + XIDS_PER_PAGE * 2))),
+        Animal.named("epoch-end", "an epoch of 2^32 - 2")
+            .built(habitat ->
+                reset(habitat, Map.of(Field.NEXT_XID, 0xFFFF_FFFE_0000_0000L + XIDS_PER_PAGE * 2)))
+            .attached(habitat -> consume(habitat, 300)),
+        Animal.named("oid-half", "OIDs across 2^31")
+            .built(habitat -> reset(habitat, Map.of(Field.NEXT_OID, 0x7FFF_FFF0L)))
+            .attached(
+                "create table o1(i serial primary key, t text)",
+                "insert into o1(t) select 'x' from generate_series(1, 1000)",
+                "create table o2(i serial primary key, t text)",
+                "create database of_half",
+                "create role role_of_half login password 'h'",
+                "create table o3 as select * from o1",
+                "drop table o2",
+                "vacuum full o3")
+            .login("role_of_half", "h"),
+        Animal.named("multixact-half", "multixacts across 2^31")
+            .built(habitat -> {
+              freeze(habitat);
+              Files.delete(habitat.primary().dataDirectory().resolve("pg_multixact/offsets/0000"));
+              reset(
+                  habitat,
+                  Map.of(
+                      Field.NEXT_MULTI, 0x8000_0000L - MULTIS_PER_PAGE,
+                      Field.OLDEST_MULTI, 0x8000_0000L - MULTIS_PER_PAGE),
+                  "pg_multixact/offsets/7FFF");
+              freeze(habitat);
+              multixacts(habitat, 3000);
+            })
+            .attached(habitat -> multixacts(habitat, 200)),
+        Animal.named("stamps-half", "`track_commit_timestamp` across xid 2^31")
+            .setting("track_commit_timestamp", "on")
+            .built(habitat -> {
+              advanceXid(habitat, 0x7000_0000L);
+              advanceXid(habitat, 0x8000_0000L - XIDS_PER_PAGE);
+              consume(habitat, XIDS_PER_PAGE - 100);
+            })
+            .attached(habitat -> consume(habitat, 3000)),
+        Animal.named("lsn-half", "LSNs across 2^63")
+            .built(habitat -> {
+              reset(habitat, Map.of(Field.CHECKPOINT_LSN, Long.MAX_VALUE - (160L << 20)));
+              habitat.execute("select pg_switch_wal()", "create table before as select 1 a");
+            })
+            .attached(
+                "insert into zoo_common(t) select repeat(md5(i::text), 60)"
+                    + " from generate_series(1, 60000) i",
+                "select pg_switch_wal()",
+                "checkpoint",
+                "insert into zoo_common(t) values ('behind')"),
+        Animal.named("lsn-end", "LSNs of FFFFFFF0/0")
+            .built(habitat -> reset(habitat, Map.of(Field.CHECKPOINT_LSN, 0xFFFF_FFF0_0000_0000L))),
         Animal.named("oid-end", "OIDs at the end: they begin again")
             .built(habitat -> reset(habitat, Map.of(Field.NEXT_OID, 0xFFFF_FFF0L)))
             .attached(

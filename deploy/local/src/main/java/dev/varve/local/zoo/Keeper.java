@@ -125,9 +125,9 @@ final class Keeper {
                         PrimarySource.newBuilder()
                             .setHost("127.0.0.1")
                             .setPort(habitat.source().port())
-                            .setUser(animal.superuser())
+                            .setUser(animal.replicator())
                             .setPassword(animal.password() == null ? "" : animal.password())
-                            .setSslMode("disable"))
+                            .setSslMode(animal.sslMode()))
                     .build());
     animal.run(Moment.DURING, habitat);
     var _ = await("attached", status -> status.getState() == TimelineState.TIMELINE_STATE_ACTIVE);
@@ -188,6 +188,9 @@ final class Keeper {
   private ComputeProcess.Launch launch(String directory, String lsn, int port, String... more) {
     List<String> arguments = new ArrayList<>(List.of(more));
     arguments.addAll(List.of("--setting", "listen_addresses=127.0.0.1," + Habitat.SECOND_ADDRESS));
+    if (animal.ofDistribution()) {
+      arguments.addAll(List.of("--postgres", Programs.directory(visit.major()).toString()));
+    }
     return new ComputeProcess.Launch(
         visit.major(),
         pageserver.address(),
@@ -295,6 +298,7 @@ final class Keeper {
     visit.compare(
         Comparison.CONTROL,
         () -> {
+          habitat.endSessions();
           boolean wentOn = !Original.counters(primary).equals(original.counters());
           primary.stop();
           return StandbyComparison.control(visit.major(), primary.dataDirectory(), image(), wentOn);

@@ -52,7 +52,7 @@ final class ObjectAnimals {
                 "create index on p(i)")
             .attached("alter table p detach partition p5", "drop table p6", "truncate p7"),
         Animal.named("segments", "a relation of more than 1 GB")
-            .built(ObjectAnimals::grow)
+            .built(habitat -> grow(habitat, 1))
             .attached(
                 "insert into large select generate_series(1, 1000)", "update large set i = i + 1"),
         Animal.named("unlogged", "unlogged tables, sequences and indexes")
@@ -213,22 +213,21 @@ final class ObjectAnimals {
   }
 
   /**
-   * A table whose first segment is full: of pages of zeros, such as an extension leaves that a
+   * A table whose first segments are full: of pages of zeros, such as an extension leaves that a
    * crash cut off.
    */
-  private static void grow(Habitat habitat) throws Exception {
+  static void grow(Habitat habitat, int full) throws Exception {
     habitat.execute("create table large(i int)", "insert into large values (0)", "checkpoint");
     String name = habitat.query("select pg_relation_filepath('large')");
     PostgresServer primary = habitat.primary();
     primary.stop();
     Path data = primary.dataDirectory();
-    try (RandomAccessFile file = new RandomAccessFile(data.resolve(name).toFile(), "rw")) {
-      file.setLength(1L << 30);
-    }
-    Path second = data.resolve(name + ".1");
-    Habitat.write(second, "");
-    try (RandomAccessFile file = new RandomAccessFile(second.toFile(), "rw")) {
-      file.setLength(8192L * 100);
+    for (int segment = 0; segment <= full; segment++) {
+      Path path = data.resolve(segment == 0 ? name : name + "." + segment);
+      try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
+        file.setLength(segment == full ? 8192L * 100 : 1L << 30);
+      }
+      PostgresServer.own(path);
     }
     primary.start();
   }

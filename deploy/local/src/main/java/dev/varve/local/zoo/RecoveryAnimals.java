@@ -26,6 +26,31 @@ final class RecoveryAnimals {
             }),
         Animal.named("restored", "restored to a point in time from an archive")
             .built(RecoveryAnimals::restore),
+        Animal.named("restored-again", "promoted, restored to a point in time, and that again")
+            .built(habitat -> {
+              habitat.promote();
+              restore(habitat);
+              habitat.execute("insert into zoo_common(t) values ('of the first restore')");
+              restore(habitat);
+            }),
+        Animal.named("temporary", "temporary tables and files of sessions that go on")
+            .built(habitat -> {
+              Statement statement = habitat.own(habitat.session().createStatement());
+              statement.execute("create temporary table t1 as select generate_series(1, 100000) i");
+              statement.execute("create index on t1(i)");
+              statement.execute("create temporary sequence t2");
+              statement.execute("set work_mem = '64kB'");
+              statement.execute("begin");
+              statement.execute(
+                  "declare sorted cursor for select md5(i::text) m from generate_series(1, 300000) i"
+                      + " order by m");
+              statement.execute("fetch 10 from sorted");
+            })
+            .attached(habitat -> {
+              Statement statement = habitat.own(habitat.session().createStatement());
+              statement.execute("create temporary table t3 as select generate_series(1, 1000) i");
+            })
+            .computed("create temporary table t1(i int)"),
         Animal.named("crashed", "killed under load, and recovered; temporary tables left behind")
             .built(habitat -> {
               Connection open = habitat.primary().connect("postgres");
@@ -120,10 +145,10 @@ final class RecoveryAnimals {
   }
 
   private static void restore(Habitat habitat) throws Exception {
-    Path archive = habitat.directory("archive");
     PostgresServer primary = habitat.primary();
     PostgresServer backup = habitat.backupOf(primary);
-    habitat.execute("create table kept as select generate_series(1, 100) i");
+    Path archive = habitat.directory("archive-" + primary.port());
+    habitat.execute("create table if not exists kept as select generate_series(1, 100) i");
     habitat.execute(
         "select pg_create_restore_point('here')", "drop table kept", "select pg_switch_wal()");
     primary.stop();

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** Publishers, subscribers, origins, and standbys as sources. */
 final class ReplicationAnimals {
@@ -49,8 +50,97 @@ final class ReplicationAnimals {
                 "select pg_replication_origin_session_setup('o3'), pg_replication_origin_xact_setup('0/ABCD', now()); insert into zoo_common(t) values ('origin')",
                 "select pg_replication_origin_drop('o5')",
                 "select pg_replication_origin_advance('o4', '0/FFFF')"),
+        Animal.named(
+                "subscriptions-idle",
+                "subscriptions that are disabled, without slots, wider than a page, in many databases")
+            .setting("wal_level", "logical")
+            .built(ReplicationAnimals::subscribeIdly)
+            .attached("alter subscription short rename to shorter", "vacuum full pg_subscription")
+            .computed(habitat -> {
+              PostgresServer compute = habitat.compute();
+              for (String database : List.of("postgres", "d0", "d1", "d2")) {
+                for (String name :
+                    compute.column(
+                        database,
+                        "select quote_ident(subname) from pg_subscription s"
+                            + " join pg_database d on d.oid = subdbid"
+                            + " where datname = current_database()")) {
+                  compute.execute(database, "drop subscription " + name);
+                }
+              }
+            }),
+        Animal.named("replicator", "attached by a role that may replicate and nothing else")
+            .replicator("only replicates")
+            .built(
+                "create role \"only replicates\" login replication connection limit 4",
+                "alter role \"only replicates\" set timezone = 'Asia/Tokyo'",
+                "alter role \"only replicates\" set statement_timeout = '1ms'",
+                "alter role \"only replicates\" set search_path = nowhere",
+                "alter database postgres set datestyle = 'German'")
+            .setting("timezone", "Europe/Vienna")
+            .setting("shared_preload_libraries", "pg_stat_statements"),
+        Animal.named("synchronized-slots", "attached to a standby that synchronises failover slots")
+            .on(major -> major >= 17)
+            .setting("wal_level", "logical")
+            .built(habitat -> {
+              habitat.execute(
+                  "select pg_create_physical_replication_slot('of_standby')",
+                  "select pg_create_logical_replication_slot('moving', 'pgoutput', false, false, true)");
+              PostgresServer standby =
+                  habitat.standbyOf(
+                      habitat.primary(),
+                      Map.of(
+                          "primary_slot_name", "of_standby",
+                          "hot_standby_feedback", "on",
+                          "sync_replication_slots", "on"));
+              habitat.follower(standby);
+              Habitat.await(
+                  standby,
+                  "select count(*) = 1 from pg_replication_slots where slot_name = 'moving'",
+                  "the slot is synchronised");
+            })
+            .attached(
+                "alter system set synchronized_standby_slots = 'of_standby'",
+                "select pg_reload_conf()"),
         Animal.named("standby", "attached to a standby")
             .built(habitat -> habitat.follower(habitat.standbyOf(habitat.primary()))));
+  }
+
+  private static void subscribeIdly(Habitat habitat) throws Exception {
+    String idle = " publication p with (connect = false, slot_name = none, enabled = false)";
+    habitat.execute(
+        "create subscription short connection 'host=a'" + idle,
+        "do $$ begin execute 'create subscription long connection ''host=127.0.0.1 port=1"
+            + " application_name=' || (select string_agg(md5(i::text), '')"
+            + " from generate_series(1, 300) i) || '''"
+            + idle
+            + "'; end $$",
+        "do $$ begin execute 'create subscription many connection ''host=a'' publication '"
+            + " || (select string_agg('p' || md5(i::text), ',') from generate_series(1, 400) i)"
+            + " || ' with (connect = false, slot_name = none, enabled = false)'; end $$",
+        "do $$ begin execute 'create subscription \"Grö \"\"ße'' \" connection ''host='"
+            + " || repeat('x', 5000) || '''"
+            + idle
+            + "'; end $$",
+        "create subscription slotted connection 'host=127.0.0.1 port=1' publication p"
+            + " with (connect = false, slot_name = 'far', binary = true, streaming = on)");
+    for (int i = 0; i < 3; i++) {
+      habitat.execute("create database d" + i);
+      habitat.executeIn(
+          "d" + i, "create subscription s" + i + " connection 'host=127.0.0.1 port=1'" + idle);
+    }
+    habitat.executeIn(
+        "d1",
+        "alter subscription s1 skip (lsn = '0/1234')",
+        "alter subscription s1 set (slot_name = 'x')",
+        "comment on subscription s1 is 'x'");
+    habitat.execute("alter database d2 connection limit 0");
+    if (habitat.major() >= 17) {
+      habitat.execute(
+          "create subscription failing connection 'host=127.0.0.1 port=1' publication p"
+              + " with (connect = false, slot_name = 'f', failover = true, run_as_owner = true,"
+              + " origin = none, password_required = false)");
+    }
   }
 
   private static void subscribe(Habitat habitat, String options) throws Exception {

@@ -23,7 +23,8 @@ final class Settings {
         or category like 'Version and Platform Compatibility / %'
         or category = 'Customized Options'
           -- Whether a copy loads a library is the machine's.
-          and split_part(name, '.', 1) <> all (string_to_array(current_setting('shared_preload_libraries'), ','))
+          and split_part(name, '.', 1) <> all (string_to_array(replace(
+            current_setting('shared_preload_libraries') || ',' || current_setting('session_preload_libraries'), ' ', ''), ','))
         or category = 'Preset Options' and name not in (
           'data_directory_mode', 'shared_memory_size', 'shared_memory_size_in_huge_pages', 'in_hot_standby',
           'huge_pages_status', 'num_os_semaphores')

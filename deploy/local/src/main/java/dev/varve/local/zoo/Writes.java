@@ -30,7 +30,10 @@ final class Writes {
         "drop table zoo_dropped",
         "vacuum",
         "create role zoo_written login password 'w'",
-        "create database zoo_copy template template0",
+        "create database zoo_copy template "
+            + (server.column("postgres", "select datname from pg_database").contains("template0")
+                ? "template0"
+                : "template1"),
         "checkpoint");
     server.execute(
         "zoo_copy", "create table t(i int)", "insert into t select generate_series(1, 100)");

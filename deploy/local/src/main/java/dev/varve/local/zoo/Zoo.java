@@ -51,12 +51,17 @@ public final class Zoo {
   static List<Animal> animals() {
     List<Animal> animals = new ArrayList<>();
     animals.addAll(InitdbAnimals.all());
+    animals.addAll(FileAnimals.all());
+    animals.addAll(NameAnimals.all());
     animals.addAll(DatabaseAnimals.all());
     animals.addAll(ExtensionAnimals.all());
     animals.addAll(SettingAnimals.all());
+    animals.addAll(ServerAnimals.all());
     animals.addAll(RecoveryAnimals.all());
+    animals.addAll(ProgramAnimals.all());
     animals.addAll(IdAnimals.all());
     animals.addAll(ObjectAnimals.all());
+    animals.addAll(ValueAnimals.all());
     animals.addAll(ReplicationAnimals.all());
     return animals;
   }

@@ -115,7 +115,12 @@ public final class Agent {
             () -> {
               GrpcImage image =
                   GrpcImage.request(
-                      connections.apply(0), token, options.timeline(), options.lsn(), IMAGE_LIMIT);
+                      connections.apply(0),
+                      token,
+                      options.timeline(),
+                      options.lsn(),
+                      !options.eager(),
+                      IMAGE_LIMIT);
               imaged.set(System.nanoTime());
               return image;
             },

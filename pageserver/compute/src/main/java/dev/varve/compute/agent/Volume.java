@@ -1,16 +1,23 @@
 package dev.varve.compute.agent;
 
 import dev.varve.api.v1.DatabaseDirectory;
+import dev.varve.api.v1.SlruPages;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.compute.fuse.FuseMount;
+import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.image.ComputeDirectory;
 import dev.varve.compute.image.ImageLayout;
 import dev.varve.compute.image.ImageSource;
+import dev.varve.compute.image.SlruDirectory;
 import dev.varve.compute.mount.MountCounters;
 import dev.varve.compute.mount.PageMount;
+import dev.varve.compute.mount.SlruSegments;
 import dev.varve.compute.mount.SourceLog;
 import dev.varve.compute.page.PageSource;
+import dev.varve.compute.page.PageSourceException;
+import dev.varve.compute.page.RelationFork;
+import dev.varve.compute.page.RelationList;
 import dev.varve.compute.settings.Allowance;
 import dev.varve.compute.settings.Subscriptions;
 import java.io.IOException;
@@ -18,12 +25,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
@@ -31,10 +40,26 @@ import org.jspecify.annotations.Nullable;
 /**
  * A data directory made from a thin image, with its mounts and the source of its pages. {@link
  * #open} lays it out (or finds it laid out and cleanly stopped) and mounts, {@link #close} unmounts
- * and keeps the local writes for the next start. Not thread-safe, but for {@link #failure}.
+ * and keeps the local writes for the next start. Not thread-safe, but for {@link #failure} and what
+ * tells whether it can be read.
  */
 public final class Volume {
+  /** PostgreSQL 17 src/include/catalog/pg_database.dat. */
+  private static final int TEMPLATE1 = 1;
+
+  /** {@code RelationRelationId}. */
+  private static final int PG_CLASS = 1259;
+
   private static final Logger LOG = Logger.getLogger(Volume.class.getName());
+
+  /** Of a mount of SLRUs, whose files few read; more are started when all wait. */
+  private static final int SLRU_WORKERS = 2;
+
+  /** A segment. */
+  private static final int SLRU_TRANSFER_BYTES = 256 << 10;
+
+  /** Files of such a mount that take memory. */
+  private static final int SLRU_NODES = 1024;
 
   private final VolumeOptions options;
   private final ThinImageHeader header;
@@ -217,6 +242,9 @@ public final class Volume {
     for (var one : databases.entrySet()) {
       prepared.add(prepare(one.getKey(), one.getValue()));
     }
+    for (SlruDirectory slru : SlruDirectory.inPart(header)) {
+      prepared.add(prepare(slru));
+    }
     layOut.run();
     try {
       for (PageMount.Prepared one : prepared) {
@@ -244,10 +272,47 @@ public final class Volume {
             directory.overlay(oid),
             directory.tree(oid),
             databases,
+            List.of(),
             options.user(),
             options.group(),
             options.fuse(),
             0),
+        source,
+        counters,
+        log,
+        resumed);
+  }
+
+  private PageMount.Prepared prepare(SlruDirectory slru) throws IOException {
+    Map<Integer, List<SlruSegments.Run>> runs = new TreeMap<>();
+    for (SlruPages pages : header.getSlruPagesList()) {
+      if (SlruDirectory.of(pages.getSlru()) == slru) {
+        runs.computeIfAbsent(pages.getSlru(), _ -> new ArrayList<>())
+            .add(
+                new SlruSegments.Run(
+                    Integer.toUnsignedLong(pages.getFirstPage()),
+                    Integer.toUnsignedLong(pages.getPageCount())));
+      }
+    }
+    List<SlruSegments> segments = new ArrayList<>();
+    runs.forEach((number, ofOne) ->
+        segments.add(
+            new SlruSegments(
+                SlruDirectory.below(number), new RelationFork(0, 0, number, 0), ofOne)));
+    FuseOptions fuse = options.fuse();
+    return PageMount.prepare(
+        new PageMount.Plan(
+            0,
+            directory().slru(slru),
+            directory().overlay(slru),
+            directory().tree(slru),
+            List.of(),
+            segments,
+            options.user(),
+            options.group(),
+            new FuseOptions(
+                SLRU_WORKERS, SLRU_TRANSFER_BYTES, fuse.writeback(), fuse.readAheadKilobytes()),
+            SLRU_NODES),
         source,
         counters,
         log,
@@ -281,6 +346,43 @@ public final class Volume {
           + " (is it full?), so what PostgreSQL wrote may be lost";
     }
     return null;
+  }
+
+  /**
+   * Why nothing can be read now; null while something can, as far as reads were tried. PostgreSQL
+   * goes on with what is local, and reads are tried again.
+   */
+  public @Nullable String unreadable() {
+    return log.unreadable();
+  }
+
+  /** Whether the last read failed. */
+  public boolean isFailing() {
+    return log.failure() != null;
+  }
+
+  /** Has it unreadable until a read succeeds, though reads still wait. */
+  public void setUnreadable(String why) {
+    if (log.failure() == null) {
+      log.failed(new PageSourceException(why));
+    }
+    log.confirm();
+  }
+
+  /** Tries whether pages can be read; it is unreadable when they cannot within the limit. */
+  public void tryRead(Duration limit) {
+    long start = System.nanoTime();
+    try {
+      RelationList _ =
+          source.relation(
+              ComputeDirectory.DEFAULT_TABLESPACE,
+              TEMPLATE1,
+              PG_CLASS,
+              () -> System.nanoTime() - start > limit.toNanos());
+      log.succeeded();
+    } catch (IOException e) {
+      log.confirm();
+    }
   }
 
   /**

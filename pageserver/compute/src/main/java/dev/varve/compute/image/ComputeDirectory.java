@@ -12,7 +12,9 @@ import java.nio.file.Path;
  * tablespace/OID   mount point of a further tablespace; data/pg_tblspc/OID is a link to it. One that
  *                  its cluster has in place is below data/pg_tblspc, which is then a mount point:
  *                  PostgreSQL can remove a directory in a mount, and no mount point
- * overlay/OID/     local content of a tablespace's mount; 1663 is base, 0 is pg_tblspc
+ * overlay/OID/     local content of a tablespace's mount; 1663 is base, 0 is pg_tblspc; by its name
+ *                  that of a directory of SLRUs, such as data/pg_xact, which is a mount point when
+ *                  its image is in part
  * state/OID.tree   the tree of a mount after a clean stop
  * image            header of the image that all this was laid out from; written last
  * stopped          present after a clean stop only
@@ -79,6 +81,19 @@ public record ComputeDirectory(Path root, Path data, boolean inPlace) {
 
   public Path overlay(int oid) {
     return root.resolve("overlay").resolve(Integer.toUnsignedString(oid));
+  }
+
+  /** The mount point of a directory of SLRUs. */
+  public Path slru(SlruDirectory slru) {
+    return data.resolve(slru.path());
+  }
+
+  public Path overlay(SlruDirectory slru) {
+    return root.resolve("overlay").resolve(slru.path());
+  }
+
+  public Path tree(SlruDirectory slru) {
+    return root.resolve("state").resolve(slru.path() + ".tree");
   }
 
   public Path tree(int oid) {

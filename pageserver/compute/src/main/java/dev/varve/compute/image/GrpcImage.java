@@ -9,6 +9,7 @@ import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.compute.page.PageserverConnection;
 import dev.varve.compute.page.StatusText;
 import io.grpc.Channel;
+import io.grpc.Context;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
@@ -38,6 +39,8 @@ public final class GrpcImage implements ImageSource {
    *
    * @param token null for none
    * @param lsn 0 for the newest
+   * @param slruPages without the segments of SLRUs that can be read by pages
+   * @param limit for the header, and then for each further part: an image may be long
    * @throws IOException naming the pageserver's own reason
    */
   public static GrpcImage request(
@@ -45,12 +48,13 @@ public final class GrpcImage implements ImageSource {
       @Nullable String token,
       String timeline,
       long lsn,
+      boolean slruPages,
       Duration limit)
       throws IOException {
     for (int attempt = 1; ; attempt++) {
       long epoch = connection.epoch();
       try {
-        return requestOnce(connection.channel(token), timeline, lsn, limit);
+        return requestOnce(connection.channel(token), timeline, lsn, slruPages, limit);
       } catch (StatusRuntimeException e) {
         connection.renewAfter(e.getStatus().getCode(), epoch);
         if (e.getStatus().getCode() != Status.Code.ABORTED || attempt == MOVED_ATTEMPTS) {
@@ -71,23 +75,101 @@ public final class GrpcImage implements ImageSource {
     }
   }
 
-  private static GrpcImage requestOnce(Channel channel, String timeline, long lsn, Duration limit)
+  private static GrpcImage requestOnce(
+      Channel channel, String timeline, long lsn, boolean slruPages, Duration limit)
       throws IOException {
-    Iterator<GetThinImageResponse> parts =
-        PageServiceGrpc.newBlockingStub(channel)
-            .withDeadlineAfter(limit.toMillis(), TimeUnit.MILLISECONDS)
-            .getThinImage(
-                GetThinImageRequest.newBuilder().setTimeline(timeline).setLsn(lsn).build());
-    if (!parts.hasNext()) {
-      throw new IOException("the pageserver sent no image of timeline " + timeline);
+    Parts parts =
+        new Parts(
+            channel,
+            GetThinImageRequest.newBuilder()
+                .setTimeline(timeline)
+                .setLsn(lsn)
+                .setSlruPages(slruPages)
+                .build(),
+            limit);
+    try {
+      GetThinImageResponse first = parts.next();
+      if (first == null) {
+        throw new IOException("the pageserver sent no image of timeline " + timeline);
+      }
+      if (!first.hasHeader()) {
+        throw new IOException("the image of timeline " + timeline + " begins without a header");
+      }
+      ZstdInputStream tar = new ZstdInputStream(new Chunks(parts));
+      tar.setContinuous(true);
+      return new GrpcImage(first.getHeader(), tar);
+    } catch (IOException | RuntimeException e) {
+      parts.close();
+      throw e;
     }
-    GetThinImageResponse first = parts.next();
-    if (!first.hasHeader()) {
-      throw new IOException("the image of timeline " + timeline + " begins without a header");
+  }
+
+  /** The messages of the stream, each of which comes within a time limit, or the call ends. */
+  private static final class Parts {
+    private final Context.CancellableContext call = Context.ROOT.withCancellation();
+    private final Iterator<GetThinImageResponse> answers;
+    private final long limitNanos;
+
+    /** When the message that is waited for is too late; 0: none is waited for. */
+    private volatile long deadlineNanos;
+
+    private volatile boolean late;
+    private final Thread watch;
+
+    Parts(Channel channel, GetThinImageRequest request, Duration limit) {
+      limitNanos = limit.toNanos();
+      Context before = call.attach();
+      try {
+        answers = PageServiceGrpc.newBlockingStub(channel).getThinImage(request);
+      } finally {
+        call.detach(before);
+      }
+      watch = Thread.ofVirtual().name("image-watch").start(this::watch);
     }
-    ZstdInputStream tar = new ZstdInputStream(new Chunks(parts));
-    tar.setContinuous(true);
-    return new GrpcImage(first.getHeader(), tar);
+
+    private void watch() {
+      try {
+        while (!call.isCancelled()) {
+          long deadline = deadlineNanos;
+          long left = deadline == 0 ? limitNanos : deadline - System.nanoTime();
+          if (left <= 0) {
+            late = true;
+            close();
+            return;
+          }
+          TimeUnit.NANOSECONDS.sleep(left);
+        }
+      } catch (InterruptedException e) {
+        return; // closed
+      }
+    }
+
+    /** The next one; null at the end. */
+    @Nullable GetThinImageResponse next() {
+      deadlineNanos = (System.nanoTime() + limitNanos) | 1;
+      try {
+        if (answers.hasNext()) {
+          return answers.next();
+        }
+        close();
+        return null;
+      } catch (StatusRuntimeException e) {
+        close();
+        throw late
+            ? Status.DEADLINE_EXCEEDED
+                .withDescription(
+                    "nothing came for " + TimeUnit.NANOSECONDS.toSeconds(limitNanos) + " s")
+                .asRuntimeException()
+            : e;
+      } finally {
+        deadlineNanos = 0;
+      }
+    }
+
+    void close() {
+      call.cancel(null);
+      watch.interrupt();
+    }
   }
 
   @Override
@@ -107,27 +189,33 @@ public final class GrpcImage implements ImageSource {
 
   /** The chunks of the stream, one behind the other. */
   private static final class Chunks extends InputStream {
-    private final Iterator<GetThinImageResponse> parts;
+    private final Parts parts;
     private ByteString chunk = ByteString.EMPTY;
     private int position;
 
-    Chunks(Iterator<GetThinImageResponse> parts) {
+    Chunks(Parts parts) {
       this.parts = parts;
     }
 
     private boolean fill() throws IOException {
       try {
         while (position == chunk.size()) {
-          if (!parts.hasNext()) {
+          GetThinImageResponse part = parts.next();
+          if (part == null) {
             return false;
           }
-          chunk = parts.next().getChunk();
+          chunk = part.getChunk();
           position = 0;
         }
         return true;
       } catch (StatusRuntimeException e) {
         throw new IOException("the image broke off: " + StatusText.of(e), e);
       }
+    }
+
+    @Override
+    public void close() {
+      parts.close();
     }
 
     @Override

@@ -19,8 +19,8 @@ import java.util.regex.Pattern;
 
 /**
  * Lays an image out below a {@link ComputeDirectory}: PostgreSQL's files in the data directory,
- * those below {@code base/} and {@code pg_tblspc/} in the overlays of their mounts (or in place, in
- * eager mode).
+ * those below {@code base/} and {@code pg_tblspc/}, and of SLRUs that the image has in part, in the
+ * overlays of their mounts (or in place, in eager mode).
  *
  * <p>Entries that would land elsewhere, links and devices are refused. Files and directories get
  * the modes 0600 and 0700 and PostgreSQL's owner. A run of zeros in a file becomes a hole.
@@ -78,6 +78,14 @@ public final class ImageLayout {
       if (!eager) {
         make(place(header, tablespace.getOid(), ""));
       }
+    }
+    Set<SlruDirectory> slrus = SlruDirectory.inPart(header);
+    if (eager && !slrus.isEmpty()) {
+      throw new IOException("the image has SLRUs in part, and there is no mount for the rest");
+    }
+    for (SlruDirectory slru : slrus) {
+      make(directory.slru(slru));
+      make(directory.overlay(slru));
     }
     TarReader tar = new TarReader(image.tar());
     for (TarReader.Entry entry = tar.next(); entry != null; entry = tar.next()) {
@@ -138,6 +146,11 @@ public final class ImageLayout {
         throw new IOException("the image holds " + name + ", which is no tablespace", e);
       }
       return place(header, oid, slash < 0 ? "" : rest.substring(slash + 1));
+    }
+    for (SlruDirectory slru : SlruDirectory.inPart(header)) {
+      if (plain.startsWith(slru.path() + "/")) {
+        return directory.overlay(slru).resolve(plain.substring(slru.path().length() + 1));
+      }
     }
     return directory.data().resolve(plain);
   }

@@ -16,8 +16,8 @@ import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What databases' directories hold beside local files: the relations at the image's LSN. A file
- * gets a node when it is looked up.
+ * What directories hold beside local files: the relations of a database, or the old segments of an
+ * SLRU, at the image's LSN. A file gets a node when it is looked up.
  *
  * <p>The list of a database is asked for when its directory is first used, and held in the {@link
  * ListingCache}; that of a large one is not held: it is read a page at a time when the directory is
@@ -128,7 +128,7 @@ final class DirectoryListing {
 
   /** The node of a name; null when there is no such file, which is then known. */
   @Nullable Node find(Node.Directory directory, String name, Waiter waiter) throws FuseException {
-    long key = directory.database == 0 ? 0 : RelationNames.parse(name);
+    long key = directory.key(name);
     tree.lock().lock();
     try {
       Node child = directory.children.get(name);
@@ -143,6 +143,9 @@ final class DirectoryListing {
       }
     } finally {
       tree.lock().unlock();
+    }
+    if (directory.slru != null) {
+      return segment(directory, directory.slru, name, key);
     }
     RelationList list = held(directory, waiter);
     if (list == null) {
@@ -161,6 +164,24 @@ final class DirectoryListing {
       return directory.parked.contains(key)
           ? unparked(directory, name, key)
           : add(directory, name, key, list, index);
+    } finally {
+      tree.lock().unlock();
+    }
+  }
+
+  private @Nullable Node segment(Node.Directory directory, SlruSegments slru, String name, long key)
+      throws FuseException {
+    int pages = slru.pages(key);
+    tree.lock().lock();
+    try {
+      Node child = directory.children.get(name);
+      if (child != null || directory.removed.contains(key)) {
+        return child;
+      }
+      if (directory.parked.contains(key)) {
+        return unparked(directory, name, key);
+      }
+      return pages == 0 ? null : tree.addSegment(directory, slru.source(key), name, pages);
     } finally {
       tree.lock().unlock();
     }
@@ -221,7 +242,10 @@ final class DirectoryListing {
             list.sourceFork(index));
     long left = blocks - (long) segment * BlockSet.SEGMENT_BLOCKS;
     return tree.addSegment(
-        directory, source, name, segment, (int) Math.min(left, BlockSet.SEGMENT_BLOCKS));
+        directory,
+        new LocalFile.Source(source, (long) segment * BlockSet.SEGMENT_BLOCKS),
+        name,
+        (int) Math.min(left, BlockSet.SEGMENT_BLOCKS));
   }
 
   /** What a file holds; null when there is no such file. */

@@ -43,6 +43,9 @@ final class ListingStream implements FuseDirectoryStream {
   private int segment;
   private boolean begun;
 
+  /** The last segment of an SLRU that was looked at. */
+  private long slruKey;
+
   /** The last entry that was asked for. */
   private @Nullable FuseDirectoryEntry current;
 
@@ -65,8 +68,8 @@ final class ListingStream implements FuseDirectoryStream {
               case Node.Link _ -> FuseAttributes.TYPE_LINK;
             };
         nodes.add(new FuseDirectoryEntry(child.id, child.name, type));
-        long key = RelationNames.parse(child.name);
-        if (key != 0 && directory.database != 0) {
+        long key = directory.key(child.name);
+        if (key != 0) {
           shown.add(key);
         }
       }
@@ -93,7 +96,7 @@ final class ListingStream implements FuseDirectoryStream {
       if (index < nodes.size() + parked.length) {
         return entry(parked[(int) index - nodes.size()]);
       }
-      if (directory.database == 0) {
+      if (!directory.hasSource()) {
         return null;
       }
       if (currentIndex < 0 || index < currentIndex) {
@@ -101,6 +104,7 @@ final class ListingStream implements FuseDirectoryStream {
         fork = 0;
         segment = 0;
         begun = false;
+        slruKey = 0;
         current = null;
         currentIndex = nodes.size() + parked.length - 1L;
       }
@@ -119,6 +123,22 @@ final class ListingStream implements FuseDirectoryStream {
   }
 
   private @Nullable FuseDirectoryEntry next(Waiter waiter) throws FuseException {
+    return directory.slru == null ? nextRelation(waiter) : nextSegment(directory.slru);
+  }
+
+  private @Nullable FuseDirectoryEntry nextSegment(SlruSegments slru) {
+    long next = slru.next(slruKey);
+    while (next != 0) {
+      slruKey = next;
+      if (!shown.contains(next) && !removed(next)) {
+        return entry(next);
+      }
+      next = slru.next(next);
+    }
+    return null; // and again, whenever it is asked for
+  }
+
+  private @Nullable FuseDirectoryEntry nextRelation(Waiter waiter) throws FuseException {
     while (true) {
       while (fork == page.size()) {
         if (begun && page.nextPosition() == 0) {
@@ -141,8 +161,9 @@ final class ListingStream implements FuseDirectoryStream {
     }
   }
 
-  private static FuseDirectoryEntry entry(long key) {
-    return new FuseDirectoryEntry(NO_NODE | key, RelationNames.name(key), FuseAttributes.TYPE_FILE);
+  private FuseDirectoryEntry entry(long key) {
+    String name = directory.slru == null ? RelationNames.name(key) : SlruSegments.name(key);
+    return new FuseDirectoryEntry(NO_NODE | key, name, FuseAttributes.TYPE_FILE);
   }
 
   private RelationList nextPage(Waiter waiter) throws FuseException {

@@ -13,8 +13,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The disk below a mount, and its last part, which is kept for what the kernel has accepted from
- * PostgreSQL and not written back yet: its refusal would come too late. Pages that were only
- * fetched, new files and what is allocated ahead do not take it. Thread-safe.
+ * PostgreSQL and not written back yet: its refusal would come too late. New files and what is
+ * allocated ahead do not take it. Pages that were only fetched leave twice as much, so that a
+ * database larger than its disk still has room for new files. Thread-safe.
  *
  * <p>A write of a block that PostgreSQL adds to a file is not seen before the kernel has accepted
  * it. A file grows to 1 GB that way until PostgreSQL makes the next one ({@code RELSEG_SIZE};
@@ -25,6 +26,9 @@ final class LocalDisk {
   private static final Logger LOG = Logger.getLogger(LocalDisk.class.getName());
   private static final long RESERVE_BYTES = 2L << 30;
   private static final int RESERVE_PART = 16;
+
+  /** Reserves that fetched pages leave free. */
+  private static final int FETCHED_RESERVES = 2;
 
   private final Path directory;
   private final MountCounters counters;
@@ -48,15 +52,24 @@ final class LocalDisk {
         known.getTotalSpace(), known.getUnallocatedSpace(), known.getUsableSpace());
   }
 
-  /** Whether something that PostgreSQL can do without, or be refused, still has room. */
-  boolean hasRoom(long bytes) throws IOException {
+  /** Whether something that PostgreSQL can be refused still has room. */
+  private boolean hasRoom(long bytes) throws IOException {
     FuseSpace space = space();
-    boolean room =
-        space.available() - bytes >= Math.min(RESERVE_BYTES, space.total() / RESERVE_PART);
+    boolean room = space.available() - bytes >= reserve(space);
     if (room) {
       full = false;
     }
     return room;
+  }
+
+  /** Whether pages that can be fetched another time still have room. */
+  boolean hasRoomForFetched(long bytes) throws IOException {
+    FuseSpace space = space();
+    return space.available() - bytes >= FETCHED_RESERVES * reserve(space);
+  }
+
+  private static long reserve(FuseSpace space) {
+    return Math.min(RESERVE_BYTES, space.total() / RESERVE_PART);
   }
 
   /** ENOSPC when there is no room; the log has it once. */

@@ -31,7 +31,7 @@ final class LocalFile {
   static final int PAGE = PageSource.PAGE_BYTES;
   private static final int MISS_RUN_BLOCKS = 128;
 
-  /** Where the remote blocks come from. */
+  /** Where the remote blocks come from: a relation's fork, or an SLRU. */
   record Source(RelationFork fork, long firstBlock) {}
 
   final @Nullable Source source;
@@ -276,7 +276,7 @@ final class LocalFile {
    * disk have room.
    */
   private void fetchAhead(int first, int count) throws IOException {
-    if (!disk.hasRoom((long) count * PAGE)) {
+    if (!disk.hasRoomForFetched((long) count * PAGE)) {
       return;
     }
     int block = first;
@@ -404,7 +404,7 @@ final class LocalFile {
 
   private boolean store(int block, ByteBuffer part, PageRun run) {
     try {
-      if (!run.needed && !disk.hasRoom(part.remaining())) {
+      if (!run.needed && !disk.hasRoomForFetched(part.remaining())) {
         return false;
       }
       FileChannel to = backing.channel();
@@ -454,20 +454,12 @@ final class LocalFile {
   /**
    * Whether it is what a new one for the same segment would be.
    *
-   * @param database whose directory it is in
-   * @param name of it there
+   * @param name of it in the directory
    */
-  boolean asListed(int database, String name) {
+  boolean asListed(Node.Directory directory, String name) {
     lock.lock();
     try {
-      return source != null
-          && !changed
-          && local.isEmpty()
-          && source.fork().database() == database
-          && source
-              .fork()
-              .fileName((int) (source.firstBlock() / BlockSet.SEGMENT_BLOCKS))
-              .equals(name);
+      return source != null && !changed && local.isEmpty() && directory.isNamed(source, name);
     } finally {
       lock.unlock();
     }

@@ -1,6 +1,5 @@
 package dev.varve.compute.mount;
 
-import dev.varve.compute.page.RelationFork;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,7 +16,10 @@ final class MountTree {
   static final int FILE_MODE = 0600;
   static final int DIRECTORY_MODE = 0700;
 
-  /** In place of a tablespace: the tree is {@code pg_tblspc}, with several, each by its OID. */
+  /**
+   * In place of a tablespace: the tree is {@code pg_tblspc}, with several, each by its OID; or it
+   * has SLRUs.
+   */
   static final int SEVERAL = 0;
 
   private final int tablespace;
@@ -133,16 +135,14 @@ final class MountTree {
         parent, name, mode, new LocalFile(fetcher, disk, backing, null, 0, new BlockSet(), size));
   }
 
-  Node.File addSegment(
-      Node.Directory parent, RelationFork source, String name, int segment, int blocks) {
-    LocalFile.Source from = new LocalFile.Source(source, (long) segment * BlockSet.SEGMENT_BLOCKS);
+  Node.File addSegment(Node.Directory parent, LocalFile.Source source, String name, int blocks) {
     long bytes = (long) blocks * dev.varve.compute.page.PageSource.PAGE_BYTES;
     return addFile(
         parent,
         name,
         FILE_MODE,
         new LocalFile(
-            fetcher, disk, path(parent).resolve(name), from, blocks, new BlockSet(), bytes));
+            fetcher, disk, path(parent).resolve(name), source, blocks, new BlockSet(), bytes));
   }
 
   Node.File addFile(Node.Directory parent, String name, int mode, LocalFile content) {

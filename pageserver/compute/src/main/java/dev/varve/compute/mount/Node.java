@@ -28,7 +28,8 @@ abstract sealed class Node {
 
   /**
    * A directory. {@code database} is 0, or the database whose relations it has beside {@link
-   * #children}.
+   * #children}; or it has the segments of an SLRU. The source's files are named by keys, as {@link
+   * RelationNames} or {@link SlruSegments} write them.
    */
   static final class Directory extends Node {
     private static final int ASKED = 256;
@@ -37,7 +38,10 @@ abstract sealed class Node {
     final int database;
     final TreeMap<String, Node> children = new TreeMap<>();
 
-    /** What the source has and is here no more, as {@link RelationNames} writes it. */
+    /** Set before the mount is used. */
+    @Nullable SlruSegments slru;
+
+    /** What the source has and is here no more. */
     final LongSet removed = new LongSet();
 
     /** Files whose state is in a file, see {@link NodeEviction}. */
@@ -69,6 +73,31 @@ abstract sealed class Node {
       super(id, name, mode, modifiedNanos);
       this.parent = parent;
       this.database = database;
+    }
+
+    /** Whether the source has files in it. */
+    boolean hasSource() {
+      return database != 0 || slru != null;
+    }
+
+    /** The key of a name; 0 when the source can have no such file. */
+    long key(String file) {
+      if (slru != null) {
+        return SlruSegments.parse(file);
+      }
+      return database == 0 ? 0 : RelationNames.parse(file);
+    }
+
+    /** Whether a file of this name, if it is the source's, has that content. */
+    boolean isNamed(LocalFile.Source source, String file) {
+      if (slru != null) {
+        return slru.source(SlruSegments.parse(file)).equals(source);
+      }
+      return source.fork().database() == database
+          && source
+              .fork()
+              .fileName((int) (source.firstBlock() / BlockSet.SEGMENT_BLOCKS))
+              .equals(file);
     }
   }
 

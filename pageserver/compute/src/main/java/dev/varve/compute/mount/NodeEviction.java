@@ -46,13 +46,17 @@ final class NodeEviction {
   /** From here on the kernel may hold nodes. */
   void begin(FuseSession serving) {
     session = serving;
-    MOUNTS.incrementAndGet();
+    if (most == 0) {
+      MOUNTS.incrementAndGet();
+    }
   }
 
   void end() {
     if (session != null) {
       session = null;
-      MOUNTS.decrementAndGet();
+      if (most == 0) {
+        MOUNTS.decrementAndGet();
+      }
     }
   }
 
@@ -102,7 +106,7 @@ final class NodeEviction {
         file.used = false;
         return false;
       }
-      return !file.unlinked && RelationNames.isRelation(file) && file.content.isIdle();
+      return !file.unlinked && file.parent.key(file.name) != 0 && file.content.isIdle();
     } finally {
       tree.lock().unlock();
     }
@@ -125,15 +129,14 @@ final class NodeEviction {
     try {
       if (file.lookups > 0
           || file.unlinked
-          || !RelationNames.isRelation(file)
+          || file.parent.key(file.name) == 0
           || file.mode != MountTree.FILE_MODE
           || !file.content.isIdle()
           || file.parent.children.get(file.name) != file) {
         return;
       }
-      long key = RelationNames.parse(file.name);
-      if (file.parent.removed.contains(key)
-          || !file.content.asListed(file.parent.database, file.name)) {
+      long key = file.parent.key(file.name);
+      if (file.parent.removed.contains(key) || !file.content.asListed(file.parent, file.name)) {
         if (tree.size() <= most() * 3 / 4) {
           return;
         }

@@ -16,17 +16,17 @@ import org.jspecify.annotations.Nullable;
 /**
  * The tree of a mount in a file, written after a clean unmount and taken back at the next start.
  *
- * <p>File, big-endian: magic {@code "VARVOVL3"}, i32 tablespace (0: several, each by its OID), the
- * root's entries, u32 CRC32C of everything before it. Entries: i32 count, then per entry a byte
- * kind (1 directory, 2 file, 3 symbolic link), UTF name, i32 mode, i64 time; a directory goes on
- * with i32 database, i32 count of the segments that the source has and that were removed, i64 for
- * each as {@link RelationNames} writes it, the same for files that are parked, and its entries; a
- * link with UTF target; a file with byte hasSource, (i32 tablespace, database, relation, fork, i64
- * first block), i32 remote blocks, i64 size, i64 bytes of the local file or -1, i32 words, i64 per
- * word of the bitmap of local blocks.
+ * <p>File, big-endian: magic {@code "VARVOVL4"}, i32 tablespace (0: several, each by its OID, or
+ * SLRUs), the root's files, u32 CRC32C of everything before it. A directory's files: i32 count of
+ * those that the source has and that were removed, i64 for each as {@link RelationNames} or {@link
+ * SlruSegments} writes it, the same for files that are parked, i32 count of entries, then per entry
+ * a byte kind (1 directory, 2 file, 3 symbolic link), UTF name, i32 mode, i64 time; a directory
+ * goes on with i32 database and its files; a link with UTF target; a file with byte hasSource, (i32
+ * tablespace, database, relation, fork, i64 first block), i32 remote blocks, i64 size, i64 bytes of
+ * the local file or -1, i32 words, i64 per word of the bitmap of local blocks.
  */
 final class OverlayState {
-  private static final long MAGIC = 0x564152564F564C33L;
+  private static final long MAGIC = 0x564152564F564C34L;
 
   private static final int DIRECTORY = 1;
   private static final int FILE = 2;
@@ -54,6 +54,8 @@ final class OverlayState {
 
   private static void writeChildren(Node.Directory directory, DataOutputStream out)
       throws IOException {
+    write(directory.removed, out);
+    write(directory.parked, out);
     out.writeInt(directory.children.size());
     for (Node child : directory.children.values()) {
       out.writeByte(
@@ -68,8 +70,6 @@ final class OverlayState {
       switch (child) {
         case Node.Directory below -> {
           out.writeInt(below.database);
-          write(below.removed, out);
-          write(below.parked, out);
           writeChildren(below, out);
         }
         case Node.File file -> writeFile(file.content.state(), out);
@@ -178,6 +178,8 @@ final class OverlayState {
 
   private static void readChildren(MountTree tree, Node.Directory directory, DataInputStream in)
       throws IOException {
+    read(directory.removed, in);
+    read(directory.parked, in);
     int count = in.readInt();
     for (int i = 0; i < count; i++) {
       int kind = in.readByte();
@@ -189,8 +191,6 @@ final class OverlayState {
       } else if (kind == DIRECTORY) {
         Node.Directory below = tree.addDirectory(directory, name, mode, in.readInt());
         below.modifiedNanos = time;
-        read(below.removed, in);
-        read(below.parked, in);
         readChildren(tree, below, in);
       } else {
         LocalFile content = readFile(tree, tree.path(directory).resolve(name), in);

@@ -47,6 +47,11 @@ final class PageFetcher {
     return counters;
   }
 
+  /** Whether nothing can be read, as far as is known. */
+  boolean isUnreadable() {
+    return log.unreadable() != null;
+  }
+
   /** From now on no request waits for long. */
   void end() {
     ending = true;

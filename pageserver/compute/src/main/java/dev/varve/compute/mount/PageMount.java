@@ -13,11 +13,11 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * One tablespace, or {@code pg_tblspc} with all that are in place there, mounted. {@link #prepare}
- * asks for what can be asked for before the image's files are there, {@link Prepared#mount} mounts,
- * {@link #unmount} unmounts and saves the overlay's state; without the latter the overlay is lost.
- * Whoever mounts must not unmount below a running PostgreSQL: the kernel refuses, and the mount
- * stays.
+ * One tablespace, {@code pg_tblspc} with all that are in place there, or a directory of SLRUs,
+ * mounted. {@link #prepare} asks for what can be asked for before the image's files are there,
+ * {@link Prepared#mount} mounts, {@link #unmount} unmounts and saves the overlay's state; without
+ * the latter the overlay is lost. Whoever mounts must not unmount below a running PostgreSQL: the
+ * kernel refuses, and the mount stays.
  */
 public final class PageMount {
   /** Lists that are asked for at a time. */
@@ -51,11 +51,12 @@ public final class PageMount {
   /**
    * What to mount.
    *
-   * @param tablespace oid, 1663 for {@code base}, 0 for {@code pg_tblspc}
+   * @param tablespace oid, 1663 for {@code base}, 0 for {@code pg_tblspc} and for SLRUs
    * @param directory existing directory to mount on, absolute
    * @param overlay directory of local content, on a disk with room for all changes
    * @param stateFile where a clean unmount leaves the tree, and the next open takes it
    * @param databases what the image has in it
+   * @param slrus what the source has in it beside them
    * @param user owner of everything in the mount
    * @param mostNodes files that take memory at a time; 0: as many as its part of the heap holds
    */
@@ -65,6 +66,7 @@ public final class PageMount {
       Path overlay,
       Path stateFile,
       List<DatabaseDirectory> databases,
+      List<SlruSegments> slrus,
       int user,
       int group,
       FuseOptions options,
@@ -85,8 +87,13 @@ public final class PageMount {
       OverlayState.load(tree, plan.stateFile());
     } else {
       for (DatabaseDirectory database : plan.databases()) {
-        addDatabase(tree, database);
+        var _ = directory(tree, database.path(), database.database());
       }
+    }
+    for (SlruSegments slru : plan.slrus()) {
+      Node.Directory directory =
+          slru.path().isEmpty() ? tree.root() : directory(tree, slru.path(), 0);
+      directory.slru = slru;
     }
     Prepared prepared = new Prepared(plan, resume, tree);
     prepared.listAhead();
@@ -175,18 +182,19 @@ public final class PageMount {
     }
   }
 
-  private static void addDatabase(MountTree tree, DatabaseDirectory database) {
+  /** The directory of a path, which is made where there is none. */
+  private static Node.Directory directory(MountTree tree, String path, int database) {
     Node.Directory at = tree.root();
-    String[] steps = database.path().split("/", -1);
+    String[] steps = path.split("/", -1);
     for (int i = 0; i < steps.length; i++) {
       boolean last = i == steps.length - 1;
       Node there = at.children.get(steps[i]);
       at =
           there instanceof Node.Directory known
               ? known
-              : tree.addDirectory(
-                  at, steps[i], MountTree.DIRECTORY_MODE, last ? database.database() : 0);
+              : tree.addDirectory(at, steps[i], MountTree.DIRECTORY_MODE, last ? database : 0);
     }
+    return at;
   }
 
   public Path directory() {

@@ -58,11 +58,6 @@ final class RelationNames {
     return 0;
   }
 
-  /** Whether a file has a relation's name, in the directory of a database that the source has. */
-  static boolean isRelation(Node.File file) {
-    return file.parent.database != 0 && parse(file.name) != 0;
-  }
-
   /** A number from 1 to {@code most} without leading zeros; 0 when the text is none. */
   private static long number(String text, long most) {
     if (text.isEmpty() || text.length() > 10 || text.charAt(0) == '0') {

@@ -6,6 +6,7 @@ import java.util.HashSet;
 import java.util.Set;
 import java.util.logging.Level;
 import java.util.logging.Logger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Tells the log of a source that fails: one warning for each cause, however many requests fail by
@@ -16,7 +17,13 @@ public final class SourceLog {
 
   private final String source;
   private final Set<String> causes = new HashSet<>();
-  private volatile boolean failing;
+
+  /** Of the failure that nothing has succeeded since; null while all is well. */
+  private volatile @Nullable String failure;
+
+  /** Likewise, once it is known that other reads fail too. */
+  private volatile @Nullable String unreadable;
+
   private long failures;
 
   /**
@@ -26,8 +33,24 @@ public final class SourceLog {
     this.source = source;
   }
 
-  synchronized void failed(IOException failure) {
-    failing = true;
+  /** Why the last read failed, if none has succeeded since; else null. */
+  public @Nullable String failure() {
+    return failure;
+  }
+
+  /** Why nothing can be read; null while something can, as far as is known. */
+  public @Nullable String unreadable() {
+    return unreadable;
+  }
+
+  /** It was not the failed read alone: others fail, too. */
+  public synchronized void confirm() {
+    unreadable = failure;
+  }
+
+  /** A read failed, or is known to fail. */
+  public synchronized void failed(IOException failure) {
+    this.failure = failure.getMessage();
     failures++;
     String cause =
         failure instanceof PageSourceException refused
@@ -45,15 +68,16 @@ public final class SourceLog {
             + " further failures of this kind are not told until reads succeed");
   }
 
-  void succeeded() {
-    if (failing) {
+  public void succeeded() {
+    if (failure != null) {
       recovered();
     }
   }
 
   private synchronized void recovered() {
-    if (failing) {
-      failing = false;
+    if (failure != null) {
+      failure = null;
+      unreadable = null;
       causes.clear();
       LOG.info(source + ": reads succeed again; " + failures + " failed");
       failures = 0;

@@ -28,6 +28,9 @@ import org.jspecify.annotations.Nullable;
 final class TablespaceFileSystem implements FuseFileSystem {
   private static final Logger LOG = Logger.getLogger(TablespaceFileSystem.class.getName());
 
+  /** PostgreSQL 17 src/include/catalog/pg_database.dat. */
+  private static final int TEMPLATE1 = 1;
+
   private final MountTree tree;
   private final DirectoryListing listing;
   private final NodeEviction eviction;
@@ -242,7 +245,7 @@ final class TablespaceFileSystem implements FuseFileSystem {
   /** A name is here no more, whatever the source has. */
   private static void leave(Node.Directory directory, String name) {
     directory.children.remove(name);
-    long key = directory.database == 0 ? 0 : RelationNames.parse(name);
+    long key = directory.key(name);
     if (key != 0) {
       directory.removed.add(key);
     }
@@ -340,9 +343,19 @@ final class TablespaceFileSystem implements FuseFileSystem {
     }
   }
 
+  /**
+   * While no page can be read, PG_VERSION of template1 cannot be opened: that is what a readiness
+   * probe looks at, and PostgreSQL itself opens it for sessions in template1 only.
+   */
   @Override
   public long open(long id) throws FuseException {
-    file(id).content.open();
+    Node.File file = file(id);
+    if (file.parent.database == TEMPLATE1
+        && file.name.equals("PG_VERSION")
+        && tree.fetcher().isUnreadable()) {
+      throw new FuseException(Errno.EIO);
+    }
+    file.content.open();
     long handle = nextHandle.getAndIncrement();
     handles.put(handle, new ReadAhead());
     return handle;
@@ -353,7 +366,9 @@ final class TablespaceFileSystem implements FuseFileSystem {
       throws FuseException {
     Node.Directory directory = directory(parent);
     absent(directory, name, caller);
-    tree.disk().claim(0);
+    if (directory.slru == null) { // PostgreSQL may make a segment where an error is a PANIC
+      tree.disk().claim(0);
+    }
     namespace.lock();
     try {
       absent(directory, name);

@@ -26,8 +26,8 @@ import org.jspecify.annotations.Nullable;
  * different streams, so that a small answer never waits behind a large one. UNAVAILABLE and its
  * like are tried again with growing pauses until the time limit; over a new connection when the old
  * one broke, when an attempt got no answer for seconds, and when the answer was ABORTED, since the
- * timeline is on another pageserver then. Every other status is final. Closing ends what is under
- * way with an error.
+ * timeline is on another pageserver then; and UNAUTHENTICATED where the token may be replaced.
+ * Every other status is final. Closing ends what is under way with an error.
  */
 public final class GrpcPageSource implements PageSource {
   private static final int FOREGROUND_STREAMS = 4;
@@ -42,6 +42,7 @@ public final class GrpcPageSource implements PageSource {
   private static final Duration FIRST_ATTEMPT = Duration.ofSeconds(5);
 
   private final PageserverConnection connection;
+  private final ReadToken token;
   private final PageServiceGrpc.PageServiceFutureStub lists;
   private final String timeline;
   private final long lsn;
@@ -63,6 +64,21 @@ public final class GrpcPageSource implements PageSource {
       String timeline,
       long lsn,
       Duration limit) {
+    this(ReadToken.fixed(token), connection, timeline, lsn, limit);
+  }
+
+  /**
+   * Likewise, with a token that may be replaced. Reads that are refused wait for that, as long as
+   * the limit lets them.
+   */
+  public static GrpcPageSource withReplaceable(
+      ReadToken token, PageserverConnection connection, String timeline, long lsn, Duration limit) {
+    return new GrpcPageSource(token, connection, timeline, lsn, limit);
+  }
+
+  private GrpcPageSource(
+      ReadToken token, PageserverConnection connection, String timeline, long lsn, Duration limit) {
+    this.token = token;
     Channel channel = connection.channel(token);
     this.connection = connection;
     this.timeline = timeline;
@@ -71,10 +87,10 @@ public final class GrpcPageSource implements PageSource {
     this.lists = PageServiceGrpc.newFutureStub(channel);
     PageServiceGrpc.PageServiceStub stub = PageServiceGrpc.newStub(channel);
     for (int i = 0; i < FOREGROUND_STREAMS; i++) {
-      foreground.add(new PageStream(connection, stub));
+      foreground.add(new PageStream(connection, token, stub));
     }
     for (int i = 0; i < AHEAD_STREAMS; i++) {
-      ahead.add(new PageStream(connection, stub));
+      ahead.add(new PageStream(connection, token, stub));
     }
   }
 
@@ -189,6 +205,7 @@ public final class GrpcPageSource implements PageSource {
             nanos -> {
               Context before = life.attach();
               long epoch = connection.epoch();
+              ReadToken.Shown shown = token.shown();
               ListenableFuture<ListRelationsResponse> sent;
               try {
                 sent = lists.withDeadlineAfter(nanos, TimeUnit.NANOSECONDS).listRelations(request);
@@ -202,6 +219,9 @@ public final class GrpcPageSource implements PageSource {
                 throw e;
               } catch (StatusRuntimeException e) {
                 connection.renewAfter(e.getStatus().getCode(), epoch);
+                if (e.getStatus().getCode() == Status.Code.UNAUTHENTICATED) {
+                  token.refuse(shown);
+                }
                 throw e;
               } finally {
                 sent.cancel(false);
@@ -263,6 +283,7 @@ public final class GrpcPageSource implements PageSource {
           if (answer == null) {
             throw new AbandonedException(what.get());
           }
+          token.accept();
           return answer;
         } catch (StatusRuntimeException e) {
           if (closed) {
@@ -299,8 +320,9 @@ public final class GrpcPageSource implements PageSource {
     }
   }
 
-  private static boolean retryable(Status.Code code) {
+  private boolean retryable(Status.Code code) {
     return switch (code) {
+      case UNAUTHENTICATED -> token.isReplaceable();
       case UNAVAILABLE, RESOURCE_EXHAUSTED, CANCELLED, ABORTED, DEADLINE_EXCEEDED -> true;
       default -> false;
     };

@@ -17,11 +17,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * One GetPages stream: many requests under way, answers in their order. Opens itself when needed;
  * when the stream breaks, everything under way fails with the stream's status and the next request
- * opens a new one, over a new connection. When the connection was renewed, the next request goes
- * over it, and what is under way is still answered over the old one. Thread-safe.
+ * opens a new one, over a new connection. When the connection was renewed or the token replaced,
+ * the next request goes over a new stream, and what is under way is still answered over the old
+ * one. Thread-safe.
  */
 final class PageStream {
   private final PageserverConnection connection;
+  private final ReadToken token;
   private final PageServiceGrpc.PageServiceStub stub;
   private final AtomicInteger pending = new AtomicInteger();
   private final ReentrantLock lock = new ReentrantLock();
@@ -30,10 +32,12 @@ final class PageStream {
   private boolean closed;
 
   /**
-   * @param stub over {@code connection}
+   * @param stub over {@code connection}, with {@code token}
    */
-  PageStream(PageserverConnection connection, PageServiceGrpc.PageServiceStub stub) {
+  PageStream(
+      PageserverConnection connection, ReadToken token, PageServiceGrpc.PageServiceStub stub) {
     this.connection = connection;
+    this.token = token;
     this.stub = stub;
   }
 
@@ -64,7 +68,9 @@ final class PageStream {
         return new Sent(counted, () -> {});
       }
       current = call;
-      if (current != null && current.epoch != connection.epoch()) {
+      if (current != null
+          && (current.epoch != connection.epoch()
+              || current.shown.version() != token.shown().version())) {
         left = current;
         current = null;
       }
@@ -125,6 +131,7 @@ final class PageStream {
   private final class Call implements ClientResponseObserver<GetPagesRequest, GetPagesResponse> {
     private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
     private final long epoch;
+    private final ReadToken.Shown shown = token.shown();
 
     /** Why no answer comes any more; guarded by {@code waiting}. */
     private @Nullable Throwable ended;
@@ -206,6 +213,9 @@ final class PageStream {
         if (response.getStatusCode() == Status.Code.ABORTED.value()) {
           connection.renew(epoch); // UNAVAILABLE is the server's own word here, not the network's
         }
+        if (response.getStatusCode() == Status.Code.UNAUTHENTICATED.value()) {
+          token.refuse(shown);
+        }
         first
             .answer()
             .completeExceptionally(
@@ -219,8 +229,12 @@ final class PageStream {
 
     @Override
     public void onError(Throwable failure) {
+      Status.Code code = Status.fromThrowable(failure).getCode();
       if (isCurrent()) {
-        connection.renewAfter(Status.fromThrowable(failure).getCode(), epoch);
+        connection.renewAfter(code, epoch);
+      }
+      if (code == Status.Code.UNAUTHENTICATED) {
+        token.refuse(shown);
       }
       fail(failure);
     }

@@ -1,9 +1,13 @@
 package dev.varve.compute.page;
 
+import io.grpc.CallOptions;
 import io.grpc.Channel;
+import io.grpc.ClientCall;
+import io.grpc.ClientInterceptor;
 import io.grpc.ClientInterceptors;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
 import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.MetadataUtils;
 import io.netty.channel.ChannelOption;
@@ -47,6 +51,19 @@ public final class PageserverChannel {
     headers.put(AUTHORIZATION, "Bearer " + token);
     return ClientInterceptors.intercept(
         channel, MetadataUtils.newAttachHeadersInterceptor(headers));
+  }
+
+  /** Likewise, with what the token is when each call begins. */
+  static Channel withToken(Channel channel, ReadToken token) {
+    return ClientInterceptors.intercept(
+        channel,
+        new ClientInterceptor() {
+          @Override
+          public <Q, A> ClientCall<Q, A> interceptCall(
+              MethodDescriptor<Q, A> method, CallOptions options, Channel next) {
+            return withToken(next, token.shown().token()).newCall(method, options);
+          }
+        });
   }
 
   /**

@@ -45,6 +45,11 @@ public final class PageserverConnection implements AutoCloseable {
     return PageserverChannel.withToken(channel, token);
   }
 
+  /** For one volume's calls, each of which shows what the token is then. */
+  Channel channel(ReadToken token) {
+    return PageserverChannel.withToken(channel, token);
+  }
+
   /** Asked before a call begins. */
   public long epoch() {
     return epoch;

@@ -48,6 +48,12 @@ public final class ServerSettings {
    */
   private static final String OF_MOUNT_FILE = "pgsql_tmp.mount.conf";
 
+  /**
+   * In Unicode's private use area: from here on are the bytes of an original's value that is not
+   * UTF-8, as the pageserver sends them (pageserver.proto, {@code Setting}).
+   */
+  private static final char RAW = 0xF700;
+
   private ServerSettings() {}
 
   /** The settings of a data directory that was laid out, in the order in which they are written. */
@@ -113,9 +119,23 @@ public final class ServerSettings {
 
   /** As PostgreSQL 17 {@code GUC_scanstr} in src/backend/utils/misc/guc-file.l reads it. */
   static String line(String name, String value) {
-    return name
-        + " = '"
-        + value.replace("\\", "\\\\").replace("'", "''").replace("\n", "\\n").replace("\r", "\\r")
-        + "'\n";
+    StringBuilder line = new StringBuilder(name).append(" = '");
+    for (int i = 0; i < value.length(); i++) {
+      char c = value.charAt(i);
+      switch (c) {
+        case '\\' -> line.append("\\\\");
+        case '\'' -> line.append("''");
+        case '\n' -> line.append("\\n");
+        case '\r' -> line.append("\\r");
+        default -> {
+          if (c > RAW + 0x7F && c <= RAW + 0xFF) {
+            line.append('\\').append(Integer.toOctalString(c - RAW));
+          } else {
+            line.append(c);
+          }
+        }
+      }
+    }
+    return line.append("'\n").toString();
   }
 }

@@ -14,6 +14,9 @@ final class SharedCatalog {
   static final int PG_DATABASE = 1262;
   static final int PG_SUBSCRIPTION = 6100;
 
+  /** {@code PgSubscriptionToastTable} of src/include/catalog/pg_subscription.h. */
+  static final int PG_SUBSCRIPTION_TOAST = 4183;
+
   private static final int MAGIC = 0x592717;
   private static final int ENTRIES = 8;
   private static final int ENTRY_BYTES = 8;

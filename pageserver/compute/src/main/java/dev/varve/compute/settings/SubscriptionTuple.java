@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -36,8 +37,14 @@ final class SubscriptionTuple {
   private static final int NAME_BYTES = 64;
   private static final int ENABLED = 84;
 
+  /** {@code VARTAG_ONDISK} with its header, and where {@code va_valueid} is in that. */
+  private static final int TOAST_POINTER_BYTES = 2 + 16;
+
+  private static final int TOAST_VALUE = 2 + 8;
+
   private final int major;
   private final byte[] tuple;
+  private final List<Integer> toastedOthers = new ArrayList<>();
 
   SubscriptionTuple(int major, byte[] tuple) {
     this.major = major;
@@ -52,6 +59,11 @@ final class SubscriptionTuple {
   /** Columns before {@code subslotname}. */
   private int columnsBeforeSlot() {
     return major == 15 ? 11 : major == 16 ? 13 : 14;
+  }
+
+  /** Values in the TOAST table that {@link #held} still needs. */
+  List<Integer> toastedOthers() {
+    return toastedOthers;
   }
 
   /** The row for a copy, not longer than this one. */
@@ -81,6 +93,7 @@ final class SubscriptionTuple {
    * @param rest where those behind the slot begin
    */
   private byte[] with(String connection, int columns, int data, int rest) {
+    toastedOthers.clear();
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     byte[] header = Arrays.copyOf(tuple, align(BITS + (columns + 7) / 8, 8));
     header[INFOMASK] |= HAS_NULL;
@@ -107,6 +120,10 @@ final class SubscriptionTuple {
         out.write(0);
       }
       out.write(tuple, start, length);
+      if (tuple[start] == 1) {
+        toastedOthers.add(
+            ByteBuffer.wrap(tuple).order(ByteOrder.LITTLE_ENDIAN).getInt(start + TOAST_VALUE));
+      }
       at = start + length;
     }
     return out.toByteArray();
@@ -121,7 +138,7 @@ final class SubscriptionTuple {
   private int length(int start) {
     int first = tuple[start] & 0xFF;
     if (first == 1) {
-      return 2 + 16; // VARTAG_ONDISK: a pointer to the TOAST table
+      return TOAST_POINTER_BYTES;
     }
     return (first & 1) != 0
         ? first >>> 1

@@ -1,59 +1,66 @@
 package dev.varve.compute.volume;
 
+import io.grpc.Status;
 import java.io.IOException;
-import java.nio.file.FileVisitResult;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
-import org.jspecify.annotations.Nullable;
+import java.nio.file.SecureDirectoryStream;
+import java.nio.file.attribute.BasicFileAttributeView;
+import java.util.List;
 
-/** Removal of a directory with all that is in it. */
+/**
+ * Removal of a directory with all that is in it, as root. Its owner may still rename files in it:
+ * each entry is removed through the open directory it was found in, so that a link that takes a
+ * directory's place is removed and never followed.
+ */
 final class FileTree {
   private FileTree() {}
 
   /**
    * Removes; what is gone already is no error. Links are removed, not followed.
    *
-   * @throws VolumeException when a page mount is still in there: nothing is touched then
+   * @throws VolumeException when anything is still mounted in there: nothing is touched then
    */
   static void delete(Path directory) throws IOException {
-    if (!MountTable.below(directory).isEmpty()) {
+    List<Path> mounts = MountTable.allBelow(directory);
+    if (!mounts.isEmpty()) {
       throw new VolumeException(
-          io.grpc.Status.Code.INTERNAL,
-          "page mounts are left in " + directory + ": " + MountTable.below(directory));
+          Status.Code.INTERNAL, "mounts are left in " + directory + ": " + mounts);
     }
+    try (DirectoryStream<Path> parent = Files.newDirectoryStream(directory.resolveSibling(""))) {
+      deleteEntry(secure(parent), directory.getFileName());
+    } catch (NoSuchFileException e) {
+      // gone is what was wanted
+    }
+  }
+
+  /** What every directory of Linux's file systems is. */
+  private static SecureDirectoryStream<Path> secure(DirectoryStream<Path> directory) {
+    return (SecureDirectoryStream<Path>) directory;
+  }
+
+  private static void deleteEntry(SecureDirectoryStream<Path> parent, Path name)
+      throws IOException {
     try {
-      Files.walkFileTree(
-          directory,
-          new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-                throws IOException {
-              Files.deleteIfExists(file);
-              return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult visitFileFailed(Path file, IOException failure)
-                throws IOException {
-              if (failure instanceof NoSuchFileException) {
-                return FileVisitResult.CONTINUE;
-              }
-              throw failure;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(Path visited, @Nullable IOException failure)
-                throws IOException {
-              if (failure != null && !(failure instanceof NoSuchFileException)) {
-                throw failure;
-              }
-              Files.deleteIfExists(visited);
-              return FileVisitResult.CONTINUE;
-            }
-          });
+      boolean isDirectory =
+          parent
+              .getFileAttributeView(name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+              .readAttributes()
+              .isDirectory();
+      if (!isDirectory) {
+        parent.deleteFile(name);
+        return;
+      }
+      try (SecureDirectoryStream<Path> entries =
+          parent.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS)) {
+        for (Path entry : entries) {
+          deleteEntry(entries, entry.getFileName());
+        }
+      }
+      parent.deleteDirectory(name);
     } catch (NoSuchFileException e) {
       // gone is what was wanted
     }

@@ -127,8 +127,12 @@ final class KubernetesApi {
     }
   }
 
-  /** A warning that is shown with the pod. */
-  void warn(PodReference pod, String reason, String message) throws IOException {
+  /**
+   * An event that is shown with the pod.
+   *
+   * @param type Normal or Warning
+   */
+  void event(PodReference pod, String type, String reason, String message) throws IOException {
     String now = Instant.now().truncatedTo(ChronoUnit.SECONDS).toString();
     JsonObject metadata = new JsonObject();
     metadata.addProperty("generateName", pod.name() + ".");
@@ -148,7 +152,7 @@ final class KubernetesApi {
     event.add("metadata", metadata);
     event.add("involvedObject", object);
     event.add("source", source);
-    event.addProperty("type", "Warning");
+    event.addProperty("type", type);
     event.addProperty("reason", reason);
     event.addProperty("message", message);
     event.addProperty("firstTimestamp", now);

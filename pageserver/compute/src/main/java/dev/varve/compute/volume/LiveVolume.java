@@ -9,6 +9,8 @@ import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.image.ComputeDirectory;
 import dev.varve.compute.image.GrpcImage;
 import dev.varve.compute.page.GrpcPageSource;
+import dev.varve.compute.page.PageserverChannel;
+import dev.varve.compute.page.ReadToken;
 import dev.varve.compute.page.ShardedPageSource;
 import dev.varve.compute.settings.ServerOptions;
 import dev.varve.compute.settings.ServerSettings;
@@ -20,6 +22,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,12 +35,18 @@ final class LiveVolume {
   /** Where the official image keeps its Unix socket. */
   private static final Path SOCKETS = Path.of("/var/run/postgresql");
 
+  private static final Duration TRY_LIMIT = Duration.ofSeconds(3);
+
   private final Path target;
+  private final ReadToken token;
+  private final AtomicBoolean trying = new AtomicBoolean();
   private final Volume volume;
   private final PageserverChannels.Leases leases;
 
-  private LiveVolume(Path target, Volume volume, PageserverChannels.Leases leases) {
+  private LiveVolume(
+      Path target, ReadToken token, Volume volume, PageserverChannels.Leases leases) {
     this.target = target;
+    this.token = token;
     this.volume = volume;
     this.leases = leases;
   }
@@ -60,6 +69,7 @@ final class LiveVolume {
       Duration readTimeout)
       throws IOException {
     PageserverChannels.Leases leases = channels.leases(address);
+    ReadToken token = ReadToken.replaceable(request.token());
     try {
       VolumeOptions wanted =
           new VolumeOptions(
@@ -77,19 +87,15 @@ final class LiveVolume {
               wanted,
               () ->
                   GrpcImage.request(
-                      leases.to(0), request.token(), timeline, request.lsn(), IMAGE_LIMIT),
+                      leases.to(0), request.token(), timeline, request.lsn(), true, IMAGE_LIMIT),
               header ->
                   ShardedPageSource.of(
                       header,
                       timeline,
                       (shard, name) ->
-                          new GrpcPageSource(
-                              leases.to(shard),
-                              request.token(),
-                              name,
-                              header.getLsn(),
-                              readTimeout)));
-      LiveVolume live = new LiveVolume(request.target(), volume, leases);
+                          GrpcPageSource.withReplaceable(
+                              token, leases.to(shard), name, header.getLsn(), readTimeout)));
+      LiveVolume live = new LiveVolume(request.target(), token, volume, leases);
       try {
         Map<String, String> settings = new LinkedHashMap<>();
         settings.put("listen_addresses", "*");
@@ -108,7 +114,7 @@ final class LiveVolume {
     } catch (IOException | RuntimeException e) {
       leases.close();
       if (e instanceof IOException io) {
-        throw explained(io, request, address);
+        throw explained(io, request, PageserverChannel.address(address, 0)); // the image's
       }
       throw e;
     }
@@ -174,6 +180,36 @@ final class LiveVolume {
   /** What makes the volume unusable; null while all is well. */
   @Nullable String failure() {
     return volume.failure();
+  }
+
+  /** Reads show this token from now on. */
+  void replaceToken(String fresh) {
+    token.replace(fresh);
+  }
+
+  /** Why no page can be read now; null while all is well, or nothing was tried. */
+  @Nullable String unreadable() {
+    return volume.unreadable();
+  }
+
+  /** After a read that failed, tries in the background whether others succeed. */
+  void look() {
+    if (token.isRefused()) {
+      volume.setUnreadable(
+          "its token is refused: let nodePublishSecretRef of the volume name the token secret of its"
+              + " tenant; a token that changed there reaches the volume within two minutes");
+    }
+    if (volume.isFailing() && trying.compareAndSet(false, true)) {
+      Thread.ofVirtual()
+          .name("try-" + target)
+          .start(() -> {
+            try {
+              volume.tryRead(TRY_LIMIT);
+            } finally {
+              trying.set(false);
+            }
+          });
+    }
   }
 
   /** Takes the mounts away, ends its threads and streams; the files stay for the caller. */

@@ -4,10 +4,7 @@ import dev.varve.compute.agent.FailureText;
 import dev.varve.compute.agent.UncaughtFailures;
 import dev.varve.compute.fuse.FuseOptions;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
 import java.nio.file.Files;
-import java.nio.file.StandardOpenOption;
 import java.security.Security;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -16,9 +13,9 @@ import java.util.logging.Level;
 import java.util.logging.Logger;
 
 /**
- * The resident agent of a node as a process. One runs at a time, by a lock on a file; a successor
- * waits. When it ends, however that may be, its mounts end, and the next one has their pods
- * replaced. Exit code: 0 after SIGTERM, 64 for a wrong command line, 1 when the start failed.
+ * The resident agent of a node as a process. One runs at a time ({@link PluginDirectory}); a
+ * successor waits. When it ends, however that may be, its mounts end, and the next one has their
+ * pods replaced. Exit code: 0 after SIGTERM, 64 for a wrong command line, 1 when the start failed.
  */
 public final class NodeAgent {
   private static final Logger LOG = Logger.getLogger(NodeAgent.class.getName());
@@ -72,17 +69,8 @@ public final class NodeAgent {
                   }
                 },
                 "stop"));
-    Files.createDirectories(options.plugin());
     Files.createDirectories(options.registration().resolveSibling(""));
-    try (FileChannel lockFile =
-            FileChannel.open(
-                options.plugin().resolve("lock"),
-                StandardOpenOption.CREATE,
-                StandardOpenOption.WRITE);
-        FileLock lock = lockFile.lock()) {
-      if (!lock.isValid()) {
-        throw new IOException("the lock " + options.plugin().resolve("lock") + " is not ours");
-      }
+    try (PluginDirectory directory = PluginDirectory.hold(options.plugin())) {
       KubernetesApi kubernetes =
           options.kubernetes() == null
               ? KubernetesApi.inCluster(System.getenv(), options.node())
@@ -95,7 +83,7 @@ public final class NodeAgent {
               FuseOptions.DEFAULT.readAheadKilobytes());
       Volumes volumes =
           new Volumes(
-              options.plugin().resolve("volumes"),
+              directory.volumes(),
               options.pods(),
               options.pageserver(),
               fuse,

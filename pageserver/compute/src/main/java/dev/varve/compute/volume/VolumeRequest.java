@@ -44,6 +44,11 @@ record VolumeRequest(
   private static final Pattern NAME = Pattern.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
   private static final Pattern SETTING = Pattern.compile("[A-Za-z_][A-Za-z0-9_.]*");
   private static final int DEFAULT_OWNER = 999;
+  private static final Path DRIVER_VOLUMES = Path.of("volumes/kubernetes.io~csi");
+  private static final Path MOUNT = Path.of("mount");
+
+  /** Of a pod's uid, of {@link #DRIVER_VOLUMES}, of the volume and {@link #MOUNT}. */
+  private static final int TARGET_NAMES = 5;
 
   /** The kubelet's name of a volume, fit to be a file name. */
   static String id(String text) throws VolumeException {
@@ -54,13 +59,26 @@ record VolumeRequest(
     return text;
   }
 
-  /** A path that the kubelet may name: absolute, below its directory of pods. */
+  /**
+   * The path of a pod's volume as the kubelet makes it (Kubernetes {@code
+   * pkg/volume/csi/csi_mounter.go}, {@code GetPath}), and no other: all that is in it is deleted
+   * with the volume. Above it are the volumes of other drivers, pods and nodes.
+   */
   static Path target(String text, Path pods) throws VolumeException {
     Path path = Path.of(text);
-    if (!path.isAbsolute() || !path.normalize().equals(path) || !path.startsWith(pods)) {
-      throw VolumeException.invalid("target_path is '" + text + "'; expected a path below " + pods);
+    if (path.isAbsolute() && path.normalize().equals(path) && path.startsWith(pods)) {
+      Path below = pods.relativize(path);
+      if (below.getNameCount() == TARGET_NAMES
+          && below.subpath(1, 3).equals(DRIVER_VOLUMES)
+          && below.endsWith(MOUNT)) {
+        return path;
+      }
     }
-    return path;
+    throw VolumeException.invalid(
+        "target_path is '"
+            + text
+            + "'; expected "
+            + pods.resolve("UID").resolve(DRIVER_VOLUMES).resolve("NAME").resolve(MOUNT));
   }
 
   /**

@@ -52,6 +52,9 @@ final class Volumes {
   /** By volume, what the log was told last of why it cannot be looked after. */
   private final Map<String, String> warned = new ConcurrentHashMap<>();
 
+  /** Volumes whose pods were told that they cannot be read. */
+  private final Set<String> unreadables = ConcurrentHashMap.newKeySet();
+
   private final Set<String> claimed = ConcurrentHashMap.newKeySet();
 
   /**
@@ -107,13 +110,45 @@ final class Volumes {
     return home.resolve("record");
   }
 
-  private static @Nullable VolumeRecord record(Path home) throws IOException {
+  /**
+   * @throws IOException when the record is damaged, or names a target that no volume has
+   */
+  private @Nullable VolumeRecord record(Path home) throws IOException {
     Path file = recordFile(home);
-    return Files.exists(file) ? VolumeRecord.read(file) : null;
+    if (!Files.exists(file)) {
+      return null;
+    }
+    VolumeRecord record = VolumeRecord.read(file);
+    VolumeRequest.target(record.target().toString(), pods);
+    return record;
+  }
+
+  /** What is at a volume's target is deleted with the volume, so no two may have the same. */
+  private void requireUnshared(String id, Path target) throws IOException {
+    for (Path home : homes()) {
+      if (!home.endsWith(id)) {
+        VolumeRecord other = recordIfReadable(home);
+        if (other != null && other.target().equals(target)) {
+          throw VolumeException.invalid(
+              "target_path is " + target + ", where volume " + other.id() + " is");
+        }
+      }
+    }
+  }
+
+  private @Nullable VolumeRecord recordIfReadable(Path home) {
+    try {
+      return record(home);
+    } catch (IOException e) {
+      return null; // the sweep says so
+    }
   }
 
   /** Makes the data directory; done already is success. */
   void publish(VolumeRequest request) throws IOException {
+    if (renew(request)) {
+      return;
+    }
     try (Claim claim = new Claim(request.id())) {
       LiveVolume there = live.get(request.id());
       if (there != null) {
@@ -130,6 +165,7 @@ final class Volumes {
             Status.Code.FAILED_PRECONDITION,
             LOST + ": the pod is being deleted; make another if nothing does");
       }
+      requireUnshared(request.id(), request.target());
       long start = System.nanoTime();
       VolumeRecord made =
           new VolumeRecord(
@@ -155,6 +191,22 @@ final class Volumes {
       }
       LOG.info("published " + request + " in " + (System.nanoTime() - start) / 1_000_000 + " ms");
     }
+  }
+
+  /**
+   * The kubelet repeats a publication every minute or two, with what the Secret says then. Needs no
+   * claim, which another operation may have.
+   */
+  private boolean renew(VolumeRequest request) {
+    LiveVolume there = live.get(request.id());
+    String token = request.token();
+    if (there == null || !there.target().equals(request.target())) {
+      return false;
+    }
+    if (token != null) {
+      there.replaceToken(token);
+    }
+    return true;
   }
 
   private LiveVolume open(VolumeRequest request, Path home) throws IOException {
@@ -187,6 +239,7 @@ final class Volumes {
   /** Removes everything of a volume; gone already is success. */
   void unpublish(String id, Path target) throws IOException {
     try (Claim claim = new Claim(id)) {
+      requireUnshared(id, target);
       remove(claim, target);
     }
   }
@@ -197,6 +250,7 @@ final class Volumes {
       there.discard();
       live.remove(claim.id);
     }
+    unreadables.remove(claim.id);
     VolumeRecord record = null;
     try {
       record = record(claim.home());
@@ -237,7 +291,8 @@ final class Volumes {
   @Nullable String failure(String id) throws IOException {
     LiveVolume there = live.get(id);
     if (there != null) {
-      return there.failure();
+      String failure = there.failure();
+      return failure == null ? there.unreadable() : failure;
     }
     VolumeRecord record = record(directory.resolve(id));
     if (record == null) {
@@ -333,6 +388,8 @@ final class Volumes {
     if (there != null) {
       String failure = there.failure();
       if (failure == null) {
+        there.look();
+        report(claim.id, record, there.unreadable());
         return;
       }
       LOG.warning("giving up volume " + claim.id + " of " + record.pod() + ": " + failure);
@@ -345,9 +402,32 @@ final class Volumes {
     }
   }
 
+  /** An event of the pod when its volume cannot be read any more, and one when it can again. */
+  private void report(String id, VolumeRecord record, @Nullable String unreadable)
+      throws IOException {
+    if (unreadable != null && !unreadables.contains(id)) {
+      kubernetes.event(
+          record.pod(),
+          "Warning",
+          "VolumeUnreadable",
+          "pages of timeline " + record.timeline() + " cannot be read: " + unreadable);
+      unreadables.add(id);
+      LOG.warning("volume " + id + " of " + record.pod() + " cannot be read: " + unreadable);
+    } else if (unreadable == null && unreadables.contains(id)) {
+      kubernetes.event(
+          record.pod(),
+          "Normal",
+          "VolumeReadable",
+          "pages of timeline " + record.timeline() + " can be read again");
+      unreadables.remove(id);
+      LOG.info("volume " + id + " of " + record.pod() + " can be read again");
+    }
+  }
+
   private void replace(Claim claim, VolumeRecord record, String why) throws IOException {
-    kubernetes.warn(
+    kubernetes.event(
         record.pod(),
+        "Warning",
         "VolumeLost",
         "the database volume of timeline "
             + record.timeline()

@@ -5,12 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.testkit.AgedCluster;
 import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.RootMount;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -281,6 +283,123 @@ class AgentIT {
       assertTrue(output.contains("PostgreSQL ended by itself"), output);
       assertFalse(Files.readString(Path.of("/proc/self/mounts")).contains(directory.toString()));
     }
+  }
+
+  private static final int AGED_TRANSACTIONS = 20_000_000;
+
+  /** Of a hundred transactions and multixacts each, all of them in old segments but few. */
+  private static final String STATUS =
+      "select string_agg(pg_xact_status((x * 199999)::text::xid8), ' ' order by x) || ' '"
+          + " || string_agg(coalesce(extract(epoch from pg_xact_commit_timestamp("
+          + "   (19500000 + x * 4999)::text::xid))::text, 'none'), ' ' order by x) || ' '"
+          + " || string_agg((select string_agg(m.xid || m.mode, ',' order by m.xid::text::int)"
+          + "   from pg_get_multixact_members((x * 2999)::text::xid) m), ' ' order by x)"
+          + " from generate_series(1, 99) x";
+
+  private static final String SEGMENTS =
+      "select (select string_agg(f, ' ' order by f) from pg_ls_dir('pg_xact') f) || '; '"
+          + " || (select string_agg(f, ' ' order by f) from pg_ls_dir('pg_multixact/offsets') f)"
+          + " || '; '"
+          + " || (select string_agg(f, ' ' order by f) from pg_ls_dir('pg_multixact/members') f)"
+          + " || '; ' || (select string_agg(f, ' ' order by f) from pg_ls_dir('pg_commit_ts') f)";
+
+  @Test
+  @EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
+  void oldTransactionStatusComesThroughTheMount() throws Exception {
+    try (PostgresServer aged =
+        PostgresServer.builder(MAJOR).setting("track_commit_timestamp", "on").start()) {
+      aged.execute("postgres", "alter database template0 allow_connections true");
+      aged.stop();
+      AgedCluster.age(aged, AGED_TRANSACTIONS, 500_000, 300_000);
+      aged.start();
+      String status = aged.query("postgres", STATUS);
+      String segments = aged.query("postgres", SEGMENTS);
+      aged.stop();
+      server.close();
+      server = new DataDirectoryServer(aged.dataDirectory(), MAJOR);
+      String[] settings = {"--setting", "track_commit_timestamp=on"};
+      try (AgentProcess agent = agent(settings)) {
+        agent.awaitReady();
+        long atReady = server.slruPages.get();
+        assertTrue(atReady < 10, atReady + " pages of SLRUs");
+        assertEquals(segments, agent.query(SEGMENTS));
+        assertEquals(status, agent.query(STATUS));
+        assertTrue(server.slruPages.get() > 200, server.slruPages + " pages of SLRUs");
+        assertTrue(agent.stop().contains("stopped code=0"));
+      }
+      String left;
+      try (AgentProcess agent = agent(settings)) {
+        assertTrue(agent.awaitReady().contains("resumed"));
+        assertEquals(segments, agent.query(SEGMENTS));
+        assertEquals(status, agent.query(STATUS));
+        for (String database : List.of("template0", "template1", "postgres")) {
+          agent.executeIn(database, "vacuum (freeze)");
+        }
+        left = agent.query(SEGMENTS);
+        assertEquals("0013; 0004; 000B; 02FA", left);
+        agent.execute("create table mine(id int)", "insert into mine values (1)");
+        assertTrue(agent.stop().contains("stopped code=0"));
+      }
+      try (AgentProcess agent = agent(settings)) {
+        assertTrue(agent.awaitReady().contains("resumed"));
+        assertEquals(left, agent.query(SEGMENTS));
+        assertEquals("1", agent.query("select count(*) from mine"));
+        agent.stop();
+      }
+    }
+  }
+
+  @Test
+  @EnabledIf(value = RootMount.CHECK, disabledReason = RootMount.NEEDS)
+  void aFullLocalDiskIsAnErrorOfTheStatementOnly() throws Exception {
+    Path disk = Files.createDirectory(directory.resolveSibling("disk"));
+    PostgresServer.own(disk);
+    run("mount", "-t", "tmpfs", "-o", "size=1g", "disk", disk.toString());
+    directory = disk.resolve("compute");
+    try (AgentProcess agent =
+        agent("--setting", "max_wal_size=48MB", "--setting", "min_wal_size=32MB")) {
+      agent.awaitReady();
+      long reserve = Files.getFileStore(disk).getTotalSpace() / 16;
+      leave(disk, reserve + (24 << 20)); // a segment of WAL, too, has room in it
+      assertEquals(expected, agent.query(SUM)); // 30 MB
+      agent.execute("create table small as select generate_series(1, 1000) as id");
+      SQLException refused =
+          assertThrows(
+              SQLException.class,
+              () ->
+                  agent.execute(
+                      "create table filler as select repeat(md5(i::text), 20) as body"
+                          + " from generate_series(1, 1000000) i"));
+      assertEquals("53100", refused.getSQLState(), refused.getMessage()); // disk_full
+
+      assertEquals(expected, agent.query(SUM));
+      agent.execute("insert into small select generate_series(1, 1000)", "checkpoint");
+      leave(disk, reserve - (1 << 20));
+      refused =
+          assertThrows(SQLException.class, () -> agent.execute("create table another(id int)"));
+      assertEquals("53100", refused.getSQLState(), refused.getMessage());
+      leave(disk, 4 * reserve);
+      agent.execute("create table another as select * from small", "checkpoint");
+      assertEquals("2000", agent.query("select count(*) from another"));
+      String output = agent.stop();
+      assertTrue(output.contains("stopped code=0"), output);
+      assertFalse(output.contains("PANIC"), output);
+    } finally {
+      run("umount", disk.toString());
+    }
+  }
+
+  /** Has so many bytes of a disk free. */
+  private static void leave(Path disk, long bytes) throws Exception {
+    Path other = disk.resolve("other");
+    Files.deleteIfExists(other);
+    long taken = Files.getFileStore(disk).getUsableSpace() - bytes;
+    assertTrue(taken > 0, "no more than " + (taken + bytes) + " bytes are free");
+    run("fallocate", "-l", "" + taken, other.toString());
+  }
+
+  private static void run(String... command) throws Exception {
+    assertEquals(0, new ProcessBuilder(command).inheritIO().start().waitFor());
   }
 
   @Test

@@ -7,10 +7,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.testkit.PostgresServer;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -31,6 +37,29 @@ final class CopyIsolationIT {
 
   private String connection() {
     return "host=127.0.0.1 user=app password=secret dbname=postgres port=" + publisher.port();
+  }
+
+  /** Too long for a row, and of random digits, which cannot be compressed. */
+  private String longConnection() {
+    StringBuilder digits = new StringBuilder();
+    Random random = new Random(7);
+    while (digits.length() < 5000) {
+      digits.append(Long.toHexString(random.nextLong()));
+    }
+    return connection() + " options=''-c my.padding=" + digits + "''";
+  }
+
+  private static List<Path> filesWithPassword(Path directory) throws IOException {
+    try (Stream<Path> files = Files.walk(directory)) {
+      List<Path> found = new ArrayList<>();
+      for (Path file : files.filter(Files::isRegularFile).toList()) {
+        String bytes = Files.readString(file, StandardCharsets.ISO_8859_1);
+        if (bytes.contains("user=app password=secret")) {
+          found.add(file);
+        }
+      }
+      return found;
+    }
   }
 
   /**
@@ -85,6 +114,15 @@ final class CopyIsolationIT {
         "select count(*) = 0 from pg_stat_subscription where subname = 'never'"
             + " and pid is not null");
     subscriber.execute("postgres", "vacuum full pg_subscription");
+    // What an old version and a long one leave behind: on the page, and in the TOAST table.
+    String change = "alter subscription never connection '%s'";
+    subscriber.execute("other", change.formatted(longConnection()), "vacuum pg_subscription");
+    subscriber.execute("other", change.formatted(connection()), "vacuum pg_subscription");
+    subscriber.execute(
+        "other",
+        change.formatted(longConnection()),
+        change.formatted(connection() + " connect_timeout=9"),
+        change.formatted(longConnection()));
     subscriber.stop();
     await(publisher, "select count(*) = 0 from pg_stat_replication");
   }
@@ -136,6 +174,9 @@ final class CopyIsolationIT {
               agent.query(
                   "select subpublications::text || ' ' || subsynccommit from"
                       + " pg_subscription where subname = 's'"));
+          assertFalse(filesWithPassword(subscriber.dataDirectory()).isEmpty());
+          // The WAL is the original's here; that of an image is made for it.
+          assertEquals(List.of(), filesWithPassword(home.resolve("copy/data/global")));
           assertEquals("0", agent.query(WORKERS));
           assertEquals("0", agent.query("show max_logical_replication_workers"));
           assertThrows(SQLException.class, () -> agent.execute("alter subscription s enable"));

@@ -13,8 +13,12 @@ import dev.varve.api.v1.ListRelationsResponse;
 import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.RelationFork;
 import dev.varve.api.v1.Setting;
+import dev.varve.api.v1.SlruPages;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
+import dev.varve.api.v1.ThinImageHeaderOrBuilder;
+import io.grpc.Context;
+import io.grpc.Contexts;
 import io.grpc.Metadata;
 import io.grpc.Server;
 import io.grpc.ServerCall;
@@ -33,6 +37,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
@@ -52,6 +57,10 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
     implements AutoCloseable {
   private static final Pattern RELATION = Pattern.compile("(\\d+)(_fsm|_vm|_init)?(\\.(\\d+))?");
   private static final int PAGE = 8192;
+  private static final List<String> SLRUS =
+      List.of("pg_xact", "pg_multixact/offsets", "pg_multixact/members", "pg_commit_ts");
+  private static final int SLRU_SEGMENT_PAGES = 32;
+  private static final int NEWEST_SLRU_SEGMENTS = 4;
 
   /** Offsets in {@code pg_control}, the same in 15 to 18. */
   private static final int WAL_SEGMENT_BYTES = 228;
@@ -64,6 +73,9 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
   private final Server server;
   private final Map<Path, FileChannel> channels = new ConcurrentHashMap<>();
   public final AtomicLong pages = new AtomicLong();
+
+  /** Those of SLRUs. */
+  public final AtomicLong slruPages = new AtomicLong();
 
   /** Reads fail while it is set. */
   public volatile boolean failing;
@@ -79,6 +91,9 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
 
   /** What callers must carry; null: nothing. */
   public volatile @Nullable String token;
+
+  /** What they may carry instead; null: nothing. */
+  public volatile @Nullable String previousToken;
 
   public DataDirectoryServer(Path data, int major) throws IOException {
     this.data = data;
@@ -100,13 +115,23 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
     @Override
     public <Q, A> ServerCall.Listener<Q> interceptCall(
         ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
-      String wanted = token;
-      if (wanted != null && !("Bearer " + wanted).equals(headers.get(AUTHORIZATION))) {
+      String shown = headers.get(AUTHORIZATION);
+      // Of a stream of pages each request is checked, as a pageserver does.
+      if (!accepts(shown) && !call.getMethodDescriptor().getBareMethodName().equals("GetPages")) {
         call.close(Status.UNAUTHENTICATED.withDescription("no such token"), new Metadata());
         return new ServerCall.Listener<>() {};
       }
-      return next.startCall(call, headers);
+      return Contexts.interceptCall(Context.current().withValue(SHOWN, shown), call, headers, next);
     }
+  }
+
+  private static final Context.Key<String> SHOWN = Context.key("shown");
+
+  private boolean accepts(@Nullable String shown) {
+    String wanted = token;
+    return wanted == null
+        || ("Bearer " + wanted).equals(shown)
+        || ("Bearer " + previousToken).equals(shown);
   }
 
   public String address() {
@@ -146,8 +171,35 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
         });
   }
 
+  private ByteString readSlru(GetPagesRequest request) throws IOException {
+    long first = Integer.toUnsignedLong(request.getFirstBlock());
+    Path file =
+        data.resolve(SLRUS.get(request.getRelation().getRelationNumber() - 1))
+            .resolve("%04X".formatted(first / SLRU_SEGMENT_PAGES));
+    ByteBuffer into = ByteBuffer.allocate(request.getBlockCount() * PAGE);
+    while (into.hasRemaining()) {
+      if (channel(file).read(into, first % SLRU_SEGMENT_PAGES * PAGE + into.position()) < 0) {
+        throw new IOException("no pages from " + first + " on in " + file);
+      }
+    }
+    slruPages.addAndGet(request.getBlockCount());
+    return UnsafeByteOperations.unsafeWrap(into.array());
+  }
+
+  /** The segments that an image leaves out of an SLRU: all but the newest, one run. */
+  private List<Integer> oldSegments(int slru) throws IOException {
+    try (Stream<Path> files = Files.list(data.resolve(SLRUS.get(slru)))) {
+      List<Integer> all =
+          files.map(file -> Integer.valueOf(file.getFileName().toString(), 16)).sorted().toList();
+      return all.subList(0, Math.max(0, all.size() - NEWEST_SLRU_SEGMENTS));
+    }
+  }
+
   private ByteString read(GetPagesRequest request) throws IOException {
     RelationFork fork = request.getRelation();
+    if (fork.getTablespaceOid() == 0) {
+      return readSlru(request);
+    }
     ByteBuffer into = ByteBuffer.allocate(request.getBlockCount() * PAGE);
     for (int i = 0; i < request.getBlockCount(); i++) {
       int block = request.getFirstBlock() + i;
@@ -173,11 +225,16 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
 
   @Override
   public StreamObserver<GetPagesRequest> getPages(StreamObserver<GetPagesResponse> answers) {
+    String shown = SHOWN.get();
     return new StreamObserver<>() {
       @Override
       public void onNext(GetPagesRequest request) {
         GetPagesResponse.Builder answer =
             GetPagesResponse.newBuilder().setRequestId(request.getRequestId());
+        if (!accepts(shown)) {
+          answers.onNext(answer.setStatusCode(16).setStatusMessage("no such token").build());
+          return;
+        }
         try {
           if (failing) {
             throw new IOException("told to fail");
@@ -265,6 +322,16 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
               .setWalSegmentBytes(controlInt(WAL_SEGMENT_BYTES));
       settings.forEach(
           (name, value) -> header.addSettings(Setting.newBuilder().setName(name).setValue(value)));
+      for (int slru = 0; request.getSlruPages() && slru < SLRUS.size(); slru++) {
+        List<Integer> old = oldSegments(slru);
+        if (!old.isEmpty()) {
+          header.addSlruPages(
+              SlruPages.newBuilder()
+                  .setSlru(slru + 1)
+                  .setFirstPage(old.getFirst() * SLRU_SEGMENT_PAGES)
+                  .setPageCount(old.size() * SLRU_SEGMENT_PAGES));
+        }
+      }
       addDirectories(header, 1663, data.resolve("base"));
       try (Stream<Path> spaces = Files.list(data.resolve("pg_tblspc"))) {
         for (Path space : spaces.toList()) {
@@ -282,7 +349,7 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
       ByteArrayOutputStream bytes = new ByteArrayOutputStream();
       try (TarArchiveOutputStream tar =
           new TarArchiveOutputStream(new ZstdOutputStream(bytes, 1))) {
-        addTree(tar, data, "");
+        addTree(tar, data, "", header);
       }
       byte[] all = bytes.toByteArray();
       for (int at = 0; at < all.length; at += 65536) {
@@ -316,7 +383,8 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
     }
   }
 
-  private void addTree(TarArchiveOutputStream tar, Path directory, String prefix)
+  private void addTree(
+      TarArchiveOutputStream tar, Path directory, String prefix, ThinImageHeaderOrBuilder header)
       throws IOException {
     try (Stream<Path> entries = Files.list(directory)) {
       for (Path entry : entries.sorted().toList()) {
@@ -325,8 +393,9 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
         if (Files.isDirectory(entry)) {
           tar.putArchiveEntry(new TarArchiveEntry(path + "/"));
           tar.closeArchiveEntry();
-          addTree(tar, entry, path + "/");
-        } else if (!((prefix.startsWith("base/") || prefix.startsWith("pg_tblspc/"))
+          addTree(tar, entry, path + "/", header);
+        } else if (!isLeftOut(path, header)
+            && !((prefix.startsWith("base/") || prefix.startsWith("pg_tblspc/"))
                 && RELATION.matcher(name).matches())
             && !name.endsWith(".conf")
             && !name.startsWith("postmaster")
@@ -340,6 +409,18 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
         }
       }
     }
+  }
+
+  private static boolean isLeftOut(String path, ThinImageHeaderOrBuilder header) {
+    for (SlruPages run : header.getSlruPagesList()) {
+      String directory = SLRUS.get(run.getSlru() - 1) + "/";
+      if (path.startsWith(directory)) {
+        int segment = Integer.parseInt(path.substring(directory.length()), 16);
+        int first = run.getFirstPage() / SLRU_SEGMENT_PAGES;
+        return segment >= first && segment < first + run.getPageCount() / SLRU_SEGMENT_PAGES;
+      }
+    }
+    return false;
   }
 
   @Override

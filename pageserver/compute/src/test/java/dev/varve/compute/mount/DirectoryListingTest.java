@@ -1,5 +1,6 @@
 package dev.varve.compute.mount;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
@@ -11,12 +12,14 @@ import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.page.PageSource;
 import dev.varve.compute.page.RelationFork;
 import dev.varve.compute.page.Waiter;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -42,6 +45,7 @@ class DirectoryListingTest {
             overlay,
             directory.resolve("tree"),
             List.of(new DatabaseDirectory("1", 1), new DatabaseDirectory("5", 5)),
+            List.of(),
             0,
             0,
             FuseOptions.DEFAULT,
@@ -77,6 +81,59 @@ class DirectoryListingTest {
     assertEquals(17, size(listing, database, "16400"));
     assertEquals(14L * PageSource.PAGE_BYTES, size(listing, database, "1259"));
     assertEquals(3, database.children.size());
+  }
+
+  /** Members, whose page numbers wrapped: the last segment of the circle is a short one. */
+  @Test
+  void theSourceHasTheOldSegmentsOfAnSlru() throws Exception {
+    RelationFork members = new RelationFork(0, 0, 3, 0);
+    MountTree tree =
+        new MountTree(0, directory, new PageFetcher(source, counters, new SourceLog("the model")));
+    Node.Directory slru = tree.addDirectory(tree.root(), "members", MountTree.DIRECTORY_MODE, 0);
+    slru.slru =
+        new SlruSegments(
+            "members",
+            members,
+            List.of(new SlruSegments.Run(0, 64), new SlruSegments.Run(0x14077 * 32L, 32 + 6)));
+    DirectoryListing listing = new DirectoryListing(tree, new ListingCache(1 << 20));
+    Files.createDirectory(directory.resolve("members"));
+    Files.writeString(directory.resolve("members/0002"), "laid by the image");
+    listing.adopt();
+    ListingStream stream = new ListingStream(tree, listing, slru);
+    assertEquals(List.of("0002", "0000", "0001", "14077", "14078"), names(stream));
+    assertNull(stream.entry(ListingStream.DOTS + 5, Waiter.PATIENT)); // the end stays the end
+    assertEquals(32L * PageSource.PAGE_BYTES, size(listing, slru, "14077"));
+    assertEquals(6L * PageSource.PAGE_BYTES, size(listing, slru, "14078"));
+    assertEquals(17, size(listing, slru, "0002"));
+    for (String other : List.of("0003", "14079", "00000", "000", "14076", "0A0g", "PG_VERSION")) {
+      assertNull(listing.content(slru, other), other);
+    }
+    source.add(members, 0x14078 * 32L + 6);
+    LocalFile last = Objects.requireNonNull(listing.content(slru, "14078"));
+    ByteBuffer read = ByteBuffer.allocate(PageSource.PAGE_BYTES);
+    last.read(5L * PageSource.PAGE_BYTES, read, null, Waiter.PATIENT);
+    ByteBuffer expected = ByteBuffer.allocate(PageSource.PAGE_BYTES);
+    ModelPageSource.fill(members, 0x14078 * 32L + 5, expected);
+    assertArrayEquals(expected.array(), read.array());
+    assertEquals(1, source.pages.get());
+
+    // What was removed here is not there after a restart either.
+    slru.children.remove("0001");
+    slru.removed.add(slru.key("0001"));
+    Path state = directory.resolve("state");
+    OverlayState.save(tree, state);
+    MountTree again =
+        new MountTree(0, directory, new PageFetcher(source, counters, new SourceLog("the model")));
+    OverlayState.load(again, state);
+    Node.Directory resumed = (Node.Directory) again.root().children.get("members");
+    assertNotNull(resumed);
+    resumed.slru = slru.slru;
+    assertEquals(
+        Set.of("0000", "0002", "14077", "14078"),
+        new HashSet<>(
+            names(
+                new ListingStream(
+                    again, new DirectoryListing(again, new ListingCache(1 << 20)), resumed))));
   }
 
   private static long size(DirectoryListing listing, Node.Directory database, String name)

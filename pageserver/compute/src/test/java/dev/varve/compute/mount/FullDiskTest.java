@@ -59,6 +59,11 @@ class FullDiskTest {
                     disk.resolve("overlay"),
                     temp.resolve("tree"),
                     List.of(new DatabaseDirectory("5", 5)),
+                    List.of(
+                        new SlruSegments(
+                            "pg_xact",
+                            new RelationFork(0, 0, 1, 0),
+                            List.of(new SlruSegments.Run(0, 32)))),
                     ProcessOwner.user(),
                     ProcessOwner.group(),
                     new FuseOptions(4, 1 << 20, true, 1024),
@@ -80,6 +85,10 @@ class FullDiskTest {
 
   private static int run(String... command) throws Exception {
     return new ProcessBuilder(command).inheritIO().start().waitFor();
+  }
+
+  private long free() throws IOException {
+    return Files.getFileStore(disk).getUsableSpace();
   }
 
   private void readAll() throws IOException {
@@ -111,9 +120,14 @@ class FullDiskTest {
   @Test
   void whatIsReadLeavesRoomForWhatIsWritten() throws Exception {
     ExpectedLog.containing("PostgreSQL is told that no space is left");
-    Files.createFile(database.resolve("n1"));
     readAll();
-    assertTrue(Files.getFileStore(disk).getUsableSpace() >= RESERVE);
+    assertTrue(free() >= 2 * RESERVE);
+
+    // What was read takes no new file's room.
+    Files.createFile(database.resolve("n1"));
+    assertEquals(0, run("fallocate", "-l", "1m", database.resolve("n1").toString()));
+    long others = free() - RESERVE + PAGE;
+    assertEquals(0, run("fallocate", "-l", "" + others, disk.resolve("other").toString()));
 
     // What cannot be refused later has room: whole pages and a part of one, both of them remote.
     byte[] written = new byte[PAGE];
@@ -140,6 +154,9 @@ class FullDiskTest {
     assertFalse(Files.exists(database.resolve("n2")));
     assertEquals(1, run("fallocate", "-l", "1m", database.resolve("n1").toString()));
 
+    // A segment of an SLRU is not: its failure may be a PANIC.
+    Files.write(database.resolveSibling("pg_xact/0001"), written);
+
     // Nor is anything stored that was read since.
     long pages = source.pages.get();
     readAll();
@@ -147,7 +164,7 @@ class FullDiskTest {
     assertEquals(0, counters.localWriteErrors());
     assertEquals(0, counters.sourceErrors());
 
-    Files.delete(database.resolve("20000"));
+    Files.delete(disk.resolve("other"));
     Files.createFile(database.resolve("n2"));
     assertEquals(0, run("fallocate", "-l", "1m", database.resolve("n2").toString()));
   }
@@ -156,8 +173,7 @@ class FullDiskTest {
   @Test
   void withoutAByteLeftPagesAreRead() throws Exception {
     ExpectedLog.containing("PostgreSQL is told that no space is left");
-    long free = Files.getFileStore(disk).getUsableSpace();
-    assertEquals(0, run("fallocate", "-l", "" + free, disk.resolve("other").toString()));
+    assertEquals(0, run("fallocate", "-l", "" + free(), disk.resolve("other").toString()));
     readAll();
     assertEquals(0, counters.sourceErrors());
     assertEquals(0, counters.localWriteErrors());

@@ -88,6 +88,7 @@ class LargeDatabaseTest {
                     temp.resolve("overlay"),
                     temp.resolve("tree"),
                     List.of(new DatabaseDirectory("5", 5)),
+                    List.of(),
                     ProcessOwner.user(),
                     ProcessOwner.group(),
                     new FuseOptions(4, 1 << 20, true, 1024),

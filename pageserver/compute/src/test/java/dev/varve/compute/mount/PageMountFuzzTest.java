@@ -70,6 +70,7 @@ class PageMountFuzzTest {
             temp.resolve("overlay"),
             temp.resolve("1663.tree"),
             List.of(new DatabaseDirectory("5", DATABASE), new DatabaseDirectory("1", 1)),
+            List.of(),
             ProcessOwner.user(),
             ProcessOwner.group(),
             new FuseOptions(4, 1 << 20, writeback, 1024),

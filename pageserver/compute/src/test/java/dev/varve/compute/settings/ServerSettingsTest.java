@@ -64,6 +64,13 @@ final class ServerSettingsTest {
   }
 
   @Test
+  void aValueInAnotherEncodingIsWrittenAsItsBytes() {
+    assertEquals(
+        "search_path = '\"Gr\\366\\337e\", it''s, \\\\, \\n'\n",
+        ServerSettings.line("search_path", "\"Gr\uF7F6\uF7DFe\", it's, \\, \n"));
+  }
+
+  @Test
   void theUsersWinOverTheOriginalsAndWhatIsHeldBackOverBoth() throws IOException {
     original("TimeZone", "Asia/Tokyo");
     original("DateStyle", "SQL, DMY");

@@ -2,6 +2,7 @@ package dev.varve.compute.volume;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,6 +11,7 @@ import dev.varve.api.csi.v1.NodeGetInfoRequest;
 import dev.varve.api.csi.v1.NodeGetVolumeStatsRequest;
 import dev.varve.api.csi.v1.NodeGetVolumeStatsResponse;
 import dev.varve.api.csi.v1.NodePublishVolumeRequest;
+import dev.varve.api.csi.v1.NodeUnpublishVolumeRequest;
 import dev.varve.compute.agent.DataDirectoryServer;
 import dev.varve.compute.fuse.FuseMount;
 import dev.varve.compute.page.Network;
@@ -27,6 +29,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterAll;
@@ -91,7 +94,9 @@ class VolumeIT {
   }
 
   private void startAgent() throws Exception {
-    agent = new NodeAgentProcess(kubelet, pageserver.address(), kubernetes.uri());
+    String[] address = pageserver.address().split(":", -1);
+    agent =
+        new NodeAgentProcess(kubelet, address[0] + ":{" + address[1] + "+shard}", kubernetes.uri());
   }
 
   @AfterEach
@@ -182,6 +187,36 @@ class VolumeIT {
     assertEquals(List.of(), leftovers());
   }
 
+  @Test
+  void aSuccessorWaitsAndTheLastAgentLeavesNothing() throws Exception {
+    CompletableFuture<NodeAgentProcess> successor =
+        CompletableFuture.supplyAsync(() -> {
+          try {
+            return new NodeAgentProcess(kubelet, pageserver.address(), kubernetes.uri());
+          } catch (Exception e) {
+            throw new IllegalStateException(e);
+          }
+        });
+    await(() -> successor.isDone() || isAwaited(kubelet.resolve("plugins/varve.dev/lock")));
+    assertFalse(successor.isDone());
+    agent.close();
+    agent = successor.get(60, TimeUnit.SECONDS);
+    publish("one");
+    agent.unpublish("one");
+    agent.close();
+    try (var left = Files.walk(kubelet.resolve("plugins_registry"))) {
+      assertEquals(1, left.count());
+    }
+    assertFalse(Files.exists(kubelet.resolve("plugins/varve.dev")));
+  }
+
+  /** Whether a process waits for a lock on a file. */
+  private static boolean isAwaited(Path file) throws IOException {
+    Object inode = Files.getAttribute(file, "unix:ino");
+    return Files.readAllLines(Path.of("/proc/locks")).stream()
+        .anyMatch(line -> line.contains("->") && line.contains(":" + inode + " "));
+  }
+
   private List<Path> leftovers() throws IOException {
     PostgresServer.deleteTree(kubelet.resolve("pods"));
     Files.createDirectories(kubelet.resolve("pods"));
@@ -202,6 +237,7 @@ class VolumeIT {
     Status notServed = refusal(agent.request("a").putVolumeContext("timeline", "gone"));
     assertEquals(Status.Code.NOT_FOUND, notServed.getCode());
     assertTrue(notServed.getDescription().contains("describe timeline gone"), "" + notServed);
+    assertTrue(notServed.getDescription().contains("at " + pageserver.address()), "" + notServed);
     Status wrongToken = refusal(agent.request("a").putSecrets("token", "wrong"));
     assertEquals(Status.Code.UNAUTHENTICATED, wrongToken.getCode());
     assertTrue(wrongToken.getDescription().contains("nodePublishSecretRef"), "" + wrongToken);
@@ -292,9 +328,16 @@ class VolumeIT {
   void aDamagedRecordHoldsUpNobody() throws Exception {
     publish("one");
     agent.kill();
-    Files.writeString(kubelet.resolve("plugins/varve.dev/volumes/csi-one/record"), "state=DREAM\n");
+    Path record = kubelet.resolve("plugins/varve.dev/volumes/csi-one/record");
+    String target = agent.target("one").toString();
+    String made = Files.readString(record);
+    Files.writeString(record, "state=DREAM\n");
     startAgent();
     publish("two");
+    agent.kill();
+    Files.writeString(record, made.replace(target, kubelet.resolve("pods").toString()));
+    startAgent();
+    assertTrue(Files.exists(agent.target("two")), "deleted by the record of another");
     agent.unpublish("one");
     agent.unpublish("two");
     assertEquals(List.of(), leftovers());
@@ -309,6 +352,35 @@ class VolumeIT {
     PostgresServer.deleteTree(kubelet.resolve("pods/one"));
     Path home = kubelet.resolve("plugins/varve.dev/volumes/csi-one");
     await(() -> !Files.exists(home));
+    assertEquals(List.of(), leftovers());
+  }
+
+  @Test
+  void noVolumeCanBeMadeOrRemovedOverAnother() throws Exception {
+    publish("one");
+    String taken = agent.target("one").toString();
+    for (NodePublishVolumeRequest.Builder second :
+        List.of(
+            agent.request("two").setTargetPath(taken),
+            agent.request("two").setTargetPath(kubelet.resolve("pods").toString()))) {
+      assertEquals(Status.Code.INVALID_ARGUMENT, refusal(second).getCode());
+    }
+    assertEquals(
+        Status.Code.INVALID_ARGUMENT,
+        assertThrows(
+                StatusRuntimeException.class,
+                () ->
+                    agent
+                        .node()
+                        .nodeUnpublishVolume(
+                            NodeUnpublishVolumeRequest.newBuilder()
+                                .setVolumeId("csi-two")
+                                .setTargetPath(taken)
+                                .build()))
+            .getStatus()
+            .getCode());
+    assertTrue(Files.exists(relationFile("one")));
+    agent.unpublish("one");
     assertEquals(List.of(), leftovers());
   }
 
@@ -375,6 +447,75 @@ class VolumeIT {
       assertFalse(Files.exists(agent.target("silent")));
       assertTrue(MountTable.below(kubelet).isEmpty());
     }
+  }
+
+  private void republish(String pod, String token) throws IOException {
+    agent.node().nodePublishVolume(agent.request(pod).putSecrets("token", token).build());
+  }
+
+  private static boolean canOpen(Path file) {
+    try {
+      Files.readString(file);
+      return true;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  private boolean isAbnormal(String pod) throws IOException {
+    return agent
+        .node()
+        .nodeGetVolumeStats(
+            NodeGetVolumeStatsRequest.newBuilder()
+                .setVolumeId("csi-" + pod)
+                .setVolumePath(agent.target(pod).toString())
+                .build())
+        .getVolumeCondition()
+        .getAbnormal();
+  }
+
+  @Test
+  void aDatabaseReadsOnWhileItsTokenIsRotated() throws Exception {
+    publish("one");
+    try (PostgresServer one = postgres("one")) {
+      // The volume has the new token before the pageserver does, then after it.
+      republish("one", "second");
+      assertEquals("10", one.query("postgres", "select count(*) from t where id <= 10"));
+      pageserver.previousToken = "secret";
+      pageserver.token = "second";
+      pageserver.previousToken = null;
+      assertEquals(expected, one.query("postgres", SUM));
+
+      // A token that nobody told the volume of: it waits, its pod is not ready, and then it is.
+      pageserver.token = "third";
+      Path probed = agent.target("one").resolve("base/1/PG_VERSION");
+      assertTrue(canOpen(probed));
+      CompletableFuture<String> waiting =
+          CompletableFuture.supplyAsync(() -> {
+            try {
+              return one.query("postgres", "select count(*) from t_far");
+            } catch (SQLException e) {
+              throw new AssertionError(e);
+            }
+          });
+      String event = kubernetes.events.poll(60, TimeUnit.SECONDS);
+      assertNotNull(event);
+      assertTrue(event.contains("VolumeUnreadable") && event.contains("token"), event);
+      assertFalse(canOpen(probed));
+      assertTrue(isAbnormal("one"));
+      assertFalse(waiting.isDone());
+      assertEquals("1", one.query("postgres", "select 1"));
+      republish("one", "third");
+      assertEquals("1000", waiting.get(60, TimeUnit.SECONDS));
+      event = kubernetes.events.poll(60, TimeUnit.SECONDS);
+      assertNotNull(event);
+      assertTrue(event.contains("VolumeReadable"), event);
+      assertTrue(canOpen(probed));
+      assertFalse(isAbnormal("one"));
+      assertTrue(kubernetes.deletions.isEmpty());
+    }
+    agent.unpublish("one");
+    assertEquals(List.of(), leftovers());
   }
 
   /** Whether a process waits, for anything but a processor. */

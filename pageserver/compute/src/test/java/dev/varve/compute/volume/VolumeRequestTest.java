@@ -11,6 +11,7 @@ import dev.varve.api.csi.v1.VolumeCapability;
 import dev.varve.compute.settings.Allowance;
 import io.grpc.Status;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -95,6 +96,18 @@ class VolumeRequestTest {
     refused("target_path", request().setTargetPath("/etc/passwd"));
     refused("target_path", request().setTargetPath(PODS + "/../../etc"));
     refused("target_path", request().setTargetPath("pods/u"));
+    for (String above :
+        List.of(
+            "",
+            "/u",
+            "/u/volumes",
+            "/u/volumes/kubernetes.io~csi",
+            "/u/volumes/kubernetes.io~csi/data",
+            "/u/volumes/kubernetes.io~empty-dir/data/mount",
+            "/u/volumes/kubernetes.io~csi/data/vol_data.json",
+            "/u/volumes/kubernetes.io~csi/data/mount/base")) {
+      refused("target_path", request().setTargetPath(PODS + above));
+    }
     refused("lacks 'timeline'", request().removeVolumeContext("timeline"));
     refused("timeline is", request().putVolumeContext("timeline", "Orders/x"));
     refused("tenant is", request().putVolumeContext("tenant", ""));

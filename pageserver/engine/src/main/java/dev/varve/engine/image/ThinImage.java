@@ -21,8 +21,10 @@ import dev.varve.engine.timeline.Timeline;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntToLongFunction;
 import java.util.zip.CRC32C;
 
 /**
@@ -32,7 +34,8 @@ import java.util.zip.CRC32C;
  * made at exactly that LSN. What is below {@code base/} comes through the page mount, but for
  * {@code PG_VERSION} and relation map of each database's own directory: in other tablespaces it has
  * relations only, so that {@code DROP TABLESPACE} finds an empty directory when they are gone. The
- * size does not depend on the amount of user data, and no file but small ones is whole in memory.
+ * size does not depend on the amount of user data, nor, without the old segments of SLRUs, on the
+ * number of transactions; no file but small ones is whole in memory.
  *
  * <p>A WAL segment comes as its pages that are not zeros, each an entry {@code pg_wal/NAME@OFFSET}
  * (in bytes); who lays the image out makes the file as long as a segment. The same LSN gives the
@@ -68,6 +71,12 @@ public final class ThinImage {
   /** Directories of the SLRUs, in the order of {@link ClusterEffects}. */
   private static final List<String> SLRU_DIRECTORIES =
       List.of("pg_xact", "pg_multixact/offsets", "pg_multixact/members", "pg_commit_ts");
+
+  /**
+   * Segments of an SLRU that an image holds though their pages can be read: those that the start
+   * and the next transactions want.
+   */
+  private static final int NEWEST_SEGMENTS = 4;
 
   private static final int REPLICATION_STATE_MAGIC = 0x1257DADE;
 
@@ -131,14 +140,75 @@ public final class ThinImage {
     return "PG_" + identity.major().number() + "_" + i32(controlFile, ControlFile.CATALOG_VERSION);
   }
 
+  /**
+   * A run of pages of an SLRU, whole segments.
+   *
+   * @param slru numbered as in {@link ClusterEffects}
+   */
+  public record SlruRun(int slru, long firstPage, long pages) {}
+
+  /** The pages that {@link #writeWithoutOldSegments} leaves out, by SLRU, ascending. */
+  public List<SlruRun> oldSegments() {
+    List<SlruRun> runs = new ArrayList<>();
+    for (int slru = 0; slru < SLRU_DIRECTORIES.size(); slru++) {
+      long oldest = oldestSegment(slru);
+      long newest = newestSegments(slru);
+      if (oldest < newest) {
+        runs.add(new SlruRun(slru, oldest, newest - oldest));
+      } else if (newest < oldest) {
+        if (newest > 0) {
+          runs.add(new SlruRun(slru, 0, newest));
+        }
+        runs.add(new SlruRun(slru, oldest, Slru.pages(slru) - oldest));
+      }
+    }
+    return runs;
+  }
+
+  /** The page with which an SLRU's oldest segment begins. */
+  private long oldestSegment(int slru) {
+    return startOfSegment(view.slruFirstPage(slru));
+  }
+
+  /** The page with which the first of its newest segments begins. */
+  private long newestSegments(int slru) {
+    long oldest = oldestSegment(slru);
+    long end = view.slruEndPage(slru);
+    if (view.slruFirstPage(slru) == end) {
+      return oldest;
+    }
+    long segment = startOfSegment((end == 0 ? Slru.pages(slru) : end) - 1);
+    for (int i = 1; i < NEWEST_SEGMENTS && segment != oldest; i++) {
+      segment =
+          segment == 0 ? startOfSegment(Slru.pages(slru) - 1) : segment - Slru.PAGES_PER_SEGMENT;
+    }
+    return segment;
+  }
+
+  private static long startOfSegment(long page) {
+    return page - page % Slru.PAGES_PER_SEGMENT;
+  }
+
   /** Writes the image as a zstd-compressed tar stream. Does not close {@code out}. */
   public void writeTo(OutputStream out) throws IOException {
+    writeTo(out, this::oldestSegment);
+  }
+
+  /** Likewise, without the pages of {@link #oldSegments}. */
+  public void writeWithoutOldSegments(OutputStream out) throws IOException {
+    writeTo(out, this::newestSegments);
+  }
+
+  /**
+   * @param firstSegment the page with which the first segment of an SLRU that goes out begins
+   */
+  private void writeTo(OutputStream out, IntToLongFunction firstSegment) throws IOException {
     try (ImageTar tar = new ImageTar(out)) {
       writeDirectories(tar);
       writeDatabases(tar);
       writeGlobal(tar);
       for (int slru = 0; slru < SLRU_DIRECTORIES.size(); slru++) {
-        writeSlru(tar, slru);
+        writeSlru(tar, slru, firstSegment.applyAsLong(slru));
       }
       writePrepared(tar);
       writeOrigins(tar);
@@ -231,15 +301,16 @@ public final class ThinImage {
   /**
    * The segments of an SLRU that have a page, oldest first; the first one whole, since PostgreSQL
    * removes whole segments.
+   *
+   * @param firstSegment the page with which the first of them begins
    */
-  private void writeSlru(ImageTar tar, int slru) throws IOException {
+  private void writeSlru(ImageTar tar, int slru, long firstSegment) throws IOException {
     long circle = Slru.pages(slru);
-    long oldest = view.slruFirstPage(slru);
     long end = view.slruEndPage(slru);
-    if (oldest == end) {
+    if (view.slruFirstPage(slru) == end) {
       return;
     }
-    long first = oldest - oldest % Slru.PAGES_PER_SEGMENT;
+    long first = firstSegment;
     long left = Math.min(circle, (end > first ? end : end + circle) - first);
     byte[] page = new byte[Page.SIZE];
     while (left > 0) {

@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
  * One layer file ({@link LayerFormat}), open for reading. The index is read on first use and kept;
  * blocks come from the shared cache, or by one ranged read each. Any thread.
  *
- * <p>Whatever is damaged is {@link PageserverException.Corrupt} naming layer and block; a source
- * that does not answer is {@link PageserverException.Unavailable}.
+ * <p>Whatever is damaged in every copy is {@link PageserverException.Corrupt} naming layer and
+ * block; a source that does not answer is {@link PageserverException.Unavailable}.
  */
 public final class Layer {
   private static final AtomicLong SERIALS = new AtomicLong();
@@ -41,22 +41,42 @@ public final class Layer {
     LayerIndex present = index;
     if (present == null) {
       // Two threads may both read it; the results are equal.
-      LayerIndex.checkHeader(descriptor, read("header", 0, LayerFormat.HEADER_BYTES));
+      verified(
+          "header",
+          0,
+          LayerFormat.HEADER_BYTES,
+          bytes -> {
+            LayerIndex.checkHeader(descriptor, bytes);
+            return bytes;
+          });
       present =
-          LayerIndex.parse(
-              descriptor,
-              read(
-                  "index",
-                  descriptor.indexOffset(),
-                  Math.toIntExact(descriptor.fileBytes() - descriptor.indexOffset())));
+          verified(
+              "index",
+              descriptor.indexOffset(),
+              Math.toIntExact(descriptor.fileBytes() - descriptor.indexOffset()),
+              bytes -> LayerIndex.parse(descriptor, bytes));
       index = present;
     }
     return present;
   }
 
-  private byte[] read(String what, long offset, int length) {
+  /** Makes something of a layer's bytes, or finds them {@link PageserverException.Corrupt}. */
+  private interface Check<T> {
+    T check(byte[] bytes);
+  }
+
+  /** Reads bytes that prove right; where those of one copy do not, those of another. */
+  private <T> T verified(String what, long offset, int length, Check<T> check) {
     try {
-      return source.read(offset, length);
+      try {
+        return check.check(source.read(offset, length));
+      } catch (PageserverException.Corrupt damage) {
+        byte[] other = source.readOtherCopy(offset, length, String.valueOf(damage.getMessage()));
+        if (other == null) {
+          throw damage;
+        }
+        return check.check(other);
+      }
     } catch (IOException e) {
       throw new PageserverException.Unavailable(
           "layer " + descriptor.name() + ": " + what + " cannot be read: " + FailureText.of(e), e);
@@ -81,10 +101,17 @@ public final class Layer {
     if (stored < 0 || length < stored || length > LayerFormat.MAX_BLOCK_BYTES) {
       throw corrupt(number, "lengths " + stored + " and " + length);
     }
-    byte[] bytes = read("block " + number, in.offset(number), stored);
-    if (Crc32c.compute(bytes, 0, stored) != in.crc(number)) {
-      throw corrupt(number, "wrong checksum");
-    }
+    byte[] bytes =
+        verified(
+            "block " + number,
+            in.offset(number),
+            stored,
+            read -> {
+              if (Crc32c.compute(read, 0, stored) != in.crc(number)) {
+                throw corrupt(number, "wrong checksum");
+              }
+              return read;
+            });
     if (stored == length) {
       return bytes;
     }

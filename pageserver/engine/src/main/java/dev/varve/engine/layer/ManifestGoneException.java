@@ -1,12 +1,12 @@
 package dev.varve.engine.layer;
 
-import java.io.IOException;
+import dev.varve.engine.store.ObjectsMissingException;
 
 /**
  * The object store no longer holds a manifest that it held, and that nobody has to remove: it was
  * emptied, or is another one. What follows must not be committed until the manifest is back.
  */
-public final class ManifestGoneException extends IOException {
+public final class ManifestGoneException extends ObjectsMissingException {
   private static final long serialVersionUID = 1L;
 
   ManifestGoneException(String name) {

@@ -3,6 +3,7 @@ package dev.varve.engine.store;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Hands every call on to another store; a subclass changes a few of them. */
 public abstract class ForwardingObjectStore implements ObjectStore {
@@ -48,7 +49,7 @@ public abstract class ForwardingObjectStore implements ObjectStore {
   }
 
   @Override
-  public String failure(String prefix) {
+  public @Nullable StoreFailure failure(String prefix) {
     return inner.failure(prefix);
   }
 }

@@ -3,6 +3,7 @@ package dev.varve.engine.store;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Named immutable objects in a flat name space, strongly consistent: a listing or read that starts
@@ -49,10 +50,10 @@ public interface ObjectStore {
   void delete(String name) throws IOException;
 
   /**
-   * What fails just now of calls for objects below {@code prefix} and is tried again; empty:
-   * nothing that is known.
+   * What fails just now of calls for objects below {@code prefix} and is tried again; null: nothing
+   * that is known.
    */
-  default String failure(String prefix) {
-    return "";
+  default @Nullable StoreFailure failure(String prefix) {
+    return null;
   }
 }

@@ -2,6 +2,7 @@ package dev.varve.engine.store;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -28,6 +29,7 @@ public final class ProbedObjectStore extends ForwardingObjectStore {
   /** What it lacked when it was probed last; guarded by this, as are the others. */
   private String unmet = "";
 
+  private Instant unmetSince = Instant.EPOCH;
   private long probedNanos;
   private @Nullable FutureTask<String> underWay;
 
@@ -96,6 +98,7 @@ public final class ProbedObjectStore extends ForwardingObjectStore {
       String lacked;
       synchronized (this) {
         lacked = unmet;
+        unmetSince = lacked.isEmpty() ? Instant.now() : unmetSince;
         unmet = lacks;
         probedNanos = System.nanoTime();
       }
@@ -118,6 +121,20 @@ public final class ProbedObjectStore extends ForwardingObjectStore {
         "the object store cannot be used, nothing was claimed: "
             + lacks
             + "; docs/operations/object-store.md names servers that can");
+  }
+
+  /** One that is not fit fails for all: nothing can be begun there. */
+  @Override
+  public @Nullable StoreFailure failure(String prefix) {
+    if (!fit) {
+      synchronized (this) {
+        if (!unmet.isEmpty()) {
+          return new StoreFailure(
+              StoreFailure.Kind.REFUSED, unmetSince, "the object store cannot be used: " + unmet);
+        }
+      }
+    }
+    return super.failure(prefix);
   }
 
   @Override

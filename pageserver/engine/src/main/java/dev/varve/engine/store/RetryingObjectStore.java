@@ -7,6 +7,7 @@ import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Tries again what failed without a definite answer, so often and with a growing pause between. The
@@ -70,7 +71,7 @@ public final class RetryingObjectStore implements ObjectStore {
   }
 
   @Override
-  public String failure(String prefix) {
+  public @Nullable StoreFailure failure(String prefix) {
     return outages.of(prefix);
   }
 

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,6 +30,9 @@ public final class StoreOutages {
   private static final int ATTEMPTS = 3;
 
   private static final Duration SILENCE = Duration.ofSeconds(2);
+
+  /** Likewise of one attempt alone: the first connection of a process that starts takes seconds. */
+  private static final Duration FIRST_SILENCE = Duration.ofSeconds(5);
 
   /** What nobody tried again for so long is not known to fail. */
   private static final Duration FORGOTTEN_AFTER = Duration.ofMinutes(2);
@@ -47,6 +51,14 @@ public final class StoreOutages {
     Kind(String verb, String end) {
       this.verb = verb;
       this.end = end;
+    }
+
+    private StoreFailure.Kind ofFailure() {
+      return switch (this) {
+        case UNREACHABLE -> StoreFailure.Kind.UNREACHABLE;
+        case THROTTLED -> StoreFailure.Kind.THROTTLED;
+        case REFUSED -> StoreFailure.Kind.REFUSED;
+      };
     }
 
     static Kind of(IOException e) {
@@ -77,7 +89,7 @@ public final class StoreOutages {
     boolean isOutage() {
       return kind == Kind.REFUSED
           || attempts >= ATTEMPTS
-          || Duration.between(since, last).compareTo(SILENCE) >= 0;
+          || Duration.between(since, last).compareTo(attempts > 1 ? SILENCE : FIRST_SILENCE) >= 0;
     }
   }
 
@@ -167,12 +179,12 @@ public final class StoreOutages {
   }
 
   /**
-   * What fails of objects below {@code prefix}; empty: nothing. The text changes seldom while the
-   * same outage goes on.
+   * What fails of objects below {@code prefix}, since the first of it does; null: nothing. The text
+   * changes seldom while the same outage goes on.
    */
-  public synchronized String of(String prefix) {
+  public synchronized @Nullable StoreFailure of(String prefix) {
     if (failures.isEmpty()) {
-      return "";
+      return null;
     }
     forget();
     List<Map.Entry<Place, Failure>> own =
@@ -180,6 +192,9 @@ public final class StoreOutages {
             .filter(e -> e.getKey().directory().startsWith(prefix) && e.getValue().isOutage())
             .sorted(Comparator.comparing(e -> e.getValue().since))
             .toList();
+    if (own.isEmpty()) {
+      return null;
+    }
     StringBuilder text = new StringBuilder();
     for (Map.Entry<Place, Failure> entry : own) {
       Failure failure = entry.getValue();
@@ -195,7 +210,8 @@ public final class StoreOutages {
           .append(": ")
           .append(failure.cause);
     }
-    return text.toString();
+    Failure first = own.getFirst().getValue();
+    return new StoreFailure(first.kind.ofFailure(), first.since, text.toString());
   }
 
   /** Counts that change seldom: whoever watches a status is told of each change. */

@@ -5,6 +5,7 @@ import dev.varve.engine.layer.ManifestStore;
 import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.store.StoreDeadline;
+import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.engine.timeline.SharedResources;
 import dev.varve.engine.timeline.Timeline;
@@ -29,6 +30,9 @@ import org.jspecify.annotations.Nullable;
  * disk and the caches. Any thread.
  */
 public final class Tenants implements AutoCloseable {
+  /** Where no objects are: a store that answers at all lists it. */
+  private static final String NOTHING = "readiness/";
+
   private final ObjectStore store;
   private final Path directory;
   private final EngineOptions options;
@@ -313,6 +317,22 @@ public final class Tenants implements AutoCloseable {
     } catch (IOException e) {
       throw unavailable("remove the objects of " + id, e);
     }
+  }
+
+  /**
+   * Asks the object store for a listing of nothing, within the caller's {@link StoreDeadline}.
+   *
+   * @throws IOException when it does not answer
+   */
+  public void askStore() throws IOException {
+    store.list(NOTHING);
+  }
+
+  /**
+   * What {@link #askStore} met, which any timeline would; null: nothing, as far as it was asked.
+   */
+  public @Nullable StoreFailure storeFailure() {
+    return store.failure(NOTHING);
   }
 
   private static PageserverException unavailable(String what, Exception e) {

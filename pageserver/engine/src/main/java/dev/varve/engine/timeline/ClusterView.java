@@ -7,6 +7,7 @@ import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
+import dev.varve.engine.redo.Slru;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -233,6 +234,43 @@ public final class ClusterView {
     }
     Arrays.fill(target, 0, Page.SIZE, (byte) 0);
     return false;
+  }
+
+  /**
+   * A run of SLRU pages within one segment. A page that there is none of, in a segment that has
+   * others, is zeros: a hole in its file.
+   *
+   * @throws PageserverException.InvalidRequest when the run leaves its segment
+   * @throws PageserverException.NotFound when it leaves the bounds, or its segment has no page
+   */
+  public byte[][] slruPages(int slru, long first, int count) {
+    long segment = SlruBounds.startOfSegment(first);
+    if (first + count > segment + Slru.PAGES_PER_SEGMENT) {
+      throw new PageserverException.InvalidRequest(
+          count + " pages of an SLRU from " + first + " on do not lie in one segment");
+    }
+    SlruBounds bounds = slru(slru);
+    byte[][] pages = new byte[count][Page.SIZE];
+    boolean known = false;
+    for (int i = 0; i < count; i++) {
+      if (!bounds.startingAt(SlruBounds.startOfSegment(bounds.firstPage())).contains(first + i)) {
+        throw noSlruPage(slru, first + i);
+      }
+      known |= slruPage(slru, (int) (first + i), pages[i]);
+    }
+    byte[] other = new byte[Page.SIZE];
+    for (long page = segment; !known; page++) {
+      if (page == segment + Slru.PAGES_PER_SEGMENT) {
+        throw noSlruPage(slru, first);
+      }
+      known = slruPage(slru, (int) page, other);
+    }
+    return pages;
+  }
+
+  private PageserverException.NotFound noSlruPage(int slru, long page) {
+    return new PageserverException.NotFound(
+        "no page %d of SLRU %d at %s".formatted(page, slru, Lsn.format(lsn)));
   }
 
   /** The contents of a TLI's history file; null when there is none. */

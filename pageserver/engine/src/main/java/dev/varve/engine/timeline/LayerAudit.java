@@ -5,6 +5,7 @@ import dev.varve.engine.layer.LayerDescriptor;
 import dev.varve.engine.layer.Manifest;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.store.ObjectStore;
+import dev.varve.engine.store.ObjectsMissingException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Collection;
@@ -84,7 +85,7 @@ final class LayerAudit {
       if (gone.isEmpty()) {
         failures.over(CHECKING);
       } else {
-        failed(new IOException(text(manifest, gone)));
+        failed(new ObjectsMissingException(text(manifest, gone)));
       }
     } catch (IOException | PageserverException.Unavailable e) {
       failed(e);

@@ -8,23 +8,35 @@ import dev.varve.engine.layer.LayerSource;
 import dev.varve.engine.layer.RecordBoundary;
 import dev.varve.engine.store.ObjectNotFoundException;
 import dev.varve.engine.store.ObjectStore;
-import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A layer of a timeline: on the local disk, in the object store, or both. Reads come from the local
  * file while there is one, else by ranges from the object store. Any thread.
+ *
+ * <p>The local copy of a published layer is a cache: nothing syncs it, and a power cut, the disk or
+ * a person may damage it. {@link Layer} checks every block that it reads; a copy that fails is
+ * dropped, and the object is read.
+ *
+ * <p>A thread that is interrupted while it reads closes the channel under all others ({@link
+ * java.nio.channels.InterruptibleChannel}): it is opened again unless the copy was dropped.
  */
 final class LayerFile implements LayerSource, AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(LayerFile.class);
   private static final int FETCH_BYTES = 4 << 20;
 
   private final ObjectStore store;
@@ -61,8 +73,18 @@ final class LayerFile implements LayerSource, AutoCloseable {
     this.published = published;
     this.whenGone = whenGone;
     this.layer = new Layer(descriptor, this, cache);
-    if (Files.exists(path) && Files.size(path) == descriptor.fileBytes()) {
-      openLocal();
+    if (Files.exists(path)) {
+      if (Files.size(path) == descriptor.fileBytes()) {
+        openLocal();
+      } else {
+        log.warn(
+            "{} has {} bytes instead of {} and is dropped; the object store has the layer",
+            path,
+            Files.size(path),
+            descriptor.fileBytes());
+        disk.damaged();
+        Files.delete(path);
+      }
     }
   }
 
@@ -128,15 +150,53 @@ final class LayerFile implements LayerSource, AutoCloseable {
       int count;
       try {
         count = channel.read(buffer, offset + buffer.position());
-      } catch (java.nio.channels.ClosedChannelException e) {
-        // Let go of while this read was under way.
-        return stored(offset, length);
+      } catch (ClosedByInterruptException e) {
+        var _ = reopened(); // for everybody else
+        throw e;
+      } catch (ClosedChannelException e) {
+        channel = reopened();
+        if (channel == null) {
+          return stored(offset, length);
+        }
+        continue;
       }
       if (count < 0) {
-        throw new EOFException(path + " ends before byte " + (offset + length));
+        return buffer.array(); // cut off: the zeros behind its end fail the caller's check
       }
     }
     return buffer.array();
+  }
+
+  /** The channel in the place of one that was closed; null when the local copy was given up. */
+  private synchronized @Nullable FileChannel reopened() throws IOException {
+    FileChannel current = local;
+    if (current != null && !current.isOpen()) {
+      try {
+        local = FileChannel.open(path, StandardOpenOption.READ);
+      } catch (NoSuchFileException e) {
+        local = null;
+        disk.removed(this);
+      }
+    }
+    return local;
+  }
+
+  @Override
+  public byte @Nullable [] readOtherCopy(long offset, int length, String damage)
+      throws IOException {
+    if (!published) {
+      return null;
+    }
+    if (isLocal()) {
+      disk.damaged();
+      log.warn("{} is damaged, the object is read instead: {}", path, damage);
+      evict();
+    }
+    try {
+      return stored(offset, length);
+    } catch (ObjectNotFoundException e) {
+      return null; // the damage is what there is to be said
+    }
   }
 
   private byte[] stored(long offset, int length) throws IOException {
@@ -182,7 +242,7 @@ final class LayerFile implements LayerSource, AutoCloseable {
   }
 
   /** Gives the local copy up, if it may be. */
-  void evict() throws IOException {
+  synchronized void evict() throws IOException {
     FileChannel channel = local;
     if (isEvictable() && channel != null) {
       local = null;
@@ -196,7 +256,7 @@ final class LayerFile implements LayerSource, AutoCloseable {
    * Removes the local copy of a layer that no manifest lists any more. Reads that are under way may
    * still fall back to the store.
    */
-  void discardLocal() throws IOException {
+  synchronized void discardLocal() throws IOException {
     FileChannel channel = local;
     if (channel != null) {
       Files.deleteIfExists(path);
@@ -213,7 +273,7 @@ final class LayerFile implements LayerSource, AutoCloseable {
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
     FileChannel channel = local;
     local = null;
     disk.removed(this);

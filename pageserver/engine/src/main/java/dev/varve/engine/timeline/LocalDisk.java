@@ -6,6 +6,7 @@ import java.util.Iterator;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 
 /**
  * The layer files on a pageserver's disk, of all its timelines together. Those that are in the
@@ -18,6 +19,7 @@ public final class LocalDisk {
   private final long limitBytes;
   private final Set<LayerFile> files = ConcurrentHashMap.newKeySet();
   private final AtomicLong bytes = new AtomicLong();
+  private final LongAdder damaged = new LongAdder();
 
   /**
    * @param limitBytes for all files; those that the object store has not got stay all the same
@@ -29,6 +31,15 @@ public final class LocalDisk {
   /** Bytes of all layer files on the disk. */
   public long bytes() {
     return bytes.get();
+  }
+
+  /** How many copies of published layers were found damaged, and dropped. */
+  public long damagedCopies() {
+    return damaged.sum();
+  }
+
+  void damaged() {
+    damaged.increment();
   }
 
   boolean hasRoomFor(long more) {

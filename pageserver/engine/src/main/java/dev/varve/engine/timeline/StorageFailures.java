@@ -1,17 +1,23 @@
 package dev.varve.engine.timeline;
 
 import dev.varve.engine.store.FailureText;
+import dev.varve.engine.store.ObjectsMissingException;
+import dev.varve.engine.store.StoreFailure;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a timeline cannot do just now because disk or object store fail, by the work that failed
  * last, and since when; it is tried again until it succeeds. For whoever watches; any thread.
  */
 final class StorageFailures {
-  private record Failure(Instant since, String error) {}
+  /**
+   * @param missing whether objects are gone
+   */
+  private record Failure(Instant since, String error, boolean missing) {}
 
   private final ConcurrentSkipListMap<String, Failure> failing = new ConcurrentSkipListMap<>();
   private final LongAdder errors = new LongAdder();
@@ -28,7 +34,11 @@ final class StorageFailures {
         work,
         (_, before) -> {
           news[0] = before == null;
-          return new Failure(before == null ? Instant.now() : before.since, FailureText.of(e));
+          return new Failure(
+              before == null ? Instant.now() : before.since,
+              FailureText.of(e),
+              e instanceof ObjectsMissingException
+                  || e.getCause() instanceof ObjectsMissingException);
         });
     return news[0];
   }
@@ -41,6 +51,21 @@ final class StorageFailures {
   /** How often anything failed. */
   long errors() {
     return errors.sum();
+  }
+
+  /** What fails since objects are gone; null while none are known to be. */
+  @Nullable StoreFailure missing() {
+    StoreFailure first = null;
+    for (Failure failure : failing.values()) {
+      if (failure.missing && (first == null || failure.since.isBefore(first.since()))) {
+        first =
+            new StoreFailure(
+                StoreFailure.Kind.OBJECTS_MISSING,
+                failure.since,
+                failure.error + " (since " + failure.since.truncatedTo(ChronoUnit.SECONDS) + ")");
+      }
+    }
+    return first;
   }
 
   /** What fails, since when and why; empty while nothing does. */

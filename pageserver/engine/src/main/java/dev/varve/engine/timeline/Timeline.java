@@ -12,6 +12,7 @@ import dev.varve.engine.postgres.PageChecksum;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.redo.HintLogging;
 import dev.varve.engine.redo.RedoContext;
+import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.wal.WalDecoder;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -308,6 +309,11 @@ public final class Timeline implements AutoCloseable {
     return layers.failureText();
   }
 
+  /** What of that fails at the object store; null: nothing that is known. */
+  public @Nullable StoreFailure storeFailure() {
+    return layers.storeFailure();
+  }
+
   /** How often disk or object store failed. */
   public long storageErrors() {
     return layers.failures().errors();
@@ -378,6 +384,11 @@ public final class Timeline implements AutoCloseable {
   /** What had been received when the primary was asked for its settings last. */
   public long settingsAskedLsn() {
     return running().writer.settingsAskedLsn();
+  }
+
+  /** The primary's settings when it was asked last; else none. */
+  public ClusterSettings newestSettings() {
+    return running().writer.settings();
   }
 
   /** The primary's settings as of {@code lsn}, as far as it was asked; else none. */

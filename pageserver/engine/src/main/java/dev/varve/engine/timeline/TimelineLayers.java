@@ -9,6 +9,7 @@ import dev.varve.engine.layer.ManifestStore;
 import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.store.ObjectStore;
+import dev.varve.engine.store.StoreFailure;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -28,6 +29,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -176,8 +178,15 @@ public final class TimelineLayers implements AutoCloseable {
    */
   String failureText() {
     String work = failures.text();
-    String requests = store.failure(prefix);
+    StoreFailure failing = store.failure(prefix);
+    String requests = failing == null ? "" : failing.text();
     return work.isEmpty() || requests.isEmpty() ? work + requests : work + "; " + requests;
+  }
+
+  /** What fails at the object store; null: nothing that is known. */
+  @Nullable StoreFailure storeFailure() {
+    StoreFailure missing = failures.missing();
+    return missing != null ? missing : store.failure(prefix);
   }
 
   /** Bytes of layer files that the object store has not got. */

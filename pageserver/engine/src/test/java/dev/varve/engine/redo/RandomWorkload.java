@@ -91,7 +91,7 @@ public final class RandomWorkload {
       sql.add("create index r_brin on r using brin (k, t) with (pages_per_range = 1)");
     }
     if (rmids.contains(20)) {
-      sql.add("create extension bloom");
+      sql.add("create extension if not exists bloom");
       sql.add("create index r_bloom on r using bloom (k, id)");
     }
     sql.add("create sequence s");

@@ -2,14 +2,17 @@ package dev.varve.engine.store;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.testkit.ExpectedLog;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
@@ -107,7 +110,9 @@ final class RetryingObjectStoreTest {
     ObjectStore refuses = retrying(fails(1, new StoreRefusedException("no rights")), 8);
     assertThrows(StoreRefusedException.class, () -> refuses.put("a/x", new byte[1]));
     assertEquals(List.of(), pauses);
-    assertTrue(refuses.failure("a/").contains("no rights"), refuses.failure("a/"));
+    StoreFailure failure = Objects.requireNonNull(refuses.failure("a/"));
+    assertEquals(StoreFailure.Kind.REFUSED, failure.kind());
+    assertTrue(failure.text().contains("no rights"), failure.text());
   }
 
   @Test
@@ -133,28 +138,44 @@ final class RetryingObjectStoreTest {
     assertEquals(List.of(), pauses);
   }
 
+  /** As the first listing of a pageserver that starts, whose caller waits for two seconds. */
+  @Test
+  void oneSlowAttemptIsNoOutage() {
+    Instant now = Instant.parse("2026-01-01T00:00:10Z");
+    StoreOutages outages = new StoreOutages(() -> now);
+    IOException slow = new IOException("the caller waits no longer");
+    outages.failed(StoreOperation.LIST, "readiness/", now.minusSeconds(3), slow);
+    assertNull(outages.of(""));
+    ExpectedLog.containing("the object store does not answer since");
+    outages.failed(StoreOperation.LIST, "readiness/", now.minusSeconds(1), slow);
+    assertEquals(now.minusSeconds(3), Objects.requireNonNull(outages.of("readiness/")).since());
+    outages.failed(StoreOperation.GET, "a/x", now.minusSeconds(6), slow);
+    assertEquals(now.minusSeconds(6), Objects.requireNonNull(outages.of("a/")).since());
+  }
+
   @Test
   void oneFailureIsNoOutageAndSeveralAreOne() throws IOException {
     RetryingObjectStore once = (RetryingObjectStore) retrying(fails(1, new IOException("blip")), 8);
     once.put("a/x", new byte[1]);
-    assertEquals("", once.failure(""));
+    assertNull(once.failure(""));
     assertEquals(1, once.outages().failedAttempts(StoreOutages.Kind.UNREACHABLE));
 
     ExpectedLog.containing("the object store does not answer since");
     RetryingObjectStore often =
         (RetryingObjectStore) retrying(fails(9, new IOException("down")), 8);
     assertThrows(IOException.class, () -> often.put("a/b/x", new byte[1]));
+    StoreFailure down = Objects.requireNonNull(often.failure("a/"));
+    assertEquals(StoreFailure.Kind.UNREACHABLE, down.kind());
     assertTrue(
-        often
-            .failure("a/")
+        down.text()
             .matches("the object store does not answer since \\S+Z, several attempts of put: down"),
-        often.failure("a/"));
-    assertEquals("", often.failure("b/"));
+        down.text());
+    assertNull(often.failure("b/"));
     assertTrue(often.outages().seconds() >= 0);
     often.put("a/c", new byte[1]);
-    assertTrue(often.failure("a/").contains("down"), "another directory's success");
+    assertEquals(down, often.failure("a/"), "another directory's success");
     often.put("a/b/y", new byte[1]);
-    assertEquals("", often.failure("a/"));
+    assertNull(often.failure("a/"));
     assertEquals(0, often.outages().seconds());
   }
 }

@@ -4,7 +4,6 @@ import static dev.varve.engine.bytes.LittleEndian.i32;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.postgres.CheckPoint;
-import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.StoreDeadline;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
@@ -13,11 +12,14 @@ import dev.varve.engine.timeline.BaseBackupImport;
 import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.source.BaseBackup;
+import dev.varve.server.source.ConfigurationFiles;
 import dev.varve.server.source.PrimaryIdentity;
+import dev.varve.server.source.PrimarySettings;
 import dev.varve.server.source.PrimarySource;
 import dev.varve.server.source.ReceiverStatus;
 import dev.varve.server.source.SettingsWatch;
 import dev.varve.server.source.SourceException;
+import dev.varve.server.source.SourceFailure;
 import dev.varve.server.source.WalReceiver;
 import dev.varve.server.source.WalSink;
 import java.io.IOException;
@@ -75,8 +77,8 @@ public final class Attachment implements AutoCloseable {
   private volatile @Nullable SettingsWatch settings;
   private volatile @Nullable CompletableFuture<Long> handOverAsked;
   private volatile AttachmentState phase = AttachmentState.LOADING;
-  private volatile String problem = "";
-  private volatile @Nullable Token token;
+  private volatile SourceFailure failure = SourceFailure.NONE;
+  private volatile ReadTokens tokens = ReadTokens.LOST;
   private volatile boolean closed;
 
   /**
@@ -108,18 +110,22 @@ public final class Attachment implements AutoCloseable {
             .unstarted(() -> storeCalls.run(this::run));
   }
 
-  /** Sets the token that readers must show; null: none. */
-  void readableWith(@Nullable Token wanted) {
-    token = wanted;
+  /** Sets the tokens that readers must show one of. */
+  void readableWith(ReadTokens wanted) {
+    tokens = wanted;
+  }
+
+  /** What readers must show. */
+  public ReadTokens tokens() {
+    return tokens;
   }
 
   /**
    * @param shown null: nothing
-   * @throws PageserverException.Unauthenticated unless it is the token that this timeline wants
+   * @throws PageserverException.Unauthenticated unless it is a token that reads this timeline
    */
   public void requireToken(@Nullable Token shown) {
-    Token wanted = token;
-    if (wanted != null && !wanted.equals(shown)) {
+    if (!tokens.accepts(shown)) {
       throw new PageserverException.Unauthenticated(
           record.id()
               + (shown == null
@@ -170,7 +176,7 @@ public final class Attachment implements AutoCloseable {
     Timeline loaded = timeline;
     if (loaded == null) {
       if (phase == AttachmentState.BROKEN) {
-        throw new PageserverException.Corrupt(record.id() + " cannot be loaded: " + problem);
+        throw new PageserverException.Corrupt(record.id() + " cannot be loaded: " + failure.text());
       }
       throw new PageserverException.Unavailable(record.id() + " is being loaded", null);
     }
@@ -185,7 +191,7 @@ public final class Attachment implements AutoCloseable {
 
   /** Whether it was loaded, or is known to be failing: whether a caller gets an answer. */
   public boolean isSettled() {
-    return timeline != null || !problem.isEmpty();
+    return timeline != null || !failure.equals(SourceFailure.NONE);
   }
 
   private void run() {
@@ -199,8 +205,9 @@ public final class Attachment implements AutoCloseable {
         phase = AttachmentState.ACTIVE;
         return;
       }
+      PrimarySettings primarySettings = new PrimarySettings(primary);
       if (loaded.isEmpty()) {
-        copy(loaded, primary);
+        copy(loaded, primary, primarySettings);
       }
       if (receivingEnds()) {
         return;
@@ -208,14 +215,14 @@ public final class Attachment implements AutoCloseable {
       if (!record.copied()) {
         whenCopied.accept(this);
       }
-      problem = "";
+      failure = SourceFailure.NONE;
       phase = AttachmentState.CATCHING_UP;
-      receive(loaded, primary);
+      receive(loaded, primary, primarySettings);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (RuntimeException | Error e) {
       if (!closed) {
-        problem = FailureText.of(e);
+        failure = SourceFailure.of(e);
         phase = AttachmentState.BROKEN;
         LOG.error("{}: stopped", record.id(), e);
       }
@@ -228,7 +235,7 @@ public final class Attachment implements AutoCloseable {
       try {
         requireObjects();
         timeline = tenants.attach(record.id(), record.uid(), 0);
-        problem = "";
+        failure = SourceFailure.NONE;
       } catch (PageserverException.Unavailable e) {
         pause(e, RETRY);
       }
@@ -249,7 +256,8 @@ public final class Attachment implements AutoCloseable {
   }
 
   /** Takes the base backup; starts over when the source or the object store fail. */
-  private void copy(Timeline target, PrimarySource primary) throws InterruptedException {
+  private void copy(Timeline target, PrimarySource primary, PrimarySettings primarySettings)
+      throws InterruptedException {
     Duration retry = RETRY;
     while (!receivingEnds()) {
       try (BaseBackup copy = new BaseBackup(primary, copiedBytes)) {
@@ -260,8 +268,10 @@ public final class Attachment implements AutoCloseable {
         long keptLsn = primary.slot().create();
         LOG.info("{}: copying {}", record.id(), primary.settings());
         try (BaseBackupImport into = target.beginImport(clusterIdentity(identity), keptLsn)) {
-          copy.copy(identity, new ImportSink(into));
+          ConfigurationFiles configuration = new ConfigurationFiles(new ImportSink(into));
+          copy.copy(identity, configuration);
           into.finish();
+          primarySettings.expect(configuration.names());
         }
         LOG.info("{}: copied {} bytes", record.id(), copiedBytes);
         return;
@@ -285,13 +295,17 @@ public final class Attachment implements AutoCloseable {
   }
 
   /** Receives WAL until this is closed, the timeline can take no more, or it is handed over. */
-  private void receive(Timeline target, PrimarySource primary) {
+  private void receive(Timeline target, PrimarySource primary, PrimarySettings primarySettings) {
     boolean ended = false;
     while (!ended && !receivingEnds() && !target.isTakenOver()) {
+      primarySettings.expect(target.newestSettings().values().keySet());
       WalSink sink = new TimelineWalSink(target);
       String name = record.id().toString();
-      try (WalReceiver feed = new WalReceiver(name, primary, expected(target, record.tli()), sink);
-          SettingsWatch watch = new SettingsWatch(name, primary, sink, feed::isStreaming)) {
+      try (WalReceiver feed =
+              new WalReceiver(
+                  name, primary, primarySettings, expected(target, record.tli()), sink);
+          SettingsWatch watch =
+              new SettingsWatch(name, primary, primarySettings, sink, feed::isStreaming)) {
         receiver = feed;
         if (target.shard().index() == 0) { // which images are made by
           settings = watch;
@@ -366,10 +380,11 @@ public final class Attachment implements AutoCloseable {
   }
 
   private void pause(Exception e, Duration retry) throws InterruptedException {
-    if (!FailureText.of(e).equals(problem)) {
-      LOG.warn("{}: {}; trying again", record.id(), FailureText.of(e));
+    SourceFailure found = SourceFailure.of(e);
+    if (!found.equals(failure)) {
+      LOG.warn("{}: {}; trying again", record.id(), found.text());
     }
-    problem = FailureText.of(e);
+    failure = found;
     receivingEnds.await(retry.toMillis(), TimeUnit.MILLISECONDS);
   }
 
@@ -415,12 +430,13 @@ public final class Attachment implements AutoCloseable {
         record.id(),
         record.uid(),
         phase,
-        problem,
+        failure,
         loaded,
         takenOver,
         feed == null ? null : feed.status(),
         retention,
-        copiedBytes.get());
+        copiedBytes.get(),
+        tenants.storeFailure());
   }
 
   /** One look at what the primary keeps for this timeline; does not block. */

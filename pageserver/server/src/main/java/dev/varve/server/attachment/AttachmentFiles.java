@@ -6,15 +6,10 @@ import dev.varve.engine.PageserverException;
 import dev.varve.engine.store.FailureText;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -74,22 +69,8 @@ final class AttachmentFiles {
 
   void save(AttachmentRecord record) {
     Path file = file(record);
-    Path fresh = file.resolveSibling(file.getFileName() + ".new");
     try {
-      Files.createDirectories(
-          file.getParent(),
-          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-      Files.deleteIfExists(fresh);
-      Files.createFile(
-          fresh,
-          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-      Files.write(
-          fresh,
-          json.writeValueAsBytes(record),
-          StandardOpenOption.WRITE,
-          StandardOpenOption.DSYNC);
-      Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      syncDirectoryOf(file);
+      PrivateFile.replace(file, json.writeValueAsBytes(record));
     } catch (IOException e) {
       throw unavailable("write", e);
     }
@@ -97,19 +78,9 @@ final class AttachmentFiles {
 
   void delete(AttachmentRecord record) {
     try {
-      if (Files.deleteIfExists(file(record))) {
-        syncDirectoryOf(file(record));
-      }
+      PrivateFile.delete(file(record));
     } catch (IOException e) {
       throw unavailable("remove", e);
-    }
-  }
-
-  private static void syncDirectoryOf(Path file) throws IOException {
-    Path directory =
-        Objects.requireNonNull(file.getParent(), "an attachment's file has a directory");
-    try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-      channel.force(true);
     }
   }
 

@@ -2,11 +2,13 @@ package dev.varve.server.attachment;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.store.FailureText;
+import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.tenant.TimelineUid;
 import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.source.ReceiverStatus;
+import dev.varve.server.source.SourceFailure;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,22 +16,24 @@ import org.jspecify.annotations.Nullable;
  * state, what is wrong with it, and its report.
  *
  * @param phase what the attachment's thread is about; counts while nothing is received
- * @param phaseProblem what is wrong with that; empty while nothing is
+ * @param phaseFailure what is wrong with that
  * @param timeline null: not loaded yet
  * @param takenOver whether the timeline was handed over
  * @param receiver null: nothing is received
  * @param retention null: there is no source
+ * @param storeFailure what every timeline meets at the object store; null: nothing that is known
  */
 record AttachmentSnapshot(
     TimelineId id,
     TimelineUid uid,
     AttachmentState phase,
-    String phaseProblem,
+    SourceFailure phaseFailure,
     @Nullable Timeline timeline,
     boolean takenOver,
     @Nullable ReceiverStatus receiver,
     @Nullable SourceRetention retention,
-    long copiedBytes) {
+    long copiedBytes,
+    @Nullable StoreFailure storeFailure) {
   private static final SourceCost NO_COST = new SourceCost(0, 0, 0, false);
 
   /** Whether another pageserver has the timeline, or is about to. */
@@ -57,8 +61,12 @@ record AttachmentSnapshot(
 
   /** The source's failure, else the storage's, which leaves WAL coming in as long as it fits. */
   private String outage() {
-    String current = receiver != null ? receiver.problem() : phaseProblem;
+    String current = current().text();
     return current.isEmpty() && timeline != null ? timeline.storageFailures() : current;
+  }
+
+  private SourceFailure current() {
+    return receiver != null ? receiver.failure() : phaseFailure;
   }
 
   /** What is wrong, and what the primary keeps for it when that is too much. */
@@ -86,6 +94,23 @@ record AttachmentSnapshot(
     };
   }
 
+  /** The primary's WAL goes on while nobody hears of it: then how far is not known. */
+  private @Nullable Long lagBytes() {
+    if (receiver == null) {
+      return null;
+    }
+    if (receiver.isConnected()) {
+      return receiver.lagBytes();
+    }
+    long asked = retention == null ? 0 : retention.walEndLsn();
+    return asked == 0 ? null : Math.max(0, asked - receiver.streamedLsn());
+  }
+
+  private @Nullable StoreFailure failingStore() {
+    StoreFailure own = timeline == null ? null : timeline.storeFailure();
+    return own == null ? storeFailure : own;
+  }
+
   TimelineReport report() {
     Timeline imported = timeline == null || timeline.isEmpty() ? null : timeline;
     ClusterIdentity identity = imported == null ? null : imported.identity();
@@ -101,13 +126,15 @@ record AttachmentSnapshot(
         imported == null ? 0 : imported.receivedLsn(),
         imported == null ? 0 : imported.publishedLsn(),
         receiver == null ? 0 : receiver.sourceLsn(),
-        receiver == null ? 0 : receiver.lagBytes(),
-        receiver == null ? 0 : receiver.lagSeconds(),
+        lagBytes(),
+        receiver == null ? null : Double.valueOf(receiver.lagSeconds()),
         copiedBytes,
         imported == null ? 0 : imported.layerCount(),
         imported == null ? 0 : imported.layerBytes(),
         imported == null ? 0 : imported.unpublishedBytes(),
         timeline == null ? 0 : timeline.storageErrors(),
-        retention == null ? NO_COST : retention.cost());
+        failingStore(),
+        retention == null ? NO_COST : retention.cost(),
+        failure() == null ? current().room() : null);
   }
 }

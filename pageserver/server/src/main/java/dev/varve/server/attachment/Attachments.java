@@ -2,6 +2,7 @@ package dev.varve.server.attachment;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.postgres.Lsn;
+import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.tenant.StoredTimeline;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
@@ -12,6 +13,7 @@ import dev.varve.server.source.PrimarySource;
 import dev.varve.server.source.SourceException;
 import dev.varve.server.source.SourceSettings;
 import dev.varve.server.source.Tls;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Comparator;
@@ -35,6 +37,7 @@ public final class Attachments implements AutoCloseable {
 
   private final Tenants tenants;
   private final AttachmentFiles files;
+  private final TokenFiles tokens;
   private final Tls tls;
   private final AttachmentWatcher watcher;
   private volatile boolean draining;
@@ -47,6 +50,7 @@ public final class Attachments implements AutoCloseable {
   public Attachments(Tenants tenants, Path dataDirectory, Tls tls, AttachmentWatcher watcher) {
     this.tenants = tenants;
     this.files = new AttachmentFiles(dataDirectory);
+    this.tokens = new TokenFiles(dataDirectory);
     this.tls = tls;
     this.watcher = watcher;
     retention.start();
@@ -64,7 +68,7 @@ public final class Attachments implements AutoCloseable {
   /**
    * Attaches a timeline and starts to feed it; the base backup goes on in the background.
    * Everything that can be known to be wrong with {@code settings} is found out first. Attaching
-   * again with the same settings changes nothing but the token.
+   * again with the same settings changes nothing but the tokens, if any are named.
    *
    * <p>When the caller counts generations, a source that cannot be reached is no error: what the
    * object store holds is served meanwhile. A higher generation replaces the attachment that is
@@ -97,7 +101,12 @@ public final class Attachments implements AutoCloseable {
       throw new PageserverException.Unavailable(
           "this pageserver is about to stop and takes nothing any more", null);
     }
-    if (present != null && present.isBelow(tenure.generation())) {
+    boolean replaces = present != null && present.isBelow(tenure.generation());
+    if (replaces || (present == null && tenure.stored())) {
+      // While the object store cannot say so, what is there is kept, and nothing is claimed.
+      requireStored(id, present == null ? target.uid() : present.uid(), tenure);
+    }
+    if (present != null && replaces) {
       remove(present);
       present = null;
     }
@@ -112,7 +121,7 @@ public final class Attachments implements AutoCloseable {
                 + " came too late");
       }
       if (Objects.equals(present.record().source(), settings)) {
-        present.readableWith(tenure.token());
+        readWith(present, tenure.tokens());
         return present.timeline().generation();
       }
       throw new PageserverException.InvalidRequest(
@@ -206,9 +215,9 @@ public final class Attachments implements AutoCloseable {
       requireAdoptable(id, uid, source);
     }
     Timeline timeline = tenants.attach(id, uid, tenure.generation());
-    if (source == null && timeline.isEmpty()) {
+    if (timeline.isEmpty() && (source == null || tenure.stored())) {
       tenants.detach(id);
-      throw holdsNothing(timeline.name());
+      throw source == null ? holdsNothing(timeline.name()) : noLongerHolds(id, uid);
     }
     try {
       begin(new AttachmentRecord(id, uid, settings, 0, false), source, timeline, tenure);
@@ -287,6 +296,24 @@ public final class Attachments implements AutoCloseable {
     }
   }
 
+  /**
+   * @param uid null: the one that the name leads to
+   */
+  private void requireStored(TimelineId id, @Nullable TimelineUid uid, Tenure tenure) {
+    if (storedGeneration(id, uid) == 0 && tenure.stored()) {
+      throw noLongerHolds(id, uid);
+    }
+  }
+
+  private static PageserverException noLongerHolds(TimelineId id, @Nullable TimelineUid uid) {
+    return new PageserverException.NotFound(
+        "the object store no longer holds the data of "
+            + id
+            + (uid == null ? "" : ", timeline " + uid)
+            + ", which it held: somebody removed objects, or replaced the bucket; bring those below"
+            + " the timeline's prefix back from the bucket's versions");
+  }
+
   private static PageserverException holdsNothing(String name) {
     return new PageserverException.NotFound(
         "the object store holds nothing of "
@@ -301,7 +328,9 @@ public final class Attachments implements AutoCloseable {
       Tenure tenure) {
     Attachment attachment =
         new Attachment(record, tenants, source, timeline, tenure.isCounted(), this::copied);
-    attachment.readableWith(tenure.token());
+    ReadTokens known = tokens.load(record.id(), record.uid());
+    attachment.readableWith(known);
+    readWith(attachment, tenure.tokens());
     synchronized (this) {
       if (closed) {
         throw new PageserverException.Unavailable("this pageserver stops", null);
@@ -311,6 +340,36 @@ public final class Attachments implements AutoCloseable {
     watcher.attached(attachment);
     attachment.start();
     rehearsal.begin();
+  }
+
+  /** Written down before they count. That none are named changes nothing. */
+  private void readWith(Attachment attachment, ReadTokens wanted) {
+    if (!wanted.isOpen() && !wanted.equals(attachment.tokens())) {
+      tokens.save(attachment.id(), attachment.uid(), wanted);
+      attachment.readableWith(wanted);
+    }
+  }
+
+  /**
+   * Sets what readers of an attached timeline must show, whatever its generation.
+   *
+   * @param uid null: whichever is attached
+   * @throws PageserverException.InvalidRequest when none are named
+   */
+  public void setTokens(TimelineId id, @Nullable TimelineUid uid, ReadTokens wanted) {
+    if (wanted.isOpen()) {
+      throw new PageserverException.InvalidRequest(
+          "token_sha256 is empty: what a token closed is opened by no call");
+    }
+    turns.run(
+        id,
+        () -> {
+          Attachment attachment = attached(id, uid);
+          if (attachment == null) {
+            throw notAttached(id);
+          }
+          readWith(attachment, wanted);
+        });
   }
 
   /** Writes down that the object store holds it now. */
@@ -440,8 +499,19 @@ public final class Attachments implements AutoCloseable {
     }
     if (uid != null) {
       tenants.deleteObjects(id, uid);
+      tokens.delete(id, uid);
     }
     dropSlot(id, dropSlot, source);
+  }
+
+  /** See {@link Tenants#askStore}. */
+  public void askStore() throws IOException {
+    tenants.askStore();
+  }
+
+  /** See {@link Tenants#storeFailure}. */
+  public @Nullable StoreFailure storeFailure() {
+    return tenants.storeFailure();
   }
 
   /**

@@ -26,12 +26,16 @@ final class SourceRetention {
   private static final Logger LOG = LoggerFactory.getLogger(SourceRetention.class);
   private static final Duration ASK_INTERVAL = Duration.ofSeconds(10);
 
+  /** What was measured longer ago is not known any more. */
+  private static final Duration MEASURE_AGE = ASK_INTERVAL.multipliedBy(3);
+
   private final String name;
   private final PrimarySource source;
   private final Runnable requireOwner;
   private final Runnable stopReceiving;
   private final AtomicBoolean asking = new AtomicBoolean();
-  private volatile Measure measure = new Measure(0, 0, System.nanoTime(), PrimaryLimits.UNKNOWN);
+  private volatile Measure measure = new Measure(0, 0, 0, System.nanoTime(), PrimaryLimits.UNKNOWN);
+  private volatile long answeredNanos = System.nanoTime() - MEASURE_AGE.toNanos();
   private volatile boolean givenUp;
   private volatile String givenUpBecause = "";
   private volatile boolean slotDropped;
@@ -54,6 +58,11 @@ final class SourceRetention {
   /** Whether nothing is to be received any more. */
   boolean isGivenUp() {
     return givenUp;
+  }
+
+  /** Where the primary's WAL ended when it was asked a moment ago; 0: not known. */
+  long walEndLsn() {
+    return System.nanoTime() - answeredNanos < MEASURE_AGE.toNanos() ? measure.walEndLsn() : 0;
   }
 
   SourceCost cost() {
@@ -89,7 +98,7 @@ final class SourceRetention {
    * @param reason why the WAL is not taken, as {@link #problem} has it
    */
   void step(@Nullable ReceiverStatus status, String reason) {
-    boolean connected = status != null && status.confirmedLsn() != 0 && status.sourceLsn() != 0;
+    boolean connected = status != null && status.isConnected();
     if (status != null && connected && !givenUp) {
       measured(status.confirmedLsn(), status.sourceLsn(), status.limits());
     }
@@ -107,6 +116,7 @@ final class SourceRetention {
       if (!connected && !givenUp) {
         SlotReport report = source.slot().report();
         measured(report.restartLsn(), report.walEndLsn(), report.limits());
+        answeredNanos = System.nanoTime();
       }
       if (!givenUp && retention().dropsSlot() && isTooMuch() && isOwner()) {
         giveUp(reason);
@@ -172,9 +182,11 @@ final class SourceRetention {
     Measure last = measure;
     long bytes = restartLsn == 0 ? 0 : Math.max(0, walEndLsn - restartLsn);
     boolean moved = bytes == 0 || restartLsn != last.restartLsn();
-    measure = new Measure(restartLsn, bytes, moved ? System.nanoTime() : last.movedNanos(), limits);
+    long now = System.nanoTime();
+    measure = new Measure(restartLsn, bytes, walEndLsn, moved ? now : last.movedNanos(), limits);
   }
 
   /** What was found last, and when the slot was found to have moved. */
-  private record Measure(long restartLsn, long bytes, long movedNanos, PrimaryLimits limits) {}
+  private record Measure(
+      long restartLsn, long bytes, long walEndLsn, long movedNanos, PrimaryLimits limits) {}
 }

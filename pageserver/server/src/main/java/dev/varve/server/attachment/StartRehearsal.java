@@ -117,7 +117,7 @@ final class StartRehearsal implements AutoCloseable {
    */
   private void start(Timeline timeline) throws IOException {
     ThinImage image = ThinImage.at(timeline, timeline.receivedLsn());
-    image.writeTo(OutputStream.nullOutputStream());
+    image.writeWithoutOldSegments(OutputStream.nullOutputStream());
     int databases = timeline.shard().count() == 1 ? DATABASES : 0;
     for (ClusterView.Directory directory : image.directories()) {
       if (!goesOn()) {

@@ -1,17 +1,16 @@
 package dev.varve.server.attachment;
 
-import org.jspecify.annotations.Nullable;
-
 /**
  * How a timeline is held.
  *
  * @param generation 0: this pageserver takes the next one and comes back to the timeline by itself
  *     after a restart; else counted by the one who attaches, who also attaches again
- * @param token what a reader must show; null: nothing
+ * @param stored whether the object store has to hold the timeline already
+ * @param tokens what a reader must show; none: what it had to show before
  */
-public record Tenure(int generation, @Nullable Token token) {
-  /** Held by this pageserver, read by everybody. */
-  public static final Tenure OWN = new Tenure(0, null);
+public record Tenure(int generation, boolean stored, ReadTokens tokens) {
+  /** Held by this pageserver, read as before. */
+  public static final Tenure OWN = new Tenure(0, false, ReadTokens.NONE);
 
   boolean isCounted() {
     return generation != 0;

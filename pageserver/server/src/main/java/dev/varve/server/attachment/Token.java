@@ -38,6 +38,11 @@ public final class Token {
     }
   }
 
+  /** Its SHA-256. */
+  public byte[] hash() {
+    return hash.clone();
+  }
+
   @Override
   public boolean equals(@Nullable Object other) {
     return other instanceof Token token && MessageDigest.isEqual(hash, token.hash);

@@ -127,10 +127,9 @@ public interface ServerConfig {
 
     /**
      * Memory of open and frozen layers, of all timelines together, at which WAL has to wait until
-     * some are in files.
+     * some are in files; without it three tenths of the heap.
      */
-    @WithDefault("384M")
-    MemorySize layerMemorySize();
+    Optional<MemorySize> layerMemorySize();
 
     /** How much of a timeline may wait for the object store before its WAL has to wait. */
     @WithDefault("2G")
@@ -140,13 +139,14 @@ public interface ServerConfig {
     @WithDefault("20G")
     MemorySize localCacheSize();
 
-    /** Memory for materialised pages, of all timelines together. */
-    @WithDefault("128M")
-    MemorySize pageCacheSize();
+    /** Memory for materialised pages, of all timelines together; without it a tenth of the heap. */
+    Optional<MemorySize> pageCacheSize();
 
-    /** Memory for decompressed layer blocks, of all timelines together. */
-    @WithDefault("128M")
-    MemorySize blockCacheSize();
+    /**
+     * Memory for decompressed layer blocks, of all timelines together; without it a tenth of the
+     * heap.
+     */
+    Optional<MemorySize> blockCacheSize();
 
     /** A page that collects this many records in a layer gets an image there. */
     @WithDefault("64")

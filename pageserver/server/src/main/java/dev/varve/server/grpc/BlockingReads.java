@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  * timeline half of that, so that one whose objects do not come leaves room for the others. Others
  * wait in their threads; how many those are is bounded by the streams' own limits.
  *
- * <p>A read waits for the object store until the deadline of its call, and no longer than {@link
- * #STORE_TIMEOUT}, over all of its retries.
+ * <p>A read waits for the object store until shortly before the deadline of its call, so that the
+ * caller hears what failed, and no longer than {@link #STORE_TIMEOUT}, over all of its retries.
  */
 final class BlockingReads implements AutoCloseable {
   static final Duration STORE_TIMEOUT = Duration.ofSeconds(30);
@@ -100,7 +100,7 @@ final class BlockingReads implements AutoCloseable {
 
   private static StoreDeadline deadline(@Nullable Deadline call, @Nullable Duration limit) {
     Duration left =
-        call == null ? null : Duration.ofNanos(call.timeRemaining(TimeUnit.NANOSECONDS));
+        call == null ? null : Duration.ofNanos(call.timeRemaining(TimeUnit.NANOSECONDS) / 8 * 7);
     if (left == null) {
       return limit == null ? StoreDeadline.open() : StoreDeadline.after(limit);
     }

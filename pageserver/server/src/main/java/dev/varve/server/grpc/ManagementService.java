@@ -1,5 +1,6 @@
 package dev.varve.server.grpc;
 
+import com.google.protobuf.ByteString;
 import dev.varve.api.v1.AttachTimelineRequest;
 import dev.varve.api.v1.AttachTimelineResponse;
 import dev.varve.api.v1.DetachTimelineRequest;
@@ -14,16 +15,22 @@ import dev.varve.api.v1.ListStoredTimelinesResponse;
 import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesResponse;
 import dev.varve.api.v1.ManagementServiceGrpc;
+import dev.varve.api.v1.SetReadTokensRequest;
+import dev.varve.api.v1.SetReadTokensResponse;
+import dev.varve.api.v1.StoreFailureKind;
 import dev.varve.api.v1.StoredTimeline;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
+import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.tenant.TimelineUid;
 import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.AttachmentState;
 import dev.varve.server.attachment.Attachments;
+import dev.varve.server.attachment.ReadTokens;
 import dev.varve.server.attachment.TimelineReport;
 import dev.varve.server.attachment.Token;
+import dev.varve.server.source.SourceRoom;
 import io.grpc.stub.StreamObserver;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -101,13 +108,31 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
   }
 
   @Override
+  public void setReadTokens(
+      SetReadTokensRequest request, StreamObserver<SetReadTokensResponse> answers) {
+    answer(
+        answers,
+        () -> {
+          TimelineId id =
+              Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
+          attachments.setTokens(
+              id,
+              Requests.uid(request.getTimelineId()),
+              ReadTokens.ofHashes(
+                  request.getTokenSha256().toByteArray(),
+                  request.getPreviousTokenSha256().toByteArray()));
+          return SetReadTokensResponse.getDefaultInstance();
+        });
+  }
+
+  @Override
   public void getTimeline(GetTimelineRequest request, StreamObserver<TimelineStatus> answers) {
     answer(
         answers,
         () -> {
           TimelineId id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
-          return status(attachments.get(id).report());
+          return status(attachments.get(id));
         });
   }
 
@@ -119,7 +144,11 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
         () -> {
           ListTimelinesResponse.Builder all = ListTimelinesResponse.newBuilder();
           for (Attachment attachment : attachments.list()) {
-            all.addTimelines(status(attachment.report()));
+            all.addTimelines(status(attachment));
+          }
+          StoreFailure failure = attachments.storeFailure();
+          if (failure != null) {
+            all.setStoreFailure(failure(failure));
           }
           return all.build();
         });
@@ -175,40 +204,82 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
 
   private <T> void answer(StreamObserver<T> answers, Supplier<T> work) {
     Token shown = Bearer.shown();
-    blocking.executeLong(
-        Answers.guarded(
+    Answers.guarded(
             answers,
             () -> {
               Bearer.require(token, shown);
-              answers.onNext(work.get());
-              answers.onCompleted();
-            }));
+              blocking.executeLong(
+                  Answers.guarded(
+                      answers,
+                      () -> {
+                        answers.onNext(work.get());
+                        answers.onCompleted();
+                      }));
+            })
+        .run();
   }
 
-  private static TimelineStatus status(TimelineReport report) {
-    return TimelineStatus.newBuilder()
-        .setTenant(report.id().tenant())
-        .setTimeline(report.id().timeline())
-        .setShard(report.id().shard().coversAll() ? "" : report.id().shard().toString())
-        .setGeneration(report.generation())
-        .setState(state(report.state()))
-        .setProblem(report.problem())
-        .setSystemIdentifier(report.systemIdentifier())
-        .setPostgresMajor(report.postgresMajor())
-        .setReadableFromLsn(report.readableFromLsn())
-        .setReceivedLsn(report.receivedLsn())
-        .setPublishedLsn(report.publishedLsn())
-        .setPrimaryLsn(report.primaryLsn())
-        .setLagBytes(report.lagBytes())
-        .setLagSeconds(report.lagSeconds())
-        .setCopiedBytes(report.copiedBytes())
-        .setLayerCount(report.layerCount())
-        .setLayerBytes(report.layerBytes())
-        .setRetainedWalBytes(report.cost().retainedBytes())
-        .setRetainedWalSeconds(report.cost().retainedSeconds())
-        .setPrimaryKeepsAtMostBytes(report.cost().primaryKeepsAtMostBytes())
-        .setNamedSynchronous(report.cost().namedSynchronous())
-        .setTimelineId(report.uid().text())
+  private static TimelineStatus status(Attachment attachment) {
+    TimelineReport report = attachment.report();
+    TimelineStatus.Builder status =
+        TimelineStatus.newBuilder()
+            .setTenant(report.id().tenant())
+            .setTimeline(report.id().timeline())
+            .setTimelineId(report.uid().text())
+            .setShard(report.id().shard().coversAll() ? "" : report.id().shard().toString())
+            .setGeneration(report.generation())
+            .setState(state(report.state()))
+            .setProblem(report.problem())
+            .setSystemIdentifier(report.systemIdentifier())
+            .setPostgresMajor(report.postgresMajor())
+            .setReadableFromLsn(report.readableFromLsn())
+            .setReceivedLsn(report.receivedLsn())
+            .setPublishedLsn(report.publishedLsn())
+            .setPrimaryLsn(report.primaryLsn())
+            .setCopiedBytes(report.copiedBytes())
+            .setLayerCount(report.layerCount())
+            .setLayerBytes(report.layerBytes())
+            .setRetainedWalBytes(report.cost().retainedBytes())
+            .setRetainedWalSeconds(report.cost().retainedSeconds())
+            .setPrimaryKeepsAtMostBytes(report.cost().primaryKeepsAtMostBytes())
+            .setNamedSynchronous(report.cost().namedSynchronous())
+            .addAllTokenSha256(
+                attachment.tokens().accepted().stream()
+                    .map(accepted -> ByteString.copyFrom(accepted.hash()))
+                    .toList());
+    SourceRoom full = report.fullSource();
+    if (full != null) {
+      status
+          .getFullSourceBuilder()
+          .setMaxReplicationSlots(full.replicationSlots())
+          .setMaxWalSenders(full.walSenders());
+    }
+    Long lagBytes = report.lagBytes();
+    if (lagBytes != null) {
+      status.setLagBytes(lagBytes);
+    }
+    Double lagSeconds = report.lagSeconds();
+    if (lagSeconds != null) {
+      status.setLagSeconds(lagSeconds);
+    }
+    StoreFailure failure = report.storeFailure();
+    if (failure != null) {
+      status.setStoreFailure(failure(failure));
+    }
+    return status.build();
+  }
+
+  private static dev.varve.api.v1.StoreFailure failure(StoreFailure failure) {
+    return dev.varve.api.v1.StoreFailure.newBuilder()
+        .setKind(
+            switch (failure.kind()) {
+              case UNREACHABLE -> StoreFailureKind.STORE_FAILURE_KIND_UNREACHABLE;
+              case THROTTLED -> StoreFailureKind.STORE_FAILURE_KIND_THROTTLED;
+              case REFUSED -> StoreFailureKind.STORE_FAILURE_KIND_REFUSED;
+              case OBJECTS_MISSING -> StoreFailureKind.STORE_FAILURE_KIND_OBJECTS_MISSING;
+            })
+        .setSinceSeconds(failure.since().getEpochSecond())
+        .setText(failure.text())
         .build();
   }
 

@@ -54,6 +54,11 @@ final class PageReads {
           "no relation has " + count + " blocks from " + request.getFirstBlock() + " on");
     }
     timeline.waitFor(request.getLsn(), lsnTimeout);
+    if (Requests.isSlru(request.getRelation())) {
+      int slru = Requests.slru(request.getRelation());
+      long first = Integer.toUnsignedLong(request.getFirstBlock());
+      return answer(request, timeline.view(request.getLsn()).slruPages(slru, first, count));
+    }
     byte[][] pages =
         timeline.sharedPages(
             Requests.locator(request.getRelation()),

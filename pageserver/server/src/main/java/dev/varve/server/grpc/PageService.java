@@ -12,6 +12,7 @@ import dev.varve.api.v1.ListRelationsRequest;
 import dev.varve.api.v1.ListRelationsResponse;
 import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.Setting;
+import dev.varve.api.v1.SlruPages;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.engine.PageserverException;
@@ -24,11 +25,14 @@ import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.Token;
+import dev.varve.server.grpc.Requests.ReadTarget;
 import dev.varve.server.metrics.PageMeters;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -71,52 +75,71 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
   @Override
   public void getRelationSize(
       GetRelationSizeRequest request, StreamObserver<GetRelationSizeResponse> answers) {
-    Token token = Bearer.shown();
-    blocking.execute(
+    read(
+        answers,
         request.getTimeline(),
-        Answers.guarded(
-            answers,
-            () -> {
-              Timeline timeline = readable(request.getTimeline(), request.getLsn(), token);
-              int blocks =
-                  timeline.relationSize(
-                      Requests.locator(request.getRelation()),
-                      Requests.fork(request.getRelation()),
-                      request.getLsn());
-              answers.onNext(
-                  GetRelationSizeResponse.newBuilder()
-                      .setExists(blocks != -1)
-                      .setBlocks(blocks == -1 ? 0 : blocks)
-                      .build());
-              answers.onCompleted();
-            }));
+        request.getLsn(),
+        timeline -> {
+          int blocks =
+              timeline.relationSize(
+                  Requests.locator(request.getRelation()),
+                  Requests.fork(request.getRelation()),
+                  request.getLsn());
+          answers.onNext(
+              GetRelationSizeResponse.newBuilder()
+                  .setExists(blocks != -1)
+                  .setBlocks(blocks == -1 ? 0 : blocks)
+                  .build());
+        });
   }
 
   @Override
   public void listRelations(
       ListRelationsRequest request, StreamObserver<ListRelationsResponse> answers) {
-    Token token = Bearer.shown();
-    blocking.execute(
+    read(
+        answers,
         request.getTimeline(),
-        Answers.guarded(
+        request.getLsn(),
+        timeline -> {
+          ClusterView view = timeline.view(request.getLsn());
+          answers.onNext(
+              message(
+                  request.getRelationNumber() != 0
+                      ? view.relation(
+                          request.getTablespaceOid(),
+                          request.getDatabaseOid(),
+                          request.getRelationNumber())
+                      : view.relations(
+                          request.getTablespaceOid(),
+                          request.getDatabaseOid(),
+                          request.getPosition(),
+                          ClusterView.PAGE_FORKS)));
+        });
+  }
+
+  /**
+   * Answers from a timeline once the LSN was received. Whoever may not read it is refused on the
+   * connection's thread: that costs no thread, no permit and no buffer.
+   */
+  private void read(StreamObserver<?> answers, String name, long lsn, Consumer<Timeline> work) {
+    Token token = Bearer.shown();
+    Answers.guarded(
             answers,
             () -> {
-              Timeline timeline = readable(request.getTimeline(), request.getLsn(), token);
-              ClusterView view = timeline.view(request.getLsn());
-              answers.onNext(
-                  message(
-                      request.getRelationNumber() != 0
-                          ? view.relation(
-                              request.getTablespaceOid(),
-                              request.getDatabaseOid(),
-                              request.getRelationNumber())
-                          : view.relations(
-                              request.getTablespaceOid(),
-                              request.getDatabaseOid(),
-                              request.getPosition(),
-                              ClusterView.PAGE_FORKS)));
-              answers.onCompleted();
-            }));
+              ReadTarget target = Requests.read(name);
+              Attachment _ = attachment(target, token);
+              blocking.execute(
+                  name,
+                  Answers.guarded(
+                      answers,
+                      () -> {
+                        Timeline timeline = attachment(target, token).timeline();
+                        timeline.waitFor(lsn, lsnTimeout);
+                        work.accept(timeline);
+                        answers.onCompleted();
+                      }));
+            })
+        .run();
   }
 
   private static ListRelationsResponse message(RelationPage page) {
@@ -139,31 +162,48 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
     ServerCallStreamObserver<GetThinImageResponse> out =
         (ServerCallStreamObserver<GetThinImageResponse>) answers;
     Token token = Bearer.shown();
-    ThinImageStream stream = new ThinImageStream(out);
-    blocking.executeLong(
-        Answers.guarded(
+    Answers.guarded(
             answers,
             () -> {
-              Attachment attachment = attachment(request.getTimeline(), token);
-              Timeline timeline = attachment.timeline();
-              long lsn = request.getLsn() == 0 ? timeline.receivedLsn() : request.getLsn();
-              timeline.waitFor(lsn, lsnTimeout);
-              attachment.refreshSettings(lsn);
-              ThinImage image = ThinImage.at(timeline, lsn);
-              answers.onNext(
-                  GetThinImageResponse.newBuilder().setHeader(header(image, attachment)).build());
-              try {
-                image.writeTo(stream);
-                stream.finish();
-              } catch (IOException e) {
-                throw new PageserverException.Unavailable(
-                    "thin image not sent: " + FailureText.of(e), e);
-              }
-              answers.onCompleted();
-            }));
+              ReadTarget target = Requests.read(request.getTimeline());
+              Attachment _ = attachment(target, token);
+              ThinImageStream stream = new ThinImageStream(out);
+              blocking.executeLong(
+                  Answers.guarded(
+                      answers, () -> send(attachment(target, token), request, out, stream)));
+            })
+        .run();
   }
 
-  private static ThinImageHeader header(ThinImage image, Attachment attachment) {
+  private void send(
+      Attachment attachment,
+      GetThinImageRequest request,
+      StreamObserver<GetThinImageResponse> answers,
+      ThinImageStream stream) {
+    Timeline timeline = attachment.timeline();
+    long lsn = request.getLsn() == 0 ? timeline.receivedLsn() : request.getLsn();
+    timeline.waitFor(lsn, lsnTimeout);
+    attachment.refreshSettings(lsn);
+    ThinImage image = ThinImage.at(timeline, lsn);
+    ThinImageHeader.Builder header = header(image, attachment);
+    if (request.getSlruPages()) {
+      header.addAllSlruPages(oldSegments(image));
+    }
+    answers.onNext(GetThinImageResponse.newBuilder().setHeader(header).build());
+    try {
+      if (request.getSlruPages()) {
+        image.writeWithoutOldSegments(stream);
+      } else {
+        image.writeTo(stream);
+      }
+      stream.finish();
+    } catch (IOException e) {
+      throw new PageserverException.Unavailable("thin image not sent: " + FailureText.of(e), e);
+    }
+    answers.onCompleted();
+  }
+
+  private static ThinImageHeader.Builder header(ThinImage image, Attachment attachment) {
     Timeline timeline = attachment.timeline();
     Shard shard = timeline.shard();
     ThinImageHeader.Builder header =
@@ -196,17 +236,21 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
         .values()
         .forEach((name, value) ->
             header.addSettings(Setting.newBuilder().setName(name).setValue(value)));
-    return header.build();
+    return header;
   }
 
-  private Timeline readable(String name, long lsn, @Nullable Token token) {
-    Timeline timeline = attachment(name, token).timeline();
-    timeline.waitFor(lsn, lsnTimeout);
-    return timeline;
+  private static List<SlruPages> oldSegments(ThinImage image) {
+    return image.oldSegments().stream()
+        .map(run ->
+            SlruPages.newBuilder()
+                .setSlru(Requests.slruNumber(run.slru()))
+                .setFirstPage((int) run.firstPage())
+                .setPageCount((int) run.pages())
+                .build())
+        .toList();
   }
 
-  private Attachment attachment(String name, @Nullable Token token) {
-    Requests.ReadTarget target = Requests.read(name);
+  private Attachment attachment(ReadTarget target, @Nullable Token token) {
     return attachments.get(target.id(), target.uid(), token);
   }
 }

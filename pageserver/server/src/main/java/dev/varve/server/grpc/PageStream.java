@@ -2,6 +2,7 @@ package dev.varve.server.grpc;
 
 import dev.varve.api.v1.GetPagesRequest;
 import dev.varve.api.v1.GetPagesResponse;
+import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.Token;
 import dev.varve.server.grpc.Requests.ReadTarget;
@@ -73,9 +74,9 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
     PageMeter meter;
     try {
       target = target(request.getTimeline());
-      meter = meters.of(target.id());
-      GetPagesResponse hit =
-          reads.cached(attachments.get(target.id(), target.uid(), token).timeline(), request);
+      Attachment attachment = attachments.get(target.id(), target.uid(), token);
+      meter = meters.of(attachment.id());
+      GetPagesResponse hit = reads.cached(attachment.timeline(), request);
       if (hit != null && answerAtOnce(hit)) {
         meter.answered(request.getBlockCount(), System.nanoTime() - startNanos);
         return;

@@ -1,6 +1,5 @@
 package dev.varve.server.grpc;
 
-import com.google.protobuf.ByteString;
 import dev.varve.api.v1.AttachTimelineRequest;
 import dev.varve.api.v1.DetachTimelineRequest;
 import dev.varve.api.v1.PrimarySource;
@@ -8,12 +7,13 @@ import dev.varve.api.v1.RelationFork;
 import dev.varve.engine.PageserverException.InvalidRequest;
 import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.RelFileLocator;
+import dev.varve.engine.redo.ClusterEffects;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.tenant.TimelineUid;
 import dev.varve.engine.timeline.Shard;
 import dev.varve.server.attachment.AttachTarget;
+import dev.varve.server.attachment.ReadTokens;
 import dev.varve.server.attachment.Tenure;
-import dev.varve.server.attachment.Token;
 import dev.varve.server.source.SourceSettings;
 import dev.varve.server.source.SslMode;
 import dev.varve.server.source.WalRetention;
@@ -72,6 +72,28 @@ final class Requests {
         relation.getTablespaceOid(), relation.getDatabaseOid(), relation.getRelationNumber());
   }
 
+  /** Whether it names an SLRU, which has no tablespace. */
+  static boolean isSlru(RelationFork relation) {
+    return relation.getTablespaceOid() == 0;
+  }
+
+  /** The SLRU, numbered as the engine does. */
+  static int slru(RelationFork relation) {
+    int number = relation.getRelationNumber();
+    if (relation.getDatabaseOid() != 0
+        || relation.getFork() != 0
+        || number < 1
+        || number > ClusterEffects.COMMIT_TS + 1) {
+      throw new InvalidRequest("without a tablespace it must be an SLRU: number 1 to 4, fork 0");
+    }
+    return number - 1;
+  }
+
+  /** The SLRU as it is named to clients. */
+  static int slruNumber(int slru) {
+    return slru + 1;
+  }
+
   static int fork(RelationFork relation) {
     int fork = relation.getFork();
     if (fork < 0 || fork >= ForkNumber.COUNT) {
@@ -99,9 +121,12 @@ final class Requests {
       throw new InvalidRequest(
           "generation " + Integer.toUnsignedString(request.getGeneration()) + " is above 2^31 - 1");
     }
-    ByteString token = request.getTokenSha256();
     return new Tenure(
-        request.getGeneration(), token.isEmpty() ? null : Token.ofHash(token.toByteArray()));
+        request.getGeneration(),
+        request.getStored(),
+        ReadTokens.ofHashes(
+            request.getTokenSha256().toByteArray(),
+            request.getPreviousTokenSha256().toByteArray()));
   }
 
   private static SourceSettings source(TimelineId id, PrimarySource primary) {

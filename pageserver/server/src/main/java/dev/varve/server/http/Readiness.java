@@ -3,6 +3,7 @@ package dev.varve.server.http;
 import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.store.StoreDeadline;
+import dev.varve.engine.store.StoreFailure;
 import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.AttachmentState;
 import dev.varve.server.attachment.Attachments;
@@ -26,9 +27,6 @@ import org.jspecify.annotations.Nullable;
 @org.eclipse.microprofile.health.Readiness
 @ApplicationScoped
 public class Readiness implements HealthCheck {
-  /** Lists nothing: an object store that answers at all answers this. */
-  private static final String EMPTY_PREFIX = "readiness/";
-
   private static final Duration STORE_TIMEOUT = Duration.ofSeconds(2);
 
   private final ObjectStore store;
@@ -77,10 +75,10 @@ public class Readiness implements HealthCheck {
     return StoreDeadline.after(STORE_TIMEOUT)
         .call(() -> {
           try {
-            store.list(EMPTY_PREFIX);
+            attachments.askStore();
             storeAnswered = true;
-            String failing = store.failure("");
-            return failing.isEmpty() ? null : failing;
+            StoreFailure failing = store.failure("");
+            return failing == null ? null : failing.text();
           } catch (IOException e) {
             return FailureText.of(e);
           }

@@ -1,8 +1,10 @@
 package dev.varve.server.http;
 
 import dev.varve.engine.postgres.Lsn;
+import dev.varve.engine.store.StoreFailure;
 import dev.varve.server.attachment.TimelineReport;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A timeline as JSON shows it: LSNs as PostgreSQL writes them, the system identifier as text since
@@ -22,15 +24,16 @@ public record TimelineView(
     String receivedLsn,
     String publishedLsn,
     String primaryLsn,
-    long lagBytes,
-    double lagSeconds,
+    @Nullable Long lagBytes,
+    @Nullable Double lagSeconds,
     long copiedBytes,
     int layerCount,
     long layerBytes,
     long retainedWalBytes,
     double retainedWalSeconds,
     long primaryKeepsAtMostBytes,
-    boolean namedSynchronous) {
+    boolean namedSynchronous,
+    @Nullable StoreFailure storeFailure) {
   static TimelineView of(TimelineReport report) {
     return new TimelineView(
         report.id().tenant(),
@@ -54,6 +57,7 @@ public record TimelineView(
         report.cost().retainedBytes(),
         report.cost().retainedSeconds(),
         report.cost().primaryKeepsAtMostBytes(),
-        report.cost().namedSynchronous());
+        report.cost().namedSynchronous(),
+        report.storeFailure());
   }
 }

@@ -22,14 +22,14 @@ enum MetricName {
   LAG_BYTES(
       "varve.ingest.lag.bytes",
       Kind.GAUGE,
-      "WAL bytes that the primary has and the pageserver has not",
+      "WAL bytes that the primary has and the pageserver has not; NaN while not known",
       "tenant",
       "timeline",
       "shard"),
   LAG_SECONDS(
       "varve.ingest.lag.seconds",
       Kind.GAUGE,
-      "Time since everything that the primary had was received; 0 while it is",
+      "Time since everything that the primary had was received; 0 while it is, NaN while not known",
       "tenant",
       "timeline",
       "shard"),
@@ -120,6 +120,10 @@ enum MetricName {
       Kind.GAUGE,
       "Memory of layers that are not in files yet; WAL waits at varve.engine.layer-memory-size"),
   LOCAL_DISK("varve.local.disk.bytes", Kind.GAUGE, "Bytes of layer files on the local disk"),
+  DAMAGED_COPIES(
+      "varve.local.disk.damaged.copies",
+      Kind.COUNTER,
+      "Local copies of published layers that were damaged; the objects are read instead"),
   OBJECT_STORE(
       "varve.object.store",
       Kind.TIMER,

@@ -6,8 +6,8 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The {@link PageMeter} of each timeline, made when it is first asked for. Only names that are
- * well-formed ids get here.
+ * The {@link PageMeter} of each timeline, made when it is first asked for: after the reader has
+ * shown a token of it, or whoever reaches the port fills the memory with names.
  */
 public final class PageMeters {
   private final MeterRegistry registry;

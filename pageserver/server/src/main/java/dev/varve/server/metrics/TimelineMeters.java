@@ -17,6 +17,7 @@ import io.micrometer.core.instrument.Tag;
 import io.micrometer.core.instrument.Tags;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Gauges of every attached timeline, tagged by tenant and timeline; they come with the attachment
@@ -49,6 +50,9 @@ public final class TimelineMeters implements AttachmentWatcher {
     Gauge.builder(MetricName.LOCAL_DISK.id(), shared.disk(), LocalDisk::bytes)
         .description(MetricName.LOCAL_DISK.description())
         .register(registry);
+    FunctionCounter.builder(MetricName.DAMAGED_COPIES.id(), shared.disk(), LocalDisk::damagedCopies)
+        .description(MetricName.DAMAGED_COPIES.description())
+        .register(registry);
     PageCache cache = shared.pageCache();
     FunctionCounter.builder(MetricName.PAGE_CACHE_HITS.id(), cache, PageCache::hits)
         .description(MetricName.PAGE_CACHE_HITS.description())
@@ -60,8 +64,8 @@ public final class TimelineMeters implements AttachmentWatcher {
 
   @Override
   public void attached(Attachment attachment) {
-    gauge(attachment, MetricName.LAG_BYTES, TimelineReport::lagBytes);
-    gauge(attachment, MetricName.LAG_SECONDS, TimelineReport::lagSeconds);
+    gauge(attachment, MetricName.LAG_BYTES, r -> orUnknown(r.lagBytes()));
+    gauge(attachment, MetricName.LAG_SECONDS, r -> orUnknown(r.lagSeconds()));
     gauge(attachment, MetricName.RECEIVED_LSN, TimelineReport::receivedLsn);
     gauge(attachment, MetricName.PUBLISHED_LSN, TimelineReport::publishedLsn);
     gauge(attachment, MetricName.PRIMARY_LSN, TimelineReport::primaryLsn);
@@ -84,6 +88,10 @@ public final class TimelineMeters implements AttachmentWatcher {
           .strongReference(true)
           .register(registry);
     }
+  }
+
+  private static double orUnknown(@Nullable Number value) {
+    return value == null ? Double.NaN : value.doubleValue();
   }
 
   private void gauge(

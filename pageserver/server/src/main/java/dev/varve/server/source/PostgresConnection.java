@@ -101,10 +101,13 @@ final class PostgresConnection implements Closeable {
       throws IOException {
     List<String> startup =
         new ArrayList<>(List.of("user", settings.user(), "application_name", applicationName));
-    startup.addAll(List.of("client_encoding", "UTF8"));
     switch (role) {
-      case SESSION -> startup.addAll(List.of("database", settings.database()));
-      case WAL_SENDER -> startup.addAll(List.of("replication", "true"));
+      case SESSION ->
+          startup.addAll(List.of("client_encoding", "UTF8", "database", settings.database()));
+      // It has no database to know an encoding from, and fails at every text that is not UTF-8 when
+      // that is asked for (PostgreSQL 17 pg_server_to_any in src/backend/utils/mb/mbutils.c).
+      case WAL_SENDER ->
+          startup.addAll(List.of("client_encoding", "SQL_ASCII", "replication", "true"));
     }
     startup.add("");
     byte[] strings = MessageChannel.cStrings(startup.toArray(String[]::new));

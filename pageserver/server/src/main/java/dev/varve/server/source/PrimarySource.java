@@ -6,6 +6,7 @@ import dev.varve.engine.store.FailureText;
 import dev.varve.server.source.SourceException.Kind;
 import java.io.IOException;
 import java.net.ConnectException;
+import java.net.NoRouteToHostException;
 import java.net.ProtocolException;
 import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
@@ -21,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PrimarySource {
   private static final String APPLICATION_NAME = "varve";
+
+  /** {@code ERRCODE_UNDEFINED_DATABASE}. */
+  private static final String NO_DATABASE = "3D000";
 
   /** {@code NAMEDATALEN} without its end. */
   private static final int MAX_NAME_CHARS = 63;
@@ -44,10 +48,32 @@ public final class PrimarySource {
     return new ReplicationSlot(this);
   }
 
-  /** Connects once, and checks that the primary can be a source. */
+  /** Connects, and checks that the primary can be a source and has the database that is named. */
   public PrimaryIdentity identify() throws SourceException {
     try (PostgresConnection connection = connect()) {
-      return identify(connection);
+      PrimaryIdentity identity = identify(connection);
+      requireDatabase();
+      return identity;
+    }
+  }
+
+  /**
+   * A primary may let in no session, and may have dropped the database that is taken when none is
+   * named.
+   */
+  private void requireDatabase() throws SourceException {
+    if (settings.database().equals(SourceSettings.DEFAULT_DATABASE)) {
+      return;
+    }
+    try (PostgresConnection _ = session()) {
+      return;
+    } catch (ServerError e) {
+      if (e.sqlState().equals(NO_DATABASE)) {
+        throw refused(
+            e, "name a database that it has, or none, which is " + SourceSettings.DEFAULT_DATABASE);
+      }
+    } catch (IOException e) {
+      // The WAL sender was let in, and it is what counts.
     }
   }
 
@@ -62,14 +88,30 @@ public final class PrimarySource {
     }
   }
 
-  /** No slot or WAL sender is left. The operator reads the two settings out of the message. */
-  SourceException noRoom(Kind kind, ServerError error) {
-    String slots = asSession("SHOW max_replication_slots");
-    String senders = asSession("SHOW max_wal_senders");
+  /** No slot is left, as a WAL sender says. */
+  SourceException noSlot(PostgresConnection connection, ServerError error) throws SourceException {
+    try {
+      return noRoom(
+          Kind.UNFIT,
+          new SourceRoom(
+              Integer.parseInt(show(connection, "max_replication_slots")),
+              Integer.parseInt(show(connection, "max_wal_senders"))),
+          error);
+    } catch (IOException e) {
+      throw failure(e);
+    } catch (NumberFormatException e) {
+      throw nonsense(e);
+    }
+  }
+
+  private SourceException noRoom(Kind kind, @Nullable SourceRoom room, ServerError error) {
     String has =
-        slots == null || senders == null
+        room == null
             ? ""
-            : " with max_replication_slots = " + slots + " and max_wal_senders = " + senders;
+            : " with max_replication_slots = "
+                + room.replicationSlots()
+                + " and max_wal_senders = "
+                + room.walSenders();
     return new SourceException(
         kind,
         at()
@@ -78,6 +120,7 @@ public final class PrimarySource {
             + " ("
             + error.getMessage()
             + "); drop slots that nobody uses, or raise both and restart it",
+        room,
         error);
   }
 
@@ -278,7 +321,8 @@ public final class PrimarySource {
           case SocketTimeoutException _ -> "did not answer in time";
           case UnknownHostException _ ->
               "cannot be reached: no address is known; check the host's name";
-          case ConnectException _ ->
+          // A Kubernetes Service answers either for a port that it does not have.
+          case ConnectException _, NoRouteToHostException _ ->
               "cannot be reached: "
                   + FailureText.of(e)
                   + "; check that it is up, its host and port, listen_addresses, and firewalls";
@@ -321,14 +365,36 @@ public final class PrimarySource {
               + message
               + "); set max_wal_senders to 2 or more, and restart it");
     }
-    return noRoom(Kind.UNREACHABLE, error);
+    return noRoom(Kind.UNREACHABLE, roomAsSession(), error);
+  }
+
+  private @Nullable SourceRoom roomAsSession() {
+    String slots = asSession("SHOW max_replication_slots");
+    String senders = asSession("SHOW max_wal_senders");
+    try {
+      return slots == null || senders == null
+          ? null
+          : new SourceRoom(Integer.parseInt(slots), Integer.parseInt(senders));
+    } catch (NumberFormatException e) {
+      return null;
+    }
+  }
+
+  /** An ordinary session, which no primary has to let in. */
+  PostgresConnection session() throws IOException {
+    return PostgresConnection.open(
+        settings, PostgresConnection.Role.SESSION, APPLICATION_NAME, tls, ANSWER_TIMEOUT);
+  }
+
+  /** Whether no session is let in for as long as nobody changes the primary. */
+  static boolean refusesSession(ServerError error) {
+    String state = error.sqlState();
+    return state.startsWith("28") || state.equals("42501") || state.equals(NO_DATABASE);
   }
 
   /** One value from an ordinary session, or null: only for better messages. */
   @Nullable String asSession(String query) {
-    try (PostgresConnection session =
-        PostgresConnection.open(
-            settings, PostgresConnection.Role.SESSION, APPLICATION_NAME, tls, ANSWER_TIMEOUT)) {
+    try (PostgresConnection session = session()) {
       List<ResultRow> rows = session.query(query);
       return rows.isEmpty() ? null : rows.getFirst().get(0);
     } catch (IOException e) {

@@ -3,7 +3,7 @@ package dev.varve.server.source;
 /**
  * What a {@link WalReceiver} is about, at one moment.
  *
- * @param problem what is wrong and what to do about it; empty while nothing is
+ * @param failure what is wrong
  * @param sourceLsn where the primary's WAL ended when it was last heard of; 0 before that
  * @param streamedLsn the end of the last byte that came
  * @param lagSeconds since everything the primary had was received; 0 when that is so now
@@ -12,7 +12,7 @@ package dev.varve.server.source;
  */
 public record ReceiverStatus(
     State state,
-    String problem,
+    SourceFailure failure,
     long sourceLsn,
     long streamedLsn,
     double lagSeconds,
@@ -42,6 +42,11 @@ public record ReceiverStatus(
     BROKEN,
     /** Closed by its owner. */
     STOPPED
+  }
+
+  /** Whether the primary tells of its WAL now. */
+  public boolean isConnected() {
+    return confirmedLsn != 0 && sourceLsn != 0;
   }
 
   /** WAL bytes that the primary has and we have not. */

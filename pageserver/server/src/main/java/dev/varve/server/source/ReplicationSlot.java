@@ -56,7 +56,7 @@ public final class ReplicationSlot {
       switch (e.sqlState()) {
         // Somebody was faster: it is looked at like any other.
         case "42710" -> {}
-        case "53400" -> throw source.noRoom(Kind.UNFIT, e);
+        case "53400" -> throw source.noSlot(connection, e);
         default -> throw source.failure(e);
       }
     } catch (IOException e) {

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * Which of PostgreSQL's settings belong to the data, and which do not: a copy answers queries as
  * its original does, and acts for nobody. The table is the resource {@code settings.txt}, which
  * names every setting of each supported major (PostgreSQL 17 src/backend/utils/misc/guc_tables.c)
- * once; docs/operations/copy.md repeats it. Immutable.
+ * and of usual extensions once; docs/operations/copy.md repeats it. Immutable.
  */
 final class SettingsTable {
   /** Where a copy takes a setting from. */
@@ -85,6 +85,17 @@ final class SettingsTable {
       throw new UncheckedIOException(e);
     }
     return new SettingsTable(groups);
+  }
+
+  /**
+   * Settings of the data that extensions define, whose libraries are loaded when they are called.
+   */
+  List<String> onDemand() {
+    return groups.stream()
+        .filter(group -> group.origin() == Origin.DATA)
+        .flatMap(group -> group.names().stream())
+        .filter(name -> name.indexOf('.') > 0)
+        .toList();
   }
 
   List<Group> groups() {

@@ -25,6 +25,7 @@ public final class SettingsWatch implements Runnable, AutoCloseable {
 
   private final String name;
   private final PrimarySource source;
+  private final PrimarySettings settings;
   private final WalSink sink;
   private final BooleanSupplier streaming;
   private final ReentrantLock lock = new ReentrantLock();
@@ -39,9 +40,15 @@ public final class SettingsWatch implements Runnable, AutoCloseable {
    * @param name the timeline's, for logs and for what the primary shows of the connection
    * @param streaming whether WAL is received
    */
-  public SettingsWatch(String name, PrimarySource source, WalSink sink, BooleanSupplier streaming) {
+  public SettingsWatch(
+      String name,
+      PrimarySource source,
+      PrimarySettings settings,
+      WalSink sink,
+      BooleanSupplier streaming) {
     this.name = name;
     this.source = source;
+    this.settings = settings;
     this.sink = sink;
     this.streaming = streaming;
   }
@@ -64,7 +71,7 @@ public final class SettingsWatch implements Runnable, AutoCloseable {
 
   private void ask() {
     try (PostgresConnection connection = source.connect(name)) {
-      sink.settings(PrimarySettings.ask(connection));
+      sink.settings(settings.ask(connection));
     } catch (SourceException | IOException | PageserverException e) {
       LOG.debug("{}: the primary's settings could not be asked for", name, e);
     }

@@ -30,10 +30,17 @@ public final class SourceException extends Exception {
   }
 
   private final Kind kind;
+  private final transient @Nullable SourceRoom room;
 
   public SourceException(Kind kind, String message, @Nullable Throwable cause) {
+    this(kind, message, null, cause);
+  }
+
+  /** {@code room}: what the primary has, when that is all taken. */
+  SourceException(Kind kind, String message, @Nullable SourceRoom room, @Nullable Throwable cause) {
     super(message, cause);
     this.kind = kind;
+    this.room = room;
   }
 
   public SourceException(Kind kind, String message) {
@@ -42,6 +49,11 @@ public final class SourceException extends Exception {
 
   public Kind kind() {
     return kind;
+  }
+
+  /** Null unless the primary has no slot or WAL sender left and says how many it has. */
+  public @Nullable SourceRoom room() {
+    return room;
   }
 
   /** What a caller that named this primary is answered. */

@@ -24,10 +24,21 @@ public record SourceSettings(
     String slot,
     boolean synchronous,
     WalRetention retention) {
+  /** Asked where no other is named. */
+  static final String DEFAULT_DATABASE = "postgres";
+
+  /** What a URL or a connection string has and no host. */
+  private static final String NO_HOST = "/@?=[] \t\n";
+
   private static final Pattern SLOT = Pattern.compile("[a-z0-9_]{1,63}");
 
   public SourceSettings {
     require(!host.isBlank(), "the primary's host is empty");
+    // Not repeated: it may hold a password.
+    require(
+        NO_HOST.chars().noneMatch(character -> host.indexOf(character) >= 0),
+        "the primary's host is not a host name or an IP address and nothing else: leave out scheme,"
+            + " user, password, brackets and blanks, and write the port into port");
     require(port >= 1 && port <= 65535, "the primary's port is " + port + "; expected 1 to 65535");
     require(
         !user.isEmpty() && user.indexOf(0) < 0, "the primary's user is empty or has a zero byte");
@@ -61,7 +72,7 @@ public record SourceSettings(
         port == 0 ? 5432 : port,
         user,
         password,
-        database.isEmpty() ? "postgres" : database,
+        database.isEmpty() ? DEFAULT_DATABASE : database,
         sslMode,
         (slot.isEmpty() ? "varve_" + id.timeline().replace('-', '_') : slot)
             + (id.shard().coversAll() ? "" : "_" + id.shard().index()),

@@ -49,12 +49,13 @@ public final class WalReceiver implements Runnable, AutoCloseable {
 
   private final String name;
   private final PrimarySource source;
+  private final PrimarySettings settings;
   private final PrimaryIdentity expected;
   private final WalSink sink;
   private final CountDownLatch closed = new CountDownLatch(1);
 
   private volatile State state = State.CONNECTING;
-  private volatile String problem = "";
+  private volatile SourceFailure failure = SourceFailure.NONE;
   private volatile long sourceLsn;
   private volatile long streamedLsn;
   private volatile long caughtUpNanos = System.nanoTime();
@@ -72,9 +73,15 @@ public final class WalReceiver implements Runnable, AutoCloseable {
    * {@code name} is the timeline's, for logs; {@code expected} what the primary was when the
    * timeline was copied from it.
    */
-  public WalReceiver(String name, PrimarySource source, PrimaryIdentity expected, WalSink sink) {
+  public WalReceiver(
+      String name,
+      PrimarySource source,
+      PrimarySettings settings,
+      PrimaryIdentity expected,
+      WalSink sink) {
     this.name = name;
     this.source = source;
+    this.settings = settings;
     this.expected = expected;
     this.sink = sink;
     streamedLsn = sink.resumeLsn();
@@ -82,12 +89,12 @@ public final class WalReceiver implements Runnable, AutoCloseable {
 
   /** What it is about now. Thread-safe. */
   public ReceiverStatus status() {
-    boolean behind = state != State.STREAMING || streamedLsn < sourceLsn;
-    double lagSeconds = behind ? (System.nanoTime() - caughtUpNanos) / 1e9 : 0;
     StandbyStatus reported = positions;
+    boolean behind = state != State.STREAMING || reported == null || streamedLsn < sourceLsn;
+    double lagSeconds = behind ? (System.nanoTime() - caughtUpNanos) / 1e9 : 0;
     return new ReceiverStatus(
         state,
-        problem,
+        failure,
         sourceLsn,
         streamedLsn,
         lagSeconds,
@@ -207,7 +214,7 @@ public final class WalReceiver implements Runnable, AutoCloseable {
     positions = status;
     try {
       limits = source.limits(connection);
-      sink.settings(PrimarySettings.ask(connection));
+      sink.settings(settings.ask(connection));
       connection.readTimeout(SILENCE);
       boolean more = start(connection, tli, status);
       Thread.ofVirtual().name("varve-status-" + name).start(status);
@@ -316,10 +323,10 @@ public final class WalReceiver implements Runnable, AutoCloseable {
     }
     if (!streamed) {
       streamed = true;
-      if (!problem.isEmpty()) {
+      if (!failure.equals(SourceFailure.NONE)) {
         LOG.info("{}: receiving WAL again, at {}", name, Lsn.format(streamedLsn));
       }
-      problem = "";
+      failure = SourceFailure.NONE;
       timesInUse = 0;
       state = State.STREAMING;
     }
@@ -336,16 +343,16 @@ public final class WalReceiver implements Runnable, AutoCloseable {
     if (isClosed()) {
       return;
     }
-    String message = FailureText.of(e);
-    if (!message.equals(problem)) {
-      LOG.warn("{}: {}; trying again", name, message);
+    SourceFailure found = SourceFailure.of(e);
+    if (!found.equals(failure)) {
+      LOG.warn("{}: {}; trying again", name, found.text());
     }
-    problem = message;
+    failure = found;
     state = kind;
   }
 
   private void stop(State end, String why) {
-    problem = why;
+    failure = new SourceFailure(why, null);
     state = end;
   }
 

@@ -3,7 +3,6 @@ package dev.varve.server.store;
 import dev.varve.engine.store.StoreRefusedException;
 import dev.varve.engine.store.StoreThrottledException;
 import java.io.IOException;
-import java.util.Optional;
 import java.util.Set;
 import software.amazon.awssdk.core.exception.SdkClientException;
 import software.amazon.awssdk.core.exception.SdkException;
@@ -52,11 +51,16 @@ final class S3Failure {
   }
 
   /** The exception that {@code ObjectStore} promises; {@code e} is its cause. */
-  static IOException of(String what, SdkException e) {
+  static IOException of(String what, SdkException e, S3Settings settings) {
+    S3Remedy remedy = new S3Remedy(settings);
     if (!(e instanceof S3Exception s3)) {
-      return isUnconfigured(e)
-          ? new StoreRefusedException(what + ": " + e.getMessage(), e)
-          : new IOException(what + ": " + root(e), e);
+      if (isUnconfigured(e)) {
+        return new StoreRefusedException(what + ": " + remedy.credentials(), e);
+      }
+      String message = what + ": " + root(e) + remedy.connection(e);
+      return S3Remedy.isLasting(e)
+          ? new StoreRefusedException(message, e)
+          : new IOException(message, e);
     }
     int status = s3.statusCode();
     String code = code(s3);
@@ -68,7 +72,7 @@ final class S3Failure {
       return new IOException(message, e);
     }
     if (status == NOT_IMPLEMENTED || status >= 300 && status < 500 && status != 412) {
-      return new StoreRefusedException(message + hint(s3), e);
+      return new StoreRefusedException(message + remedy.answer(s3), e);
     }
     return new IOException(message, e);
   }
@@ -86,31 +90,6 @@ final class S3Failure {
   /** 503 is S3's word for too many requests, and a load balancer's for no server. */
   private static boolean isDown(S3Exception e) {
     return e.statusCode() == 503 && code(e).isEmpty() || code(e).equals("ServiceUnavailable");
-  }
-
-  private static String hint(S3Exception e) {
-    return switch (code(e)) {
-      case "RequestTimeTooSkewed", "RequestExpired" ->
-          "; set the clock of this machine, or of the server";
-      case "AuthorizationHeaderMalformed",
-          "PermanentRedirect",
-          "TemporaryRedirect",
-          "IllegalLocationConstraintException" ->
-          "; see varve.s3.region and varve.s3.endpoint"
-              + region(e).map(name -> ": the bucket is in " + name).orElse("");
-      case "NoSuchBucket" -> "; see varve.store";
-      case "SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken", "InvalidToken" ->
-          "; see varve.s3.access-key and varve.s3.secret-key";
-      case "AccessDenied", "AllAccessDisabled" ->
-          "; Get, Put and DeleteObject, ListBucket and AbortMultipartUpload are needed";
-      default -> region(e).map(name -> "; the bucket is in " + name).orElse("");
-    };
-  }
-
-  private static Optional<String> region(S3Exception e) {
-    return e.awsErrorDetails() == null || e.awsErrorDetails().sdkHttpResponse() == null
-        ? Optional.empty()
-        : e.awsErrorDetails().sdkHttpResponse().firstMatchingHeader("x-amz-bucket-region");
   }
 
   private static boolean isUnconfigured(SdkException e) {

@@ -58,6 +58,7 @@ public final class S3ObjectStore implements ObjectStore, AutoCloseable {
   private static final int RANGE_NOT_SATISFIABLE = 416;
   private static final int PARTIAL_CONTENT = 206;
 
+  private final S3Settings settings;
   private final S3Client client;
   private final String bucket;
   private final String prefix;
@@ -65,6 +66,7 @@ public final class S3ObjectStore implements ObjectStore, AutoCloseable {
 
   /** Nothing is sent before the first call. */
   public S3ObjectStore(S3Settings settings) {
+    this.settings = settings;
     this.bucket = settings.bucket();
     this.prefix = settings.prefix();
     Duration timeout = settings.progressTimeout();
@@ -119,16 +121,16 @@ public final class S3ObjectStore implements ObjectStore, AutoCloseable {
     T send() throws IOException;
   }
 
-  private static <T> T send(String what, String name, Request<T> request) throws IOException {
+  private <T> T send(String what, String name, Request<T> request) throws IOException {
     try {
       return request.send();
     } catch (S3Exception e) {
       if (S3Failure.isMissingObject(e)) {
         throw new ObjectNotFoundException(name);
       }
-      throw S3Failure.of(what + " " + name, e);
+      throw S3Failure.of(what + " " + name, e, settings);
     } catch (SdkException e) {
-      throw S3Failure.of(what + " " + name, e);
+      throw S3Failure.of(what + " " + name, e, settings);
     }
   }
 

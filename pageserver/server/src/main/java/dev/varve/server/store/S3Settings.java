@@ -42,6 +42,12 @@ public record S3Settings(
    * @throws IllegalArgumentException naming the setting that cannot be
    */
   public S3Settings {
+    if (bucket.contains("@") || endpoint != null && isWithCredentials(endpoint)) {
+      // Not repeated: it may be logged.
+      throw new IllegalArgumentException(
+          "a user or password is in varve.store or varve.s3.endpoint: write s3://BUCKET/PREFIX and"
+              + " http://HOST:PORT, and the keys into varve.s3.access-key and varve.s3.secret-key");
+    }
     if (bucket.isEmpty() || bucket.contains("/")) {
       throw new IllegalArgumentException("not a bucket: '" + bucket + "'");
     }
@@ -100,6 +106,10 @@ public record S3Settings(
         progressTimeout,
         PART_BYTES,
         CONNECTIONS);
+  }
+
+  private static boolean isWithCredentials(URI endpoint) {
+    return String.valueOf(endpoint.getRawAuthority()).contains("@");
   }
 
   private static boolean isHttp(URI endpoint) {

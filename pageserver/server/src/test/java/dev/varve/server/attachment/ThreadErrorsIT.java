@@ -10,6 +10,7 @@ import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.tenant.TimelineUid;
 import dev.varve.engine.timeline.EngineOptions;
+import dev.varve.server.source.PrimarySettings;
 import dev.varve.server.source.PrimarySource;
 import dev.varve.server.source.ReceiverStatus;
 import dev.varve.server.source.SourceSettings;
@@ -88,12 +89,14 @@ final class ThreadErrorsIT {
             throw new StackOverflowError("injected");
           }
         };
-    try (WalReceiver receiver = new WalReceiver("acme/main", source, source.identify(), sink)) {
+    try (WalReceiver receiver =
+        new WalReceiver(
+            "acme/main", source, new PrimarySettings(source), source.identify(), sink)) {
       Thread thread = Thread.ofPlatform().start(receiver);
       primary.execute("postgres", "select pg_logical_emit_message(false, 'varve', 'x')");
       thread.join();
       assertEquals(ReceiverStatus.State.BROKEN, receiver.status().state());
-      assertTrue(receiver.status().problem().contains("injected"));
+      assertTrue(receiver.status().failure().text().contains("injected"));
     }
   }
 
@@ -116,7 +119,9 @@ final class ThreadErrorsIT {
           }
         };
     Thread thread;
-    try (WalReceiver receiver = new WalReceiver("acme/main", source, source.identify(), sink)) {
+    try (WalReceiver receiver =
+        new WalReceiver(
+            "acme/main", source, new PrimarySettings(source), source.identify(), sink)) {
       thread = Thread.ofPlatform().start(receiver);
       await(() -> thrown.get() == 2);
       await(() -> receiver.status().state() == ReceiverStatus.State.STREAMING);

@@ -1,6 +1,7 @@
 package dev.varve.server.grpc;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -18,6 +19,7 @@ import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.PrimarySource;
+import dev.varve.api.v1.SetReadTokensRequest;
 import dev.varve.api.v1.StoredTimeline;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.engine.store.MemoryObjectStore;
@@ -42,6 +44,7 @@ import io.grpc.stub.StreamObserver;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.time.Duration;
@@ -50,6 +53,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -67,6 +71,7 @@ final class ManagementTest {
   @TempDir Path directory;
 
   private final MemoryObjectStore store = new MemoryObjectStore();
+  private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
   private int refusingPort;
   private Node a;
   private Node b;
@@ -88,7 +93,7 @@ final class ManagementTest {
               "127.0.0.1",
               0,
               attachments,
-              new PageMeters(new SimpleMeterRegistry()),
+              new PageMeters(meters),
               4,
               4,
               Duration.ofMillis(100),
@@ -158,16 +163,22 @@ final class ManagementTest {
   }
 
   private AttachTimelineRequest attach(int generation, String token) throws Exception {
+    return attach(generation).toBuilder().setTokenSha256(hash(token)).build();
+  }
+
+  /** Without a token. */
+  private AttachTimelineRequest attach(int generation) {
     return AttachTimelineRequest.newBuilder()
         .setTenant(TENANT)
         .setTimeline(TIMELINE)
         .setGeneration(generation)
-        .setTokenSha256(
-            ByteString.copyFrom(
-                MessageDigest.getInstance("SHA-256")
-                    .digest(token.getBytes(StandardCharsets.UTF_8))))
         .setPrimary(primary())
         .build();
+  }
+
+  private static ByteString hash(String token) throws Exception {
+    return ByteString.copyFrom(
+        MessageDigest.getInstance("SHA-256").digest(token.getBytes(StandardCharsets.UTF_8)));
   }
 
   private PrimarySource primary() {
@@ -244,6 +255,114 @@ final class ManagementTest {
     assertTrue(thinImage("second") != Status.Code.UNAUTHENTICATED);
   }
 
+  @Test
+  void nothingButItsDeletionOpensWhatATokenClosed() throws Exception {
+    a.management(MANAGEMENT).attachTimeline(attach(1, "first"));
+    a.management(MANAGEMENT).attachTimeline(attach(1));
+    assertReadWith("first");
+    a.management(MANAGEMENT).attachTimeline(attach(2));
+    assertReadWith("first");
+
+    DetachTimelineRequest detach =
+        DetachTimelineRequest.newBuilder().setTenant(TENANT).setTimeline(TIMELINE).build();
+    a.management(MANAGEMENT).detachTimeline(detach);
+    a.management(MANAGEMENT).attachTimeline(attach(3));
+    assertReadWith("first");
+
+    a.close();
+    a = new Node("a");
+    a.management(MANAGEMENT).attachTimeline(attach(4));
+    assertReadWith("first");
+    a.management(MANAGEMENT).attachTimeline(attach(4, "second"));
+    assertReadWith("second");
+
+    a.management(MANAGEMENT).detachTimeline(detach.toBuilder().setDeleteObjects(true).build());
+    a.management(MANAGEMENT).attachTimeline(attach(1));
+    assertTrue(thinImage("any") != Status.Code.UNAUTHENTICATED);
+  }
+
+  /** What it knew cannot be read: then nobody may, rather than everybody. */
+  @Test
+  void aDamagedRecordOfTheTokensClosesTheTimeline() throws Exception {
+    a.management(MANAGEMENT).attachTimeline(attach(1, "first"));
+    a.close();
+    try (Stream<Path> files = Files.walk(directory.resolve("a-data").resolve("tokens"))) {
+      Files.writeString(files.filter(Files::isRegularFile).findFirst().orElseThrow(), "{");
+    }
+    a = new Node("a");
+    ExpectedLog.containing("does not say which tokens");
+    a.management(MANAGEMENT).attachTimeline(attach(2));
+    assertEquals(Status.Code.UNAUTHENTICATED, thinImage("first"));
+    a.management(MANAGEMENT).attachTimeline(attach(2, "first"));
+    assertReadWith("first");
+  }
+
+  private void assertReadWith(String token) throws Exception {
+    assertEquals(Status.Code.UNAUTHENTICATED, thinImage("none of them"));
+    assertEquals(Status.Code.UNAUTHENTICATED.value(), page("none of them"));
+    assertTrue(thinImage(token) != Status.Code.UNAUTHENTICATED);
+    assertTrue(page(token) != Status.Code.UNAUTHENTICATED.value());
+  }
+
+  @Test
+  void aTokenIsRotatedWithAnOverlap() throws Exception {
+    a.management(MANAGEMENT).attachTimeline(attach(1, "first"));
+    SetReadTokensRequest rotate =
+        SetReadTokensRequest.newBuilder()
+            .setTenant(TENANT)
+            .setTimeline(TIMELINE)
+            .setTokenSha256(hash("second"))
+            .setPreviousTokenSha256(hash("first"))
+            .build();
+    a.management(MANAGEMENT).setReadTokens(rotate);
+    assertReadWith("first");
+    assertReadWith("second");
+    assertEquals(List.of(hash("second"), hash("first")), a.await(_ -> true).getTokenSha256List());
+
+    a.management(MANAGEMENT)
+        .attachTimeline(
+            attach(2, "third").toBuilder().setPreviousTokenSha256(hash("second")).build());
+    assertReadWith("second");
+    assertReadWith("third");
+    assertEquals(Status.Code.UNAUTHENTICATED, thinImage("first"));
+
+    a.management(MANAGEMENT)
+        .setReadTokens(
+            rotate.toBuilder().setTokenSha256(hash("third")).clearPreviousTokenSha256().build());
+    assertReadWith("third");
+    assertEquals(Status.Code.UNAUTHENTICATED, thinImage("second"));
+
+    assertEquals(
+        Status.Code.INVALID_ARGUMENT,
+        code(() ->
+            a.management(MANAGEMENT).setReadTokens(rotate.toBuilder().clearTokenSha256().build())));
+    assertEquals(
+        Status.Code.INVALID_ARGUMENT,
+        code(() ->
+            a.management(MANAGEMENT)
+                .attachTimeline(
+                    attach(3).toBuilder()
+                        .setPreviousTokenSha256(rotate.getTokenSha256())
+                        .build())));
+    assertEquals(Status.Code.NOT_FOUND, code(() -> b.management(MANAGEMENT).setReadTokens(rotate)));
+    assertEquals(
+        Status.Code.UNAUTHENTICATED, code(() -> a.management("other").setReadTokens(rotate)));
+    assertReadWith("third");
+  }
+
+  /** Whoever reaches the port can send any name: none of them may cost memory that stays. */
+  @Test
+  void whatIsRefusedLeavesNothing() throws Exception {
+    a.management(MANAGEMENT).attachTimeline(attach(1, "t"));
+    assertEquals(Status.Code.UNAUTHENTICATED.value(), page("other"));
+    assertEquals(Status.Code.ABORTED.value(), page("other", TENANT + "/nobody"));
+    assertEquals(Status.Code.INVALID_ARGUMENT.value(), page("other", "nobody"));
+    assertEquals(List.of(), meters.getMeters());
+
+    assertTrue(page("t") != Status.Code.OK.value());
+    assertFalse(meters.getMeters().isEmpty());
+  }
+
   private Status.Code thinImage(String token) {
     GetThinImageRequest request =
         GetThinImageRequest.newBuilder().setTimeline(TENANT + "/" + TIMELINE).build();
@@ -255,10 +374,10 @@ final class ManagementTest {
   }
 
   private int page(String token) throws Exception {
-    return page(token, "");
+    return page(token, TENANT + "/" + TIMELINE);
   }
 
-  private int page(String token, String id) throws Exception {
+  private int page(String token, String timeline) throws Exception {
     CompletableFuture<Integer> answer = new CompletableFuture<>();
     StreamObserver<GetPagesRequest> requests =
         PageServiceGrpc.newStub(a.channel)
@@ -279,11 +398,7 @@ final class ManagementTest {
                   public void onCompleted() {}
                 });
     requests.onNext(
-        GetPagesRequest.newBuilder()
-            .setTimeline(TENANT + "/" + TIMELINE + id)
-            .setLsn(1)
-            .setBlockCount(1)
-            .build());
+        GetPagesRequest.newBuilder().setTimeline(timeline).setLsn(1).setBlockCount(1).build());
     int code = answer.get(20, TimeUnit.SECONDS);
     requests.onCompleted();
     return code;

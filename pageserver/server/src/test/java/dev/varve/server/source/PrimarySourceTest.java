@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.server.source.SourceException.Kind;
+import java.net.NoRouteToHostException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -69,6 +70,17 @@ final class PrimarySourceTest {
     answers.put("SHOW block_size", List.of("32768"));
     SourceException e = assertThrows(SourceException.class, () -> identify("18.6", answers));
     assertSays(e, Kind.UNFIT, "block size of 32768", "only 8192 is supported");
+  }
+
+  @Test
+  void aPortThatAServiceDoesNotHaveIsNamed() {
+    SourceSettings settings =
+        SourceSettings.of(
+            new TimelineId("acme", "main"), "db", 5433, "varve", "", "", SslMode.DISABLE, "");
+    SourceException e =
+        new PrimarySource(settings, new Tls(null))
+            .failure(new NoRouteToHostException("No route to host"));
+    assertSays(e, Kind.UNREACHABLE, "db:5433 cannot be reached", "its host and port");
   }
 
   @ParameterizedTest

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,25 +14,33 @@ import dev.varve.engine.store.ObjectExistsException;
 import dev.varve.engine.store.ObjectNotFoundException;
 import dev.varve.engine.store.RetryingObjectStore;
 import dev.varve.engine.store.StoreDeadline;
+import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.store.StoreOutages;
 import dev.varve.engine.store.StoreRefusedException;
 import dev.varve.engine.store.StoreThrottledException;
 import dev.varve.testkit.ExpectedLog;
 import dev.varve.testkit.FaultyS3Server;
 import dev.varve.testkit.FaultyS3Server.Answer;
+import dev.varve.testkit.FreePort;
 import dev.varve.testkit.S3Server;
 import java.io.EOFException;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -72,13 +82,17 @@ final class S3FaultTest {
   }
 
   private S3ObjectStore store(Duration timeout) {
+    return store(timeout, server.endpoint(), true);
+  }
+
+  private static S3ObjectStore store(Duration timeout, URI endpoint, boolean pathStyle) {
     return new S3ObjectStore(
         new S3Settings(
             BUCKET,
             "",
-            server.endpoint(),
+            endpoint,
             S3Server.REGION,
-            true,
+            pathStyle,
             S3Server.ACCESS_KEY,
             S3Server.SECRET_KEY,
             timeout,
@@ -312,15 +326,81 @@ final class S3FaultTest {
     IOException e = assertThrows(IOException.class, () -> retrying.put("some/name", random(10)));
     assertTrue(message(e).contains("clock"), message(e));
     assertEquals(1, server.requests().size());
-    assertTrue(retrying.failure("some/").contains("refuses"), retrying.failure("some/"));
-    assertEquals("", retrying.failure("other/"));
+    StoreFailure failure = Objects.requireNonNull(retrying.failure("some/"));
+    assertTrue(failure.text().contains("refuses"), failure.text());
+    assertNull(retrying.failure("other/"));
     assertEquals(1, retrying.outages().failedAttempts(StoreOutages.Kind.REFUSED));
     server.behave();
-    assertFalse(retrying.failure("some/").isEmpty());
-    assertEquals("", failureAfterPut());
+    assertNotNull(retrying.failure("some/"));
+    assertNull(failureAfterPut());
   }
 
-  private String failureAfterPut() {
+  /** Each with the setting to look at, and what to write there. */
+  @Test
+  void anAnswerNamesSettingAndRemedy() {
+    Map<Answer, String> remedies =
+        Map.ofEntries(
+            Map.entry(Answer.error(403, "RequestTimeTooSkewed"), "set the clock of this machine"),
+            Map.entry(Answer.error(400, "AuthorizationHeaderMalformed"), "varve.s3.region is"),
+            Map.entry(Answer.error(301, "PermanentRedirect"), "varve.s3.region is"),
+            Map.entry(Answer.error(404, "NoSuchBucket"), "make the bucket " + BUCKET),
+            Map.entry(
+                Answer.error(403, "SecondLevelDomainForbidden"), "set varve.s3.path-style=false"),
+            Map.entry(Answer.error(403, "SignatureDoesNotMatch"), "check varve.s3.secret-key"),
+            Map.entry(Answer.error(403, "InvalidAccessKeyId"), "check varve.s3.access-key"),
+            Map.entry(Answer.error(400, "ExpiredToken"), "renew varve.s3.access-key and"),
+            Map.entry(Answer.error(403, "AccessDenied"), "ListBucket"),
+            Map.entry(Answer.error(403, ""), "check varve.s3.access-key and varve.s3.secret-key"),
+            Map.entry(Answer.error(405, ""), "varve.s3.endpoint: is it an S3 server?"),
+            // As servers answer plain HTTP on the port of their TLS.
+            Map.entry(Answer.error(400, ""), "write https instead of http in varve.s3.endpoint"));
+    remedies.forEach((answer, remedy) -> {
+      server.behave();
+      server.add(r -> true, exchange -> exchange.answer(answer));
+      IOException e = assertThrows(IOException.class, () -> store.list("any"));
+      assertTrue(message(e).contains(remedy), () -> answer.head() + " is " + message(e));
+    });
+  }
+
+  @Test
+  void anAddressThatIsWrongNamesSettingAndRemedy() throws Exception {
+    URI tls = URI.create(behind.endpoint().toString().replace("http:", "https:"));
+    assertSays(
+        tls, true, StoreRefusedException.class, "write http instead of https in varve.s3.endpoint");
+    URI unknown = URI.create("http://no-such-host.invalid:9000");
+    assertSays(unknown, true, IOException.class, "check the host in varve.s3.endpoint");
+    assertSays(unknown, false, IOException.class, "set varve.s3.path-style=true");
+    URI nobody = URI.create("http://127.0.0.1:" + FreePort.any());
+    assertSays(nobody, true, IOException.class, "host and port in varve.s3.endpoint");
+    // What a server of TLS answers to plain HTTP when it does not know it: an alert.
+    try (ServerSocket listener = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
+      Thread.ofVirtual()
+          .start(() -> {
+            try (Socket socket = listener.accept()) {
+              socket.getInputStream().read(new byte[4096]);
+              socket.getOutputStream().write(new byte[] {0x15, 3, 1, 0, 2, 2, 0x46});
+            } catch (IOException e) {
+              // The client hung up.
+            }
+          });
+      assertSays(
+          URI.create("http://127.0.0.1:" + listener.getLocalPort()),
+          true,
+          IOException.class,
+          "write https instead of http in varve.s3.endpoint");
+    }
+  }
+
+  private static void assertSays(
+      URI endpoint, boolean pathStyle, Class<? extends IOException> kind, String remedy) {
+    try (S3ObjectStore there = store(TIMEOUT, endpoint, pathStyle)) {
+      IOException e = assertThrows(IOException.class, () -> there.get("any"));
+      assertTrue(message(e).contains(remedy), () -> message(e));
+      assertEquals(kind, e.getClass(), () -> message(e));
+    }
+  }
+
+  private @Nullable StoreFailure failureAfterPut() {
     try {
       retrying.put("some/name", random(10));
     } catch (IOException e) {
