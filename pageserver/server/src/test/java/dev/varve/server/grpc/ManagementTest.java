@@ -464,7 +464,8 @@ final class ManagementTest {
   void aNameLeadsToTheTimelineThatItsHolderSays() throws Exception {
     String old = "00000000000000000000000000000001";
     String young = "00000000000000000000000000000002";
-    AttachTimelineRequest first = attach(5, "t").toBuilder().setTimelineId(old).build();
+    String name = TENANT + "/" + TIMELINE;
+    AttachTimelineRequest first = attach(5, "old's").toBuilder().setTimelineId(old).build();
     AttachTimelineRequest second = attach(1, "t").toBuilder().setTimelineId(young).build();
     DetachTimelineRequest retain =
         DetachTimelineRequest.newBuilder()
@@ -489,11 +490,20 @@ final class ManagementTest {
     assertEquals(young, a.await(s -> true).getTimelineId());
 
     // Whoever is late, of the old one: it reads nothing, and ends nothing.
-    assertEquals(Status.Code.ABORTED.value(), page("t", "@" + old));
-    assertTrue(page("t", "@" + young) != Status.Code.ABORTED.value());
-    assertTrue(page("t", "") != Status.Code.ABORTED.value());
-    assertEquals(Status.Code.INVALID_ARGUMENT.value(), page("t", "@../" + old));
+    assertEquals(Status.Code.ABORTED.value(), page("t", name + "@" + old));
+    assertTrue(page("t", name + "@" + young) != Status.Code.ABORTED.value());
+    assertTrue(page("t") != Status.Code.ABORTED.value());
+    assertEquals(Status.Code.INVALID_ARGUMENT.value(), page("t", name + "@../" + old));
+    assertEquals(Status.Code.UNAUTHENTICATED.value(), page("old's", name + "@" + young));
     assertEquals(Status.Code.NOT_FOUND, code(() -> management.detachTimeline(retain)));
+    SetReadTokensRequest tokens =
+        SetReadTokensRequest.newBuilder()
+            .setTenant(TENANT)
+            .setTimeline(TIMELINE)
+            .setTimelineId(old)
+            .setTokenSha256(hash("old's"))
+            .build();
+    assertEquals(Status.Code.NOT_FOUND, code(() -> management.setReadTokens(tokens)));
     assertEquals(
         Status.Code.NOT_FOUND,
         code(() ->
@@ -505,7 +515,8 @@ final class ManagementTest {
                     .build())));
     management.detachTimeline(retain.toBuilder().setDeleteObjects(true).build());
     assertEquals(young, a.await(s -> true).getTimelineId());
-    assertTrue(names().stream().noneMatch(name -> name.contains(old)), names()::toString);
+    assertReadWith("t");
+    assertTrue(names().stream().noneMatch(object -> object.contains(old)), names()::toString);
     assertEquals(1, management.getStoredGeneration(stored).getGeneration());
   }
 
