@@ -306,6 +306,7 @@ final class OperatorIT {
     String id = "0123456789abcdef0123456789abcdef";
     String half = "shop.narrow/" + id + "/0-of-2-by-2048";
     cluster.store.put(half, 3);
+    cluster.store.put("shop.narrow/" + id + "/1-of-2-by-2048", 3);
     cluster.pageserver("ly-0", address);
     cluster.tenant("narrow", 1);
     cluster.adopt("stored", "narrow", id);
@@ -511,7 +512,8 @@ final class OperatorIT {
     assertTrue(cluster.isReady("held"));
     assertEquals(List.of(served), cluster.addresses("varve-held"));
 
-    int generation = Objects.requireNonNull(cluster.store.remove(held));
+    String stored = "shop.bucket/" + cluster.timeline("held").getStatus().timelineId();
+    int generation = Objects.requireNonNull(cluster.store.remove(stored));
     cluster.at(served).storeFailure = "";
     cluster.at(other).storeFailure = "";
     await("empty", () -> cluster.hasReason("held", "StoreReachable", "ObjectsMissing"));
@@ -523,9 +525,9 @@ final class OperatorIT {
     cluster.at(served).attached.clear();
     await("refused", () -> cluster.hasReason("held", "Ready", "AttachRefused"));
     assertTrue(says("held", "Ready", "bring those"));
-    assertNull(cluster.store.get(held), "an emptied prefix is taken for a new timeline");
+    assertNull(cluster.store.get(stored), "an emptied prefix is taken for a new timeline");
 
-    cluster.store.put(held, generation);
+    cluster.store.put(stored, generation);
     await("served again", () -> cluster.addresses("varve-held").equals(List.of(other)));
     await("well", () -> cluster.hasReason("held", "StoreReachable", "Reachable"));
     cluster.delete(cluster.timeline("held"));
