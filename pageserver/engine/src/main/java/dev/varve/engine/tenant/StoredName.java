@@ -16,12 +16,12 @@ import org.jspecify.annotations.Nullable;
  * the tenant, created exclusively, {@code docs/formats/timeline.md}. One who keeps the ids, as the
  * operator does, neither makes nor asks for it.
  */
-record StoredName(TimelineUid uid) {
+record StoredName(TimelineId uid) {
   private static final long MAGIC = 0x314D_414E_5652_4156L; // "VARVNAM1"
   private static final int VERSION = 1;
 
   /** Null: it leads nowhere. */
-  static @Nullable TimelineUid resolve(ObjectStore store, TimelineId name) throws IOException {
+  static @Nullable TimelineId resolve(ObjectStore store, TimelineName name) throws IOException {
     String object = TimelineLocation.name(name);
     try {
       return decode(object, store.get(object)).uid;
@@ -31,10 +31,10 @@ record StoredName(TimelineUid uid) {
   }
 
   /** Makes the name lead to {@code wanted} unless it leads somewhere; where it leads then. */
-  static TimelineUid claim(ObjectStore store, TimelineId name, TimelineUid wanted)
+  static TimelineId claim(ObjectStore store, TimelineName name, TimelineId wanted)
       throws IOException {
     for (boolean retried = false; ; retried = true) {
-      TimelineUid present = resolve(store, name);
+      TimelineId present = resolve(store, name);
       if (present != null) {
         return present;
       }
@@ -54,7 +54,7 @@ record StoredName(TimelineUid uid) {
   }
 
   /** The name leads nowhere any more, if it led to this timeline. */
-  static void release(ObjectStore store, TimelineId name, TimelineUid uid) throws IOException {
+  static void release(ObjectStore store, TimelineName name, TimelineId uid) throws IOException {
     if (uid.equals(resolve(store, name))) {
       store.delete(TimelineLocation.name(name));
     }
@@ -87,7 +87,7 @@ record StoredName(TimelineUid uid) {
       throw new PageserverException.Corrupt(
           object + " has format version " + version + "; this program knows " + VERSION);
     }
-    TimelineUid uid = TimelineUid.of(Long.reverseBytes(in.i64()), Long.reverseBytes(in.i64()));
+    TimelineId uid = TimelineId.of(Long.reverseBytes(in.i64()), Long.reverseBytes(in.i64()));
     in.end();
     return new StoredName(uid);
   }

@@ -19,7 +19,7 @@ import java.util.List;
  * @param layerBytes of all shards
  */
 public record StoredTimeline(
-    TimelineUid uid,
+    TimelineId uid,
     String name,
     boolean isDeleted,
     long retainedSinceSeconds,
@@ -33,7 +33,7 @@ public record StoredTimeline(
    * @param manifests the newest of each shard
    */
   static StoredTimeline of(
-      TimelineUid uid, TimelineLabel label, StoredLayout layout, List<Manifest> manifests) {
+      TimelineId uid, TimelineLabel label, StoredLayout layout, List<Manifest> manifests) {
     Manifest first = manifests.getFirst();
     return new StoredTimeline(
         uid,

@@ -35,7 +35,7 @@ final class StoredTimelines {
   }
 
   /** Where a name leads; null: nowhere. */
-  @Nullable TimelineUid resolve(TimelineId name) throws IOException {
+  @Nullable TimelineId resolve(TimelineName name) throws IOException {
     return StoredName.resolve(store, name);
   }
 
@@ -45,8 +45,8 @@ final class StoredTimelines {
    * @param wanted null: to a new one
    * @return where it leads
    */
-  TimelineUid claimName(TimelineId name, @Nullable TimelineUid wanted) throws IOException {
-    return StoredName.claim(store, name, wanted == null ? TimelineUid.random(random) : wanted);
+  TimelineId claimName(TimelineName name, @Nullable TimelineId wanted) throws IOException {
+    return StoredName.claim(store, name, wanted == null ? TimelineId.random(random) : wanted);
   }
 
   /**
@@ -68,7 +68,8 @@ final class StoredTimelines {
       StoredLayout.require(store, location);
       inUse.write(store, location);
       if (label != null && !label.name().equals(name)) {
-        StoredName.release(store, new TimelineId(location.tenant(), label.name()), location.uid());
+        StoredName.release(
+            store, new TimelineName(location.tenant(), label.name()), location.uid());
       }
     }
     StoredLayout.claim(store, location);
@@ -125,18 +126,19 @@ final class StoredTimelines {
         store.delete(entry.name());
       }
       if (label != null) {
-        StoredName.release(store, new TimelineId(location.tenant(), label.name()), location.uid());
+        StoredName.release(
+            store, new TimelineName(location.tenant(), label.name()), location.uid());
         store.delete(location.label());
       }
     }
   }
 
   /** Every timeline of a tenant but some, by id. */
-  List<StoredTimeline> list(String tenant, Set<TimelineUid> but) throws IOException {
+  List<StoredTimeline> list(String tenant, Set<TimelineId> but) throws IOException {
     String labels = TimelineLocation.labels(tenant);
     List<StoredTimeline> timelines = new ArrayList<>();
     for (ObjectEntry entry : store.list(labels)) {
-      TimelineUid uid = new TimelineUid(entry.name().substring(labels.length()));
+      TimelineId uid = new TimelineId(entry.name().substring(labels.length()));
       if (!but.contains(uid)) {
         StoredTimeline one = describe(TimelineLocation.whole(tenant, uid));
         if (one != null) {

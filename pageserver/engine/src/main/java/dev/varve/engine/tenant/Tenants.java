@@ -39,16 +39,16 @@ public final class Tenants implements AutoCloseable {
   private final LongSupplier nanos;
   private final SharedResources resources;
   private final StoredTimelines stored;
-  private final ConcurrentHashMap<TimelineId, Held> timelines = new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<TimelineName, Held> timelines = new ConcurrentHashMap<>();
 
   /**
    * What is being attached, with what ends its calls of the object store. Its monitor is held for
    * no I/O: a timeline whose objects do not come holds up no other.
    */
-  private final ConcurrentHashMap<TimelineId, Attempt> attaching = new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<TimelineName, Attempt> attaching = new ConcurrentHashMap<>();
 
   /** Of attachments that failed and may be tried again: what they have claimed is theirs. */
-  private final ConcurrentHashMap<TimelineId, Claim> claims = new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<TimelineName, Claim> claims = new ConcurrentHashMap<>();
 
   private final SecureRandom random = new SecureRandom();
 
@@ -72,7 +72,7 @@ public final class Tenants implements AutoCloseable {
   }
 
   /** Attaches the timeline that the name leads to, or else a new one. */
-  public Timeline attach(TimelineId id, int generation) {
+  public Timeline attach(TimelineName id, int generation) {
     return attach(id, claimName(id, null), generation);
   }
 
@@ -85,11 +85,11 @@ public final class Tenants implements AutoCloseable {
    * @throws PageserverException.LayoutDiffers when the object store holds it in other shards
    * @throws PageserverException.NotFound when it was deleted
    */
-  public Timeline attach(TimelineId id, TimelineUid uid, int generation) {
+  public Timeline attach(TimelineName id, TimelineId uid, int generation) {
     StoreDeadline storeCalls = StoreDeadline.open();
     TimelineLocation location = TimelineLocation.of(id, uid);
     synchronized (attaching) {
-      TimelineId holder = holder(location);
+      TimelineName holder = holder(location);
       if (holder != null && !holder.equals(id)) {
         throw new PageserverException.InvalidRequest(
             "timeline " + uid + " is attached already, as " + holder);
@@ -121,7 +121,7 @@ public final class Tenants implements AutoCloseable {
   }
 
   /** What has this timeline's place, or is about to; null: nothing. */
-  private @Nullable TimelineId holder(TimelineLocation location) {
+  private @Nullable TimelineName holder(TimelineLocation location) {
     for (var held : timelines.entrySet()) {
       if (held.getValue().location().equals(location)) {
         return held.getKey();
@@ -135,7 +135,7 @@ public final class Tenants implements AutoCloseable {
     return null;
   }
 
-  private Timeline load(TimelineId id, TimelineLocation location, int generation) {
+  private Timeline load(TimelineName id, TimelineLocation location, int generation) {
     try {
       stored.claim(location, id.timeline());
     } catch (IOException e) {
@@ -175,7 +175,7 @@ public final class Tenants implements AutoCloseable {
    *
    * @throws PageserverException.Unavailable when the object store does not answer
    */
-  public @Nullable TimelineUid resolve(TimelineId name) {
+  public @Nullable TimelineId resolve(TimelineName name) {
     try {
       return stored.resolve(name);
     } catch (IOException e) {
@@ -188,7 +188,7 @@ public final class Tenants implements AutoCloseable {
    *
    * @param wanted null: a new timeline
    */
-  public TimelineUid claimName(TimelineId name, @Nullable TimelineUid wanted) {
+  public TimelineId claimName(TimelineName name, @Nullable TimelineId wanted) {
     try {
       return stored.claimName(name, wanted);
     } catch (IOException e) {
@@ -196,21 +196,23 @@ public final class Tenants implements AutoCloseable {
     }
   }
 
-  public @Nullable Timeline find(TimelineId id) {
+  public @Nullable Timeline find(TimelineName id) {
     Held held = timelines.get(id);
     return held == null ? null : held.timeline();
   }
 
   /** Every attached timeline's id, sorted. */
-  public List<TimelineId> list() {
-    return timelines.keySet().stream().sorted(Comparator.comparing(TimelineId::toString)).toList();
+  public List<TimelineName> list() {
+    return timelines.keySet().stream()
+        .sorted(Comparator.comparing(TimelineName::toString))
+        .toList();
   }
 
   /**
    * Stops serving a timeline, or attaching it. What was published stays in the object store, and on
    * the local disk for the next attachment here.
    */
-  public void detach(TimelineId id) {
+  public void detach(TimelineName id) {
     Held held;
     synchronized (attaching) {
       Attempt attempt = attaching.get(id);
@@ -230,7 +232,7 @@ public final class Tenants implements AutoCloseable {
    *
    * @throws PageserverException.Unavailable when the disk refuses
    */
-  public void removeLocalFiles(TimelineId id, TimelineUid uid) {
+  public void removeLocalFiles(TimelineName id, TimelineId uid) {
     TimelineLocation location = TimelineLocation.of(id, uid);
     requireDetached(location);
     Path local = location.localDirectory(directory);
@@ -254,7 +256,7 @@ public final class Tenants implements AutoCloseable {
   }
 
   private void requireDetached(TimelineLocation location) {
-    TimelineId holder = holder(location);
+    TimelineName holder = holder(location);
     if (holder != null) {
       throw new PageserverException.Unavailable(
           "timeline " + location.uid() + " is attached as " + holder + "; detach it first", null);
@@ -267,7 +269,7 @@ public final class Tenants implements AutoCloseable {
    *
    * @throws PageserverException.LayoutDiffers when it holds the timeline in other shards
    */
-  public int storedGeneration(TimelineId id, TimelineUid uid) {
+  public int storedGeneration(TimelineName id, TimelineId uid) {
     try {
       return stored.generation(TimelineLocation.of(id, uid));
     } catch (IOException e) {
@@ -276,7 +278,7 @@ public final class Tenants implements AutoCloseable {
   }
 
   /** The system identifier of the stored timeline's cluster; 0: the store holds nothing of it. */
-  public long storedSystemIdentifier(TimelineId id, TimelineUid uid) {
+  public long storedSystemIdentifier(TimelineName id, TimelineId uid) {
     try {
       return stored.systemIdentifier(TimelineLocation.of(id, uid));
     } catch (IOException e) {
@@ -285,7 +287,7 @@ public final class Tenants implements AutoCloseable {
   }
 
   /** Every timeline of a tenant that the object store holds, but some. */
-  public List<StoredTimeline> stored(String tenant, Set<TimelineUid> but) {
+  public List<StoredTimeline> stored(String tenant, Set<TimelineId> but) {
     try {
       return stored.list(tenant, but);
     } catch (IOException e) {
@@ -294,7 +296,7 @@ public final class Tenants implements AutoCloseable {
   }
 
   /** Writes down that nobody attaches the timeline any more, and that it is kept. */
-  public void retain(TimelineId id, TimelineUid uid) {
+  public void retain(TimelineName id, TimelineId uid) {
     try {
       stored.retain(TimelineLocation.of(id, uid));
     } catch (IOException e) {
@@ -309,7 +311,7 @@ public final class Tenants implements AutoCloseable {
    *
    * @throws PageserverException.LayoutDiffers when it is stored in other shards: none are removed
    */
-  public void deleteObjects(TimelineId id, TimelineUid uid) {
+  public void deleteObjects(TimelineName id, TimelineId uid) {
     TimelineLocation location = TimelineLocation.of(id, uid);
     requireDetached(location);
     try {
@@ -345,7 +347,7 @@ public final class Tenants implements AutoCloseable {
 
   @Override
   public void close() {
-    for (TimelineId id : list()) {
+    for (TimelineName id : list()) {
       detach(id);
     }
   }

@@ -8,13 +8,13 @@ import java.nio.file.Path;
  * pageserver's disk: below its id, whatever its name is. The only place that spells object names of
  * tenants; {@code docs/formats/timeline.md} shows them.
  */
-record TimelineLocation(String tenant, TimelineUid uid, Shard shard) {
-  static TimelineLocation of(TimelineId name, TimelineUid uid) {
+record TimelineLocation(String tenant, TimelineId uid, Shard shard) {
+  static TimelineLocation of(TimelineName name, TimelineId uid) {
     return new TimelineLocation(name.tenant(), uid, name.shard());
   }
 
   /** Of a timeline that is not sharded, or of all its shards. */
-  static TimelineLocation whole(String tenant, TimelineUid uid) {
+  static TimelineLocation whole(String tenant, TimelineId uid) {
     return new TimelineLocation(tenant, uid, Shard.WHOLE);
   }
 
@@ -24,7 +24,7 @@ record TimelineLocation(String tenant, TimelineUid uid, Shard shard) {
   }
 
   /** The object that leads from a name to an id. */
-  static String name(TimelineId name) {
+  static String name(TimelineName name) {
     return tenant(name.tenant()) + "names/" + name.timeline();
   }
 

@@ -22,7 +22,7 @@ import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 
 final class StoredLayoutTest {
-  private static final TimelineUid UID = TimelineUid.of(1, 2);
+  private static final TimelineId UID = TimelineId.of(1, 2);
   private static final String PREFIX = "tenants/acme/timelines/" + UID + "/";
   private static final TimelineLocation WHOLE = TimelineLocation.whole("acme", UID);
 
@@ -57,7 +57,7 @@ final class StoredLayoutTest {
     refuses(shard(0, 3, 2048));
     refuses(shard(0, 2, 1024));
     assertEquals(List.of(PREFIX + "layout"), names());
-    StoredLayout.claim(store, TimelineLocation.whole("acme", TimelineUid.of(1, 3)));
+    StoredLayout.claim(store, TimelineLocation.whole("acme", TimelineId.of(1, 3)));
   }
 
   /** A stripe is of no effect without shards. */

@@ -23,8 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A timeline whose objects do not come, beside others. */
 final class TenantsTest {
-  private static final TimelineId SLOW = new TimelineId("t", "slow");
-  private static final TimelineUid UID = TimelineUid.of(1, 1);
+  private static final TimelineName SLOW = new TimelineName("t", "slow");
+  private static final TimelineId UID = TimelineId.of(1, 1);
 
   @TempDir Path directory;
   private final MemoryObjectStore memory = new MemoryObjectStore();
@@ -64,7 +64,7 @@ final class TenantsTest {
                           () -> tenants.attach(SLOW, UID, 0))));
       asked.await();
       for (int i = 0; i < 100; i++) {
-        assertTrue(tenants.attach(new TimelineId("t", "other-" + i), 0).isEmpty());
+        assertTrue(tenants.attach(new TimelineName("t", "other-" + i), 0).isEmpty());
       }
       assertThrows(PageserverException.InvalidRequest.class, () -> tenants.attach(SLOW, UID, 0));
       // Whoever detaches it does not wait for its objects either.

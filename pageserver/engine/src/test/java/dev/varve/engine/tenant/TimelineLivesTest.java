@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Timelines that had the same name one after the other, and their ends. */
 final class TimelineLivesTest {
-  private static final TimelineId NAME = new TimelineId("acme", "orders");
+  private static final TimelineName NAME = new TimelineName("acme", "orders");
 
   @TempDir Path directory;
   @TempDir Path otherDirectory;
@@ -45,7 +45,7 @@ final class TimelineLivesTest {
     return memory.list("").stream().map(ObjectEntry::name).toList();
   }
 
-  private static TimelineUid uid(Tenants tenants) {
+  private static TimelineId uid(Tenants tenants) {
     return Objects.requireNonNull(tenants.resolve(NAME));
   }
 
@@ -54,7 +54,7 @@ final class TimelineLivesTest {
     try (Tenants tenants = tenants(memory)) {
       assertNull(tenants.resolve(NAME));
       assertTrue(tenants.attach(NAME, 0).isEmpty());
-      TimelineUid first = uid(tenants);
+      TimelineId first = uid(tenants);
       tenants.detach(NAME);
       assertEquals(2, tenants.attach(NAME, 0).generation(), "the name leads to the same one");
       assertEquals(first, uid(tenants));
@@ -71,8 +71,8 @@ final class TimelineLivesTest {
   /** Retained, and its name given to another: as an operator does that keeps the ids itself. */
   @Test
   void twoLivesOfOneNameShareNothing() {
-    TimelineUid old = TimelineUid.of(1, 1);
-    TimelineUid young = TimelineUid.of(2, 2);
+    TimelineId old = TimelineId.of(1, 1);
+    TimelineId young = TimelineId.of(2, 2);
     try (Tenants tenants = tenants(memory)) {
       assertEquals(7, tenants.attach(NAME, old, 7).generation());
       tenants.detach(NAME);
@@ -100,10 +100,10 @@ final class TimelineLivesTest {
         Tenants other =
             new Tenants(memory, otherDirectory, EngineOptions.defaults(), System::nanoTime)) {
       Timeline _ = zombie.attach(NAME, 0);
-      TimelineUid first = uid(zombie);
+      TimelineId first = uid(zombie);
       other.deleteObjects(NAME, first);
       Timeline _ = other.attach(NAME, 0);
-      TimelineUid second = uid(other);
+      TimelineId second = uid(other);
       List<String> before = names().stream().filter(name -> !name.contains(first.text())).toList();
 
       // It goes on as if nothing were: a layer, and an attachment of its own.
@@ -129,7 +129,7 @@ final class TimelineLivesTest {
           assertEquals(generation, whole.attach(NAME, 0).generation());
           whole.detach(NAME);
         }
-        TimelineUid uid = uid(whole);
+        TimelineId uid = uid(whole);
         TimelineLocation location = TimelineLocation.of(NAME, uid);
         memory.put(location.objectPrefix() + "a-layer", new byte[1]);
         try (Tenants dies = tenants(endsAfter(requests))) {
@@ -180,10 +180,10 @@ final class TimelineLivesTest {
 
   @Test
   void oneTimelineHasOneNameOnAPageserver() {
-    TimelineUid uid = TimelineUid.of(3, 3);
+    TimelineId uid = TimelineId.of(3, 3);
     try (Tenants tenants = tenants(memory)) {
       Timeline _ = tenants.attach(NAME, uid, 1);
-      TimelineId other = new TimelineId("acme", "other");
+      TimelineName other = new TimelineName("acme", "other");
       PageserverException.InvalidRequest refused =
           assertThrows(
               PageserverException.InvalidRequest.class, () -> tenants.attach(other, uid, 2));
@@ -199,10 +199,10 @@ final class TimelineLivesTest {
 
   @Test
   void aTimelineThatGetsAnotherNameLosesItsOwn() {
-    TimelineId other = new TimelineId("acme", "other");
+    TimelineName other = new TimelineName("acme", "other");
     try (Tenants tenants = tenants(memory)) {
       assertTrue(tenants.attach(NAME, 0).isEmpty());
-      TimelineUid uid = uid(tenants);
+      TimelineId uid = uid(tenants);
       tenants.detach(NAME);
       assertEquals(uid, tenants.claimName(other, uid));
       assertEquals(2, tenants.attach(other, uid, 0).generation());
@@ -215,7 +215,7 @@ final class TimelineLivesTest {
     StoredTimelines stored =
         new StoredTimelines(
             memory, new Random(1), InstantSource.fixed(Instant.ofEpochSecond(1_800_000_000)));
-    TimelineUid uid = TimelineUid.of(4, 4);
+    TimelineId uid = TimelineId.of(4, 4);
     for (int i = 0; i < 2; i++) {
       TimelineLocation shard = new TimelineLocation("acme", uid, new Shard(i, 2, 2048));
       stored.claim(shard, "orders");
@@ -239,8 +239,8 @@ final class TimelineLivesTest {
 
   @Test
   void documentHasTheseBytes() {
-    TimelineUid uid = new TimelineUid("0f8b6a0e3c554d5f9d3c2a1b00c0ffee");
-    assertEquals(uid, TimelineUid.of(uid.high(), uid.low()));
+    TimelineId uid = new TimelineId("0f8b6a0e3c554d5f9d3c2a1b00c0ffee");
+    assertEquals(uid, TimelineId.of(uid.high(), uid.low()));
     assertArrayEquals(new StoredName(uid).encode(), FormatExample.read("timeline.md", "name"));
     assertEquals(uid, StoredName.decode("n", new StoredName(uid).encode()).uid());
     TimelineLabel label = new TimelineLabel(TimelineLabel.State.RETAINED, "orders", 1_800_000_000);
@@ -253,7 +253,7 @@ final class TimelineLivesTest {
       assertThrows(PageserverException.Corrupt.class, () -> TimelineLabel.decode("l", damaged));
     }
     for (String wrong : List.of("", "0F8B6A0E3C554D5F9D3C2A1B00C0FFEE", "../orders", "0f8b")) {
-      assertThrows(PageserverException.InvalidRequest.class, () -> new TimelineUid(wrong));
+      assertThrows(PageserverException.InvalidRequest.class, () -> new TimelineId(wrong));
     }
   }
 }

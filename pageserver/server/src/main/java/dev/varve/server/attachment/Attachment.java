@@ -7,7 +7,7 @@ import dev.varve.engine.postgres.CheckPoint;
 import dev.varve.engine.store.StoreDeadline;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
-import dev.varve.engine.tenant.TimelineUid;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.timeline.BaseBackupImport;
 import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.timeline.Timeline;
@@ -149,12 +149,12 @@ public final class Attachment implements AutoCloseable {
     thread.start();
   }
 
-  public TimelineId id() {
+  public TimelineName id() {
     return record.id();
   }
 
   /** Which timeline it is, whatever its name is. */
-  public TimelineUid uid() {
+  public TimelineId uid() {
     return record.uid();
   }
 

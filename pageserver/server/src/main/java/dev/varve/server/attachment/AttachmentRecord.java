@@ -1,7 +1,7 @@
 package dev.varve.server.attachment;
 
 import dev.varve.engine.tenant.TimelineId;
-import dev.varve.engine.tenant.TimelineUid;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.server.source.SourceSettings;
 import org.jspecify.annotations.Nullable;
 
@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  *     has lost it
  */
 record AttachmentRecord(
-    TimelineId id, TimelineUid uid, @Nullable SourceSettings source, int tli, boolean copied) {
+    TimelineName id, TimelineId uid, @Nullable SourceSettings source, int tli, boolean copied) {
   AttachmentRecord asCopied() {
     return new AttachmentRecord(id, uid, source, tli, true);
   }

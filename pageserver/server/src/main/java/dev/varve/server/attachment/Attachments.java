@@ -6,7 +6,7 @@ import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.tenant.StoredTimeline;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
-import dev.varve.engine.tenant.TimelineUid;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.source.PrimaryIdentity;
 import dev.varve.server.source.PrimarySource;
@@ -41,7 +41,7 @@ public final class Attachments implements AutoCloseable {
   private final Tls tls;
   private final AttachmentWatcher watcher;
   private volatile boolean draining;
-  private final Map<TimelineId, Attachment> byId = new ConcurrentHashMap<>();
+  private final Map<TimelineName, Attachment> byId = new ConcurrentHashMap<>();
   private final StartRehearsal rehearsal = new StartRehearsal(byId.values());
   private final RetentionWatch retention = new RetentionWatch(byId.values());
   private final TimelineTurns turns = new TimelineTurns();
@@ -80,17 +80,17 @@ public final class Attachments implements AutoCloseable {
    * @throws PageserverException when it cannot be attached; nothing is left of it then
    */
   public int attach(
-      TimelineId id, AttachTarget target, @Nullable SourceSettings settings, Tenure tenure) {
+      TimelineName id, AttachTarget target, @Nullable SourceSettings settings, Tenure tenure) {
     return turns.take(id, () -> attachInTurn(id, target, settings, tenure));
   }
 
   /** The timeline that the name leads to, or else a new one. */
-  public int attach(TimelineId id, @Nullable SourceSettings settings, Tenure tenure) {
+  public int attach(TimelineName id, @Nullable SourceSettings settings, Tenure tenure) {
     return attach(id, AttachTarget.BY_NAME, settings, tenure);
   }
 
   private int attachInTurn(
-      TimelineId id, AttachTarget target, @Nullable SourceSettings settings, Tenure tenure) {
+      TimelineName id, AttachTarget target, @Nullable SourceSettings settings, Tenure tenure) {
     Attachment present = byId.get(id);
     if (present != null && !isOf(present, target.uid())) {
       throw new PageserverException.Unavailable(
@@ -139,13 +139,13 @@ public final class Attachments implements AutoCloseable {
   /**
    * @param uid null: it may be any
    */
-  private static boolean isOf(Attachment attachment, @Nullable TimelineUid uid) {
+  private static boolean isOf(Attachment attachment, @Nullable TimelineId uid) {
     return uid == null || attachment.uid().equals(uid);
   }
 
   /** The timeline that the name is to stand for. */
-  private TimelineUid uid(TimelineId id, AttachTarget target, boolean mayBegin) {
-    TimelineUid uid = target.uid();
+  private TimelineId uid(TimelineName id, AttachTarget target, boolean mayBegin) {
+    TimelineId uid = target.uid();
     if (uid == null) {
       uid = mayBegin ? tenants.claimName(id, null) : tenants.resolve(id);
     }
@@ -159,7 +159,7 @@ public final class Attachments implements AutoCloseable {
    * @throws PageserverException.NotFound when there is nothing to be adopted
    * @throws PageserverException.InvalidRequest when the source answers and is another cluster
    */
-  private void requireAdoptable(TimelineId id, TimelineUid uid, @Nullable PrimarySource source) {
+  private void requireAdoptable(TimelineName id, TimelineId uid, @Nullable PrimarySource source) {
     long stored = tenants.storedSystemIdentifier(id, uid);
     if (stored == 0) {
       throw new PageserverException.NotFound(
@@ -205,12 +205,12 @@ public final class Attachments implements AutoCloseable {
   }
 
   private int attachCounted(
-      TimelineId id,
+      TimelineName id,
       AttachTarget target,
       @Nullable SourceSettings settings,
       @Nullable PrimarySource source,
       Tenure tenure) {
-    TimelineUid uid = uid(id, target, source != null);
+    TimelineId uid = uid(id, target, source != null);
     if (target.adopts()) {
       requireAdoptable(id, uid, source);
     }
@@ -229,14 +229,14 @@ public final class Attachments implements AutoCloseable {
   }
 
   private int attachOwn(
-      TimelineId id,
+      TimelineName id,
       AttachTarget target,
       @Nullable SourceSettings settings,
       @Nullable PrimarySource source,
       Tenure tenure) {
     try {
       PrimaryIdentity primary = source == null ? null : source.identify();
-      TimelineUid uid = uid(id, target, source != null);
+      TimelineId uid = uid(id, target, source != null);
       if (target.adopts()) {
         requireAdoptable(id, uid, source);
         requireName(id, uid);
@@ -288,8 +288,8 @@ public final class Attachments implements AutoCloseable {
   }
 
   /** From now on the name leads there; one that leads elsewhere does so until that is deleted. */
-  private void requireName(TimelineId id, TimelineUid uid) {
-    TimelineUid present = tenants.claimName(id, uid);
+  private void requireName(TimelineName id, TimelineId uid) {
+    TimelineId present = tenants.claimName(id, uid);
     if (!present.equals(uid)) {
       throw new PageserverException.InvalidRequest(
           "the name " + id + " leads to timeline " + present + " already; take another name");
@@ -299,13 +299,13 @@ public final class Attachments implements AutoCloseable {
   /**
    * @param uid null: the one that the name leads to
    */
-  private void requireStored(TimelineId id, @Nullable TimelineUid uid, Tenure tenure) {
+  private void requireStored(TimelineName id, @Nullable TimelineId uid, Tenure tenure) {
     if (storedGeneration(id, uid) == 0 && tenure.stored()) {
       throw noLongerHolds(id, uid);
     }
   }
 
-  private static PageserverException noLongerHolds(TimelineId id, @Nullable TimelineUid uid) {
+  private static PageserverException noLongerHolds(TimelineName id, @Nullable TimelineId uid) {
     return new PageserverException.NotFound(
         "the object store no longer holds the data of "
             + id
@@ -356,7 +356,7 @@ public final class Attachments implements AutoCloseable {
    * @param uid null: whichever is attached
    * @throws PageserverException.InvalidRequest when none are named
    */
-  public void setTokens(TimelineId id, @Nullable TimelineUid uid, ReadTokens wanted) {
+  public void setTokens(TimelineName id, @Nullable TimelineId uid, ReadTokens wanted) {
     if (wanted.isOpen()) {
       throw new PageserverException.InvalidRequest(
           "token_sha256 is empty: what a token closed is opened by no call");
@@ -396,7 +396,7 @@ public final class Attachments implements AutoCloseable {
    * @throws PageserverException when the slot cannot be dropped; the timeline is detached all the
    *     same
    */
-  public void detach(TimelineId id, boolean dropSlot) {
+  public void detach(TimelineName id, boolean dropSlot) {
     detach(id, null, dropSlot, null);
   }
 
@@ -407,16 +407,16 @@ public final class Attachments implements AutoCloseable {
    * @param settings whose slot to drop when it is not attached here; null: that is an error
    */
   public void detach(
-      TimelineId id,
-      @Nullable TimelineUid uid,
+      TimelineName id,
+      @Nullable TimelineId uid,
       boolean dropSlot,
       @Nullable SourceSettings settings) {
     turns.run(id, () -> detachInTurn(id, uid, dropSlot, settings));
   }
 
   private void detachInTurn(
-      TimelineId id,
-      @Nullable TimelineUid uid,
+      TimelineName id,
+      @Nullable TimelineId uid,
       boolean dropSlot,
       @Nullable SourceSettings settings) {
     Attachment attachment = attached(id, uid);
@@ -434,15 +434,15 @@ public final class Attachments implements AutoCloseable {
 
   /** Likewise, and the object store says from now on that nobody attaches it and it is kept. */
   public void retain(
-      TimelineId id,
-      @Nullable TimelineUid uid,
+      TimelineName id,
+      @Nullable TimelineId uid,
       boolean dropSlot,
       @Nullable SourceSettings settings) {
     turns.run(
         id,
         () -> {
           Attachment attachment = attached(id, uid);
-          TimelineUid kept = uid != null || attachment == null ? uid : attachment.uid();
+          TimelineId kept = uid != null || attachment == null ? uid : attachment.uid();
           try {
             detachInTurn(id, uid, dropSlot, settings);
           } finally {
@@ -454,7 +454,7 @@ public final class Attachments implements AutoCloseable {
   }
 
   /** What is lacking without it is the time. */
-  private void markRetained(TimelineId id, TimelineUid uid) {
+  private void markRetained(TimelineName id, TimelineId uid) {
     try {
       tenants.retain(id, uid);
     } catch (PageserverException e) {
@@ -463,7 +463,7 @@ public final class Attachments implements AutoCloseable {
   }
 
   /** Null: it is not attached here, or another one of that name is. */
-  private @Nullable Attachment attached(TimelineId id, @Nullable TimelineUid uid) {
+  private @Nullable Attachment attached(TimelineName id, @Nullable TimelineId uid) {
     Attachment attachment = byId.get(id);
     return attachment != null && isOf(attachment, uid) ? attachment : null;
   }
@@ -475,21 +475,21 @@ public final class Attachments implements AutoCloseable {
    * @param settings whose slot to drop when it is not attached here
    */
   public void delete(
-      TimelineId id,
-      @Nullable TimelineUid uid,
+      TimelineName id,
+      @Nullable TimelineId uid,
       boolean dropSlot,
       @Nullable SourceSettings settings) {
     turns.run(id, () -> deleteInTurn(id, uid, dropSlot, settings));
   }
 
   private void deleteInTurn(
-      TimelineId id,
-      @Nullable TimelineUid wanted,
+      TimelineName id,
+      @Nullable TimelineId wanted,
       boolean dropSlot,
       @Nullable SourceSettings settings) {
     Attachment attachment = attached(id, wanted);
     PrimarySource source = settings == null ? null : new PrimarySource(settings, tls);
-    TimelineUid uid = wanted;
+    TimelineId uid = wanted;
     if (attachment != null) {
       remove(attachment);
       source = attachment.source();
@@ -519,13 +519,13 @@ public final class Attachments implements AutoCloseable {
    *
    * @param uid null: the one that the name leads to
    */
-  public int storedGeneration(TimelineId id, @Nullable TimelineUid uid) {
-    TimelineUid wanted = uid == null ? tenants.resolve(id) : uid;
+  public int storedGeneration(TimelineName id, @Nullable TimelineId uid) {
+    TimelineId wanted = uid == null ? tenants.resolve(id) : uid;
     return wanted == null ? 0 : tenants.storedGeneration(id, wanted);
   }
 
   /** The timelines of a tenant that the object store holds, but some. */
-  public List<StoredTimeline> stored(String tenant, Set<TimelineUid> but) {
+  public List<StoredTimeline> stored(String tenant, Set<TimelineId> but) {
     return tenants.stored(tenant, but);
   }
 
@@ -537,7 +537,7 @@ public final class Attachments implements AutoCloseable {
    * @return the published LSN
    * @throws PageserverException.Unavailable when it cannot be published now; it is received on then
    */
-  public long handOver(TimelineId id, @Nullable TimelineUid uid) {
+  public long handOver(TimelineName id, @Nullable TimelineId uid) {
     Attachment attachment = attached(id, uid);
     if (attachment == null) {
       throw notAttached(id);
@@ -612,7 +612,7 @@ public final class Attachments implements AutoCloseable {
     return draining;
   }
 
-  private static void dropSlot(TimelineId id, boolean dropSlot, @Nullable PrimarySource source) {
+  private static void dropSlot(TimelineName id, boolean dropSlot, @Nullable PrimarySource source) {
     if (dropSlot && source != null) {
       try {
         source.slot().drop();
@@ -625,7 +625,7 @@ public final class Attachments implements AutoCloseable {
   }
 
   /** The attachment of this timeline. */
-  public Attachment get(TimelineId id) {
+  public Attachment get(TimelineName id) {
     Attachment attachment = byId.get(id);
     if (attachment == null) {
       throw notAttached(id);
@@ -633,7 +633,7 @@ public final class Attachments implements AutoCloseable {
     return attachment;
   }
 
-  private static PageserverException notAttached(TimelineId id) {
+  private static PageserverException notAttached(TimelineName id) {
     return new PageserverException.NotFound(id + " is not attached to this pageserver");
   }
 
@@ -646,7 +646,7 @@ public final class Attachments implements AutoCloseable {
    * @throws PageserverException.NotHere when it is not attached to this pageserver, or another one
    *     of that name is
    */
-  public Attachment get(TimelineId id, @Nullable TimelineUid uid, @Nullable Token token) {
+  public Attachment get(TimelineName id, @Nullable TimelineId uid, @Nullable Token token) {
     Attachment attachment = byId.get(id);
     if (attachment == null && id.shard().coversAll()) {
       attachment = firstShard(id);
@@ -667,9 +667,9 @@ public final class Attachments implements AutoCloseable {
     return attachment;
   }
 
-  private @Nullable Attachment firstShard(TimelineId whole) {
+  private @Nullable Attachment firstShard(TimelineName whole) {
     for (Attachment one : byId.values()) {
-      TimelineId id = one.id();
+      TimelineName id = one.id();
       if (id.shard().index() == 0
           && id.timeline().equals(whole.timeline())
           && id.tenant().equals(whole.tenant())) {

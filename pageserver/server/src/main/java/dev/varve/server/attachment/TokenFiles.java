@@ -6,7 +6,7 @@ import dev.varve.engine.PageserverException;
 import dev.varve.engine.PageserverException.InvalidRequest;
 import dev.varve.engine.store.FailureText;
 import dev.varve.engine.tenant.TimelineId;
-import dev.varve.engine.tenant.TimelineUid;
+import dev.varve.engine.tenant.TimelineName;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -44,11 +44,11 @@ final class TokenFiles {
     directory = dataDirectory.resolve("tokens");
   }
 
-  private Path directory(TimelineId id, TimelineUid uid) {
+  private Path directory(TimelineName id, TimelineId uid) {
     return directory.resolve(id.tenant()).resolve(uid.text());
   }
 
-  private Path file(TimelineId id, TimelineUid uid) {
+  private Path file(TimelineName id, TimelineId uid) {
     return directory(id, uid)
         .resolve((id.shard().coversAll() ? "whole" : id.shard().toString()) + SUFFIX);
   }
@@ -57,7 +57,7 @@ final class TokenFiles {
    * What a timeline was read with last; of a shard that is new here, what another shard was. A file
    * that is damaged closes its timeline.
    */
-  ReadTokens load(TimelineId id, TimelineUid uid) {
+  ReadTokens load(TimelineName id, TimelineId uid) {
     Path own = file(id, uid);
     try {
       if (Files.exists(own)) {
@@ -91,7 +91,7 @@ final class TokenFiles {
     }
   }
 
-  void save(TimelineId id, TimelineUid uid, ReadTokens tokens) {
+  void save(TimelineName id, TimelineId uid, ReadTokens tokens) {
     try {
       PrivateFile.replace(
           file(id, uid),
@@ -103,7 +103,7 @@ final class TokenFiles {
     }
   }
 
-  void delete(TimelineId id, TimelineUid uid) {
+  void delete(TimelineName id, TimelineId uid) {
     try {
       PrivateFile.delete(file(id, uid));
     } catch (IOException e) {
@@ -111,7 +111,7 @@ final class TokenFiles {
     }
   }
 
-  private PageserverException unavailable(String what, TimelineId id, Exception e) {
+  private PageserverException unavailable(String what, TimelineName id, Exception e) {
     return new PageserverException.Unavailable(
         "cannot " + what + " the tokens of " + id + " in " + directory + ": " + FailureText.of(e),
         e);

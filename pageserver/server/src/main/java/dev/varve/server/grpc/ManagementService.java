@@ -23,7 +23,7 @@ import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.tenant.TimelineId;
-import dev.varve.engine.tenant.TimelineUid;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.AttachmentState;
 import dev.varve.server.attachment.Attachments;
@@ -60,7 +60,7 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     answer(
         answers,
         () -> {
-          TimelineId id =
+          TimelineName id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           int generation =
               attachments.attach(
@@ -78,9 +78,9 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     answer(
         answers,
         () -> {
-          TimelineId id =
+          TimelineName id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
-          TimelineUid uid = Requests.uid(request.getTimelineId());
+          TimelineId uid = Requests.uid(request.getTimelineId());
           boolean dropsSlot = request.getDropSlot();
           if (request.getDeleteObjects()) {
             attachments.delete(id, uid, dropsSlot, Requests.source(id, request));
@@ -99,7 +99,7 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     answer(
         answers,
         () -> {
-          TimelineId id =
+          TimelineName id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           return HandOverTimelineResponse.newBuilder()
               .setPublishedLsn(attachments.handOver(id, Requests.uid(request.getTimelineId())))
@@ -113,7 +113,7 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     answer(
         answers,
         () -> {
-          TimelineId id =
+          TimelineName id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           attachments.setTokens(
               id,
@@ -130,7 +130,7 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     answer(
         answers,
         () -> {
-          TimelineId id =
+          TimelineName id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           return status(attachments.get(id));
         });
@@ -160,7 +160,7 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     answer(
         answers,
         () -> {
-          TimelineId id =
+          TimelineName id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           return GetStoredGenerationResponse.newBuilder()
               .setGeneration(
@@ -180,7 +180,7 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
               .stored(
                   Requests.tenant(request.getTenant()),
                   request.getExceptTimelineIdsList().stream()
-                      .map(TimelineUid::new)
+                      .map(TimelineId::new)
                       .collect(Collectors.toSet()))
               .forEach(one -> all.addTimelines(stored(one)));
           return all.build();

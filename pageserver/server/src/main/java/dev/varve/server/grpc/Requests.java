@@ -9,7 +9,7 @@ import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.redo.ClusterEffects;
 import dev.varve.engine.tenant.TimelineId;
-import dev.varve.engine.tenant.TimelineUid;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.timeline.Shard;
 import dev.varve.server.attachment.AttachTarget;
 import dev.varve.server.attachment.ReadTokens;
@@ -28,7 +28,7 @@ final class Requests {
    *
    * @param uid null: whatever has the name
    */
-  record ReadTarget(TimelineId id, @Nullable TimelineUid uid) {}
+  record ReadTarget(TimelineName id, @Nullable TimelineId uid) {}
 
   /** {@code tenant/timeline}, or with {@code /shard} behind; either with {@code @id} behind. */
   static ReadTarget read(String name) {
@@ -39,13 +39,13 @@ final class Requests {
   }
 
   /** Null when it is empty. */
-  static @Nullable TimelineUid uid(String text) {
-    return text.isEmpty() ? null : new TimelineUid(text);
+  static @Nullable TimelineId uid(String text) {
+    return text.isEmpty() ? null : new TimelineId(text);
   }
 
   /** A tenant's name. */
   static String tenant(String name) {
-    return new TimelineId(name, "any").tenant();
+    return new TimelineName(name, "any").tenant();
   }
 
   /** Which timeline an attach request speaks of. */
@@ -53,7 +53,7 @@ final class Requests {
     return new AttachTarget(uid(request.getTimelineId()), request.getAdopt());
   }
 
-  private static TimelineId timeline(String name) {
+  private static TimelineName timeline(String name) {
     String[] parts = name.split("/", -1);
     if (parts.length != 2 && (parts.length != 3 || parts[2].isEmpty())) {
       throw new InvalidRequest(
@@ -63,8 +63,8 @@ final class Requests {
   }
 
   /** An empty shard is the whole timeline. */
-  static TimelineId timeline(String tenant, String timeline, String shard) {
-    return new TimelineId(tenant, timeline, shard.isEmpty() ? Shard.WHOLE : Shard.parse(shard));
+  static TimelineName timeline(String tenant, String timeline, String shard) {
+    return new TimelineName(tenant, timeline, shard.isEmpty() ? Shard.WHOLE : Shard.parse(shard));
   }
 
   static RelFileLocator locator(RelationFork relation) {
@@ -106,12 +106,12 @@ final class Requests {
    * The source of an attach request, with the defaults that the contract names; null when there is
    * none.
    */
-  static @Nullable SourceSettings source(TimelineId id, AttachTimelineRequest request) {
+  static @Nullable SourceSettings source(TimelineName id, AttachTimelineRequest request) {
     return request.hasPrimary() ? source(id, request.getPrimary()) : null;
   }
 
   /** The source of a detach request, likewise. */
-  static @Nullable SourceSettings source(TimelineId id, DetachTimelineRequest request) {
+  static @Nullable SourceSettings source(TimelineName id, DetachTimelineRequest request) {
     return request.hasPrimary() ? source(id, request.getPrimary()) : null;
   }
 
@@ -129,7 +129,7 @@ final class Requests {
             request.getPreviousTokenSha256().toByteArray()));
   }
 
-  private static SourceSettings source(TimelineId id, PrimarySource primary) {
+  private static SourceSettings source(TimelineName id, PrimarySource primary) {
     return SourceSettings.of(
             id,
             primary.getHost(),

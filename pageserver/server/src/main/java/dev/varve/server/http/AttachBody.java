@@ -2,7 +2,7 @@ package dev.varve.server.http;
 
 import dev.varve.engine.PageserverException.InvalidRequest;
 import dev.varve.engine.tenant.TimelineId;
-import dev.varve.engine.tenant.TimelineUid;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.server.attachment.AttachTarget;
 import dev.varve.server.source.SourceSettings;
 import dev.varve.server.source.SslMode;
@@ -33,10 +33,10 @@ public record AttachBody(@Nullable Primary primary, @Nullable String timelineId)
   AttachTarget target() {
     return timelineId == null
         ? AttachTarget.BY_NAME
-        : new AttachTarget(new TimelineUid(timelineId), true);
+        : new AttachTarget(new TimelineId(timelineId), true);
   }
 
-  @Nullable SourceSettings source(TimelineId id) {
+  @Nullable SourceSettings source(TimelineName id) {
     if (primary == null) {
       return null;
     }

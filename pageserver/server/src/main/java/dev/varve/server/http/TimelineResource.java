@@ -1,7 +1,7 @@
 package dev.varve.server.http;
 
 import dev.varve.engine.PageserverException.InvalidRequest;
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.server.attachment.AttachTarget;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.Tenure;
@@ -38,7 +38,7 @@ public class TimelineResource {
   @Path("/{tenant}/{timeline}")
   public TimelineView get(
       @PathParam("tenant") String tenant, @PathParam("timeline") String timeline) {
-    return TimelineView.of(attachments.get(new TimelineId(tenant, timeline)).report());
+    return TimelineView.of(attachments.get(new TimelineName(tenant, timeline)).report());
   }
 
   /**
@@ -51,7 +51,7 @@ public class TimelineResource {
       @PathParam("tenant") String tenant,
       @PathParam("timeline") String timeline,
       @Nullable AttachBody body) {
-    TimelineId id = new TimelineId(tenant, timeline);
+    TimelineName id = new TimelineName(tenant, timeline);
     attachments.attach(
         id,
         body == null ? AttachTarget.BY_NAME : body.target(),
@@ -71,7 +71,7 @@ public class TimelineResource {
       @PathParam("timeline") String timeline,
       @QueryParam("dropSlot") @DefaultValue("false") String dropSlot,
       @QueryParam("deleteObjects") @DefaultValue("false") String deleteObjects) {
-    TimelineId id = new TimelineId(tenant, timeline);
+    TimelineName id = new TimelineName(tenant, timeline);
     boolean drops = flag("dropSlot", dropSlot);
     if (flag("deleteObjects", deleteObjects)) {
       attachments.delete(id, null, drops, null);

@@ -8,7 +8,7 @@ import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
-import dev.varve.engine.tenant.TimelineUid;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.server.source.PrimarySettings;
 import dev.varve.server.source.PrimarySource;
@@ -34,7 +34,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** An {@link Error} on a thread of an attachment shows in its state; no thread ends unseen. */
 @Timeout(60)
 final class ThreadErrorsIT {
-  private static final TimelineId ID = new TimelineId("acme", "main");
+  private static final TimelineName ID = new TimelineName("acme", "main");
 
   private static PostgresServer primary;
 
@@ -65,7 +65,7 @@ final class ThreadErrorsIT {
     try (Attachment attachment =
         new Attachment(
             new AttachmentRecord(
-                ID, new TimelineUid("0123456789abcdef0123456789abcdef"), null, 0, false),
+                ID, new TimelineId("0123456789abcdef0123456789abcdef"), null, 0, false),
             tenants,
             null,
             null,

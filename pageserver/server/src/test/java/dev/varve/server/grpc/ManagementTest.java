@@ -25,7 +25,7 @@ import dev.varve.api.v1.TimelineStatus;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.tenant.Tenants;
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.AttachmentWatcher;
@@ -138,7 +138,7 @@ final class ManagementTest {
     public void attached(Attachment attachment) {}
 
     @Override
-    public void detached(TimelineId id) {}
+    public void detached(TimelineName id) {}
   }
 
   private static Metadata bearer(String token) {
