@@ -8,6 +8,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.varve.crd.Timeline;
 import dev.varve.operator.render.TimelineObjects;
+import io.fabric8.kubernetes.api.model.EnvVar;
+import io.fabric8.kubernetes.api.model.apps.Deployment;
+import io.fabric8.kubernetes.client.utils.Serialization;
 import java.io.IOException;
 import java.net.Inet4Address;
 import java.net.InetAddress;
@@ -22,6 +25,7 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -42,7 +46,6 @@ final class OperatorProcessIT {
   private static final Path APPLICATION = Path.of("target", "quarkus-app", "quarkus-run.jar");
   private static final Path DEPLOYMENT =
       Path.of("..", "deploy", "base", "operator", "deployment.yaml");
-  private static final Pattern FLAGS = Pattern.compile("value: (-XX.*)");
   private static final Pattern RESIDENT = Pattern.compile("(?m)^VmRSS:\\s+(\\d+) kB$");
 
   /** An address that pods may have: the API server refuses the loopback interface. */
@@ -68,14 +71,11 @@ final class OperatorProcessIT {
             "-XX:MaxRAM=512m",
             "-jar",
             APPLICATION.toString());
-    Matcher flags = FLAGS.matcher(Files.readString(DEPLOYMENT));
-    assertTrue(flags.find());
+    builder.environment().putAll(shippedEnvironment());
     builder
         .environment()
         .putAll(
             Map.of(
-                "JAVA_TOOL_OPTIONS",
-                flags.group(1),
                 "KUBECONFIG",
                 config.toString(),
                 "QUARKUS_HTTP_PORT",
@@ -88,6 +88,23 @@ final class OperatorProcessIT {
         .redirectErrorStream(true)
         .redirectOutput(ProcessBuilder.Redirect.appendTo(directory.resolve("log").toFile()))
         .start();
+  }
+
+  /** What the Deployment says in words, not by reference. */
+  private static Map<String, String> shippedEnvironment() throws IOException {
+    Map<String, String> environment =
+        Serialization.unmarshal(Files.readString(DEPLOYMENT), Deployment.class)
+            .getSpec()
+            .getTemplate()
+            .getSpec()
+            .getContainers()
+            .getFirst()
+            .getEnv()
+            .stream()
+            .filter(variable -> variable.getValue() != null)
+            .collect(Collectors.toMap(EnvVar::getName, EnvVar::getValue));
+    assertTrue(environment.containsKey("JAVA_TOOL_OPTIONS"), environment.toString());
+    return environment;
   }
 
   private static Duration cpu(Process process) {

@@ -18,7 +18,6 @@ import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.image.ThinImage;
 import dev.varve.engine.store.FailureText;
-import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.timeline.ClusterView;
 import dev.varve.engine.timeline.RelationPage;
 import dev.varve.engine.timeline.Shard;
@@ -26,6 +25,7 @@ import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.Token;
+import dev.varve.server.grpc.Requests.ReadTarget;
 import dev.varve.server.metrics.PageMeters;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
@@ -33,6 +33,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads for computes. Methods are called on the connections' threads and may not block there: page
@@ -125,14 +126,14 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
     Answers.guarded(
             answers,
             () -> {
-              TimelineId id = Requests.timeline(name);
-              Attachment _ = attachments.get(id, token);
+              ReadTarget target = Requests.read(name);
+              Attachment _ = attachment(target, token);
               blocking.execute(
                   name,
                   Answers.guarded(
                       answers,
                       room -> {
-                        Timeline timeline = attachments.get(id, token).timeline();
+                        Timeline timeline = attachment(target, token).timeline();
                         timeline.waitFor(lsn, lsnTimeout);
                         return room.read(() -> read.apply(timeline));
                       }));
@@ -163,12 +164,12 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
     Answers.guarded(
             answers,
             () -> {
-              TimelineId id = Requests.timeline(request.getTimeline());
-              Attachment _ = attachments.get(id, token);
+              ReadTarget target = Requests.read(request.getTimeline());
+              Attachment _ = attachment(target, token);
               ThinImageStream stream = new ThinImageStream(out);
               blocking.executeLong(
                   Answers.guarded(
-                      answers, () -> send(attachments.get(id, token), request, out, stream)));
+                      answers, () -> send(attachment(target, token), request, out, stream)));
             })
         .run();
   }
@@ -183,7 +184,7 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
     timeline.waitFor(lsn, lsnTimeout);
     attachment.refreshSettings(lsn);
     ThinImage image = ThinImage.at(timeline, lsn);
-    ThinImageHeader.Builder header = header(image, timeline);
+    ThinImageHeader.Builder header = header(image, attachment);
     if (request.getSlruPages()) {
       header.addAllSlruPages(oldSegments(image));
     }
@@ -201,7 +202,8 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
     answers.onCompleted();
   }
 
-  private static ThinImageHeader.Builder header(ThinImage image, Timeline timeline) {
+  private static ThinImageHeader.Builder header(ThinImage image, Attachment attachment) {
+    Timeline timeline = attachment.timeline();
     Shard shard = timeline.shard();
     ThinImageHeader.Builder header =
         ThinImageHeader.newBuilder()
@@ -211,7 +213,8 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
             .setDataChecksums(image.hasChecksums())
             .setWalSegmentBytes(image.identity().walSegmentBytes())
             .setShardCount(shard.count())
-            .setStripeBlocks(shard.stripeBlocks());
+            .setStripeBlocks(shard.stripeBlocks())
+            .setTimelineId(attachment.uid().text());
     for (var directory : image.directories()) {
       header.addDirectories(
           DatabaseDirectory.newBuilder()
@@ -244,5 +247,9 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
                 .setPageCount((int) run.pages())
                 .build())
         .toList();
+  }
+
+  private Attachment attachment(ReadTarget target, @Nullable Token token) {
+    return attachments.get(target.id(), target.uid(), token);
   }
 }
