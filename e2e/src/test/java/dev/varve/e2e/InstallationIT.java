@@ -111,11 +111,7 @@ final class InstallationIT {
                 + String.join("|", Shop.SYSTEM, Shop.AGENTS, Shop.STORE)
                 + ")\".*?\"rssBytes\": (\\d+)",
             Pattern.DOTALL);
-    return Nodes.names().stream()
-        .flatMap(node ->
-            pod.matcher(
-                    Kubectl.run("get", "--raw", "/api/v1/nodes/" + node + "/proxy/stats/summary"))
-                .results())
+    return Nodes.findStatistics(pod)
         .collect(
             Collectors.toMap(
                 match -> match.group(1),

@@ -3,6 +3,9 @@ package dev.varve.e2e;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * Nodes and the power over them: the program that {@code VARVE_NODE_COMMAND} names, called as
@@ -24,6 +27,16 @@ final class Nodes {
         .lines()
         .flatMap(line -> Arrays.stream(line.split(" ")))
         .toList();
+  }
+
+  /** Where a pattern is found in the statistics of the nodes' kubelets. */
+  static Stream<MatchResult> findStatistics(Pattern pattern) {
+    return names().stream()
+        .flatMap(node ->
+            pattern
+                .matcher(
+                    Kubectl.run("get", "--raw", "/api/v1/nodes/" + node + "/proxy/stats/summary"))
+                .results());
   }
 
   /** Takes a node's power. */

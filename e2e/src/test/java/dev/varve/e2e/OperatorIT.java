@@ -116,11 +116,7 @@ final class OperatorIT {
         Pattern.compile(
             "\"name\": \"(varve-operator-[^\"]*)\",\\s*\"namespace\".*?\"usageCoreNanoSeconds\": (\\d+).*?\"workingSetBytes\": (\\d+)",
             Pattern.DOTALL);
-    return Nodes.names().stream()
-        .flatMap(node ->
-            pod.matcher(
-                    Kubectl.run("get", "--raw", "/api/v1/nodes/" + node + "/proxy/stats/summary"))
-                .results())
+    return Nodes.findStatistics(pod)
         .collect(
             Collectors.toMap(
                 match -> match.group(1),

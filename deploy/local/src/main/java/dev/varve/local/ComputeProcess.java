@@ -1,5 +1,6 @@
 package dev.varve.local;
 
+import dev.varve.testkit.AgentJvm;
 import dev.varve.testkit.ChildProcess;
 import dev.varve.testkit.PageserverProcess;
 import dev.varve.testkit.PostgresBinaries;
@@ -11,7 +12,6 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.NoSuchElementException;
@@ -102,17 +102,10 @@ public final class ComputeProcess {
 
   private static List<String> command(Path root, List<String> classCache, Launch launch)
       throws IOException {
-    List<String> command = new ArrayList<>();
-    command.add(ProcessHandle.current().info().command().orElse("java"));
+    List<String> command = AgentJvm.command("-XX:TieredStopAtLevel=1");
     command.addAll(classCache);
     command.addAll(
         List.of(
-            "-XX:TieredStopAtLevel=1",
-            "-XX:+UseSerialGC",
-            "-Xmx256m",
-            "-XX:+ExitOnOutOfMemoryError",
-            "--enable-native-access=ALL-UNNAMED",
-            "--sun-misc-unsafe-memory-access=allow",
             "-Djdk.reflect.useNativeAccessorOnly=true",
             "-DZstdNativePath=" + zstd(root),
             "-cp",

@@ -1,5 +1,6 @@
 package dev.varve.local;
 
+import dev.varve.testkit.AgentJvm;
 import dev.varve.testkit.ChildProcess;
 import dev.varve.testkit.Kubelet;
 import dev.varve.testkit.PageserverProcess;
@@ -33,29 +34,22 @@ final class NodeAgentProcess {
   static NodeAgentProcess start(Path root, Path log, String pageserver)
       throws IOException, InterruptedException {
     Path directory = PostgresServer.temporaryDirectory();
-    ChildProcess process =
-        ChildProcess.start(
-            "the node agent",
-            log,
-            List.of(
-                ProcessHandle.current().info().command().orElse("java"),
-                "-XX:+UseSerialGC",
-                "-Xmx256m",
-                "-XX:+ExitOnOutOfMemoryError",
-                "--enable-native-access=ALL-UNNAMED",
-                "--sun-misc-unsafe-memory-access=allow",
-                "-cp",
-                ComputeProcess.jar(root).toString(),
-                "dev.varve.compute.volume.NodeAgent",
-                "--node",
-                "local",
-                "--kubelet-directory",
-                directory.toString(),
-                "--pageserver",
-                pageserver,
-                // Nobody listens there: requests name their tenant, and no volume is lost.
-                "--kubernetes",
-                "http://127.0.0.1:9"));
+    List<String> command = AgentJvm.command();
+    command.addAll(
+        List.of(
+            "-cp",
+            ComputeProcess.jar(root).toString(),
+            "dev.varve.compute.volume.NodeAgent",
+            "--node",
+            "local",
+            "--kubelet-directory",
+            directory.toString(),
+            "--pageserver",
+            pageserver,
+            // Nobody listens there: requests name their tenant, and no volume is lost.
+            "--kubernetes",
+            "http://127.0.0.1:9"));
+    ChildProcess process = ChildProcess.start("the node agent", log, command);
     Path registration = directory.resolve("plugins_registry/" + DRIVER + "-reg.sock");
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
     while (!Files.exists(registration)) {

@@ -22,7 +22,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -37,13 +36,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Every pageserver: its pod, by a watch, and its timelines, by asking again and again. Listeners
- * are told of what changed. Any thread.
+ * Every pageserver: its pod, by a watch, and its timelines, by polling. Listeners are notified of
+ * what changed. Any thread.
  */
 public final class Fleet implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Fleet.class);
 
-  /** Told on the fleet's threads; must not block for long. */
+  /** Called on the fleet's threads; must not block for long. */
   public interface Listener {
     /** A pod came, went, or became ready or ceased to be. */
     void podsChanged();
@@ -55,7 +54,6 @@ public final class Fleet implements AutoCloseable {
     default void tokensChanged(String tenantId) {}
   }
 
-  private static final long MEASURE_NANOS = TimeUnit.SECONDS.toNanos(10);
   private static final long SOON_MILLIS = 300;
 
   private final SharedIndexInformer<Pod> informer;
@@ -64,7 +62,7 @@ public final class Fleet implements AutoCloseable {
   /** By uid, when a pod that is not ready was first seen so. */
   private final Map<String, Long> unreadySinceNanos = new ConcurrentHashMap<>();
 
-  private final List<Listener> listeners = new CopyOnWriteArrayList<>();
+  private final FleetListeners listeners = new FleetListeners();
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final ScheduledExecutorService clock =
       Executors.newSingleThreadScheduledExecutor(
@@ -73,26 +71,21 @@ public final class Fleet implements AutoCloseable {
   private final String managementToken;
   private final Duration grace;
 
-  /** A report that listeners were told of, and when. */
-  private record Told(Report report, long nanos) {}
-
-  /** One pod that can be asked. */
+  /** One pod that can be polled. */
   private static final class Pageserver {
     final String address;
     final PageserverClient client;
     volatile @Nullable Map<String, Report> reports;
     volatile @Nullable StoreFailure store;
-    final AtomicBoolean asked = new AtomicBoolean();
-    final AtomicBoolean soon = new AtomicBoolean();
+    final MeasureChanges measures = new MeasureChanges();
+    final AtomicBoolean polling = new AtomicBoolean();
+    final AtomicBoolean pollsSoon = new AtomicBoolean();
 
     /**
-     * By {@link System#nanoTime}, when it was first asked in vain; null while it answers, and
+     * By {@link System#nanoTime}, when it was first polled in vain; null while it answers, and
      * before the first answer.
      */
     volatile @Nullable Long silentSinceNanos;
-
-    /** What listeners were told last of each timeline; of the polling thread, under this lock. */
-    final Map<String, Told> told = new HashMap<>();
 
     Pageserver(String address, PageserverClient client) {
       this.address = address;
@@ -121,17 +114,17 @@ public final class Fleet implements AutoCloseable {
     informer.exceptionHandler((started, _) -> started);
     informer.addEventHandler(new PodHandler());
     informer.run();
-    hearAll();
+    awaitFirstPolls();
     var _ =
         clock.scheduleWithFixedDelay(
             this::pollAll, 0, pollInterval.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   /**
-   * Asks every pod once: an operator that starts must not take for silent what it has not asked
+   * Polls every pod once: an operator that starts must not take for silent what it has not polled
    * yet, and lead readers away from it.
    */
-  private void hearAll() {
+  private void awaitFirstPolls() {
     List<Future<?>> all = new ArrayList<>();
     for (PageserverPod pod : pods()) {
       if (!pod.address().isEmpty()) {
@@ -142,7 +135,7 @@ public final class Fleet implements AutoCloseable {
       try {
         one.get();
       } catch (ExecutionException e) {
-        LOG.error("a pageserver cannot be asked", e);
+        LOG.error("a pageserver cannot be polled", e);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return;
@@ -153,13 +146,13 @@ public final class Fleet implements AutoCloseable {
   private final class PodHandler implements ResourceEventHandler<Pod> {
     @Override
     public void onAdd(Pod pod) {
-      tellPods();
+      listeners.podsChanged();
     }
 
     @Override
     public void onUpdate(Pod before, Pod after) {
       if (!of(before).equals(of(after))) {
-        tellPods();
+        listeners.podsChanged();
       }
     }
 
@@ -170,7 +163,7 @@ public final class Fleet implements AutoCloseable {
       if (gone != null) {
         gone.client.close();
       }
-      tellPods();
+      listeners.podsChanged();
     }
   }
 
@@ -178,22 +171,18 @@ public final class Fleet implements AutoCloseable {
     listeners.add(listener);
   }
 
-  private void tellPods() {
-    listeners.forEach(Listener::podsChanged);
-  }
-
   /** Every pod, by name. */
   public List<PageserverPod> pods() {
     return informer.getStore().list().stream()
         .map(Fleet::of)
-        .map(this::asHeard)
+        .map(this::observed)
         .sorted((a, b) -> a.name().compareTo(b.name()))
         .toList();
   }
 
-  private PageserverPod asHeard(PageserverPod pod) {
+  private PageserverPod observed(PageserverPod pod) {
     Pageserver pageserver = byUid.get(pod.uid());
-    PageserverPod seen = asSeen(pod);
+    PageserverPod seen = observedReadiness(pod);
     if (pageserver == null) {
       return seen;
     }
@@ -205,7 +194,7 @@ public final class Fleet implements AutoCloseable {
   /**
    * The clock of who says since when a pod is not ready may be ahead, and so may have been ours.
    */
-  private PageserverPod asSeen(PageserverPod pod) {
+  private PageserverPod observedReadiness(PageserverPod pod) {
     if (pod.ready()) {
       unreadySinceNanos.remove(pod.uid());
       return pod;
@@ -247,7 +236,7 @@ public final class Fleet implements AutoCloseable {
     return managementToken;
   }
 
-  /** What a pod's timelines are; null: it was not asked yet or did not answer. */
+  /** What a pod's timelines are; null: it was not polled yet or did not answer. */
   public @Nullable Map<String, Report> reports(String podUid) {
     Pageserver pageserver = byUid.get(podUid);
     return pageserver == null ? null : pageserver.reports;
@@ -315,7 +304,7 @@ public final class Fleet implements AutoCloseable {
     return pageserver(pod).client;
   }
 
-  /** Management calls to a pod that was heard of; null when it is gone. */
+  /** Management calls to a pod that was polled; null when it is gone. */
   public @Nullable PageserverClient client(String podUid) {
     Pageserver pageserver = byUid.get(podUid);
     return pageserver == null ? null : pageserver.client;
@@ -341,7 +330,7 @@ public final class Fleet implements AutoCloseable {
   private void pollAll() {
     try {
       for (PageserverPod pod : pods()) {
-        if (!pod.address().isEmpty() && pageserver(pod).asked.compareAndSet(false, true)) {
+        if (!pod.address().isEmpty() && pageserver(pod).polling.compareAndSet(false, true)) {
           threads.execute(() -> pollInTurn(pod));
         }
       }
@@ -349,23 +338,23 @@ public final class Fleet implements AutoCloseable {
       LOG.debug("closed", e);
     } catch (RuntimeException | Error e) {
       // A schedule whose run throws is never run again.
-      LOG.error("the pageservers cannot be asked", e);
+      LOG.error("the pageservers cannot be polled", e);
     }
   }
 
-  /** A pod that takes long to answer is not asked again meanwhile. */
+  /** A pod that takes long to answer is not polled again meanwhile. */
   private void pollInTurn(PageserverPod pod) {
     Pageserver pageserver = pageserver(pod);
     try {
       poll(pod);
     } finally {
-      pageserver.asked.set(false);
+      pageserver.polling.set(false);
     }
   }
 
-  /** Asks a pod again soon: something is about to be ready. */
+  /** Polls a pod again soon: something is about to be ready. */
   private void pollSoon(Pageserver pageserver, String uid) {
-    if (!pageserver.soon.compareAndSet(false, true)) {
+    if (!pageserver.pollsSoon.compareAndSet(false, true)) {
       return;
     }
     try {
@@ -373,7 +362,7 @@ public final class Fleet implements AutoCloseable {
           clock.schedule(
               () ->
                   threads.execute(() -> {
-                    pageserver.soon.set(false);
+                    pageserver.pollsSoon.set(false);
                     pods().stream().filter(p -> p.uid().equals(uid)).forEach(this::poll);
                   }),
               SOON_MILLIS,
@@ -383,15 +372,15 @@ public final class Fleet implements AutoCloseable {
     }
   }
 
-  /** Asks a pod now. */
+  /** Polls a pod now. */
   public void poll(PageserverPod pod) {
     Pageserver pageserver = pageserver(pod);
     Map<String, Report> before;
     Map<String, Report> after;
-    boolean isStoreNews;
+    boolean hasStoreChanged;
     synchronized (pageserver) {
       StoreFailure storeBefore = pageserver.store;
-      long asking = System.nanoTime();
+      long pollNanos = System.nanoTime();
       before = pageserver.reports;
       try {
         PageserverClient.Listing listing = pageserver.client.list();
@@ -401,29 +390,29 @@ public final class Fleet implements AutoCloseable {
       } catch (StatusRuntimeException e) {
         if (before != null) {
           LOG.info("{} does not answer: {}", pod.name(), PageserverClient.text(e));
-          pageserver.silentSinceNanos = asking;
-          tellWhenOver(pageserver, asking);
+          pageserver.silentSinceNanos = pollNanos;
+          notifyAfterGrace(pageserver, pollNanos);
         }
         after = null;
         pageserver.store = null;
       }
       pageserver.reports = after;
-      isStoreNews = !Objects.equals(storeBefore, pageserver.store);
+      hasStoreChanged = !Objects.equals(storeBefore, pageserver.store);
     }
-    tellDifferences(before, after);
-    if (isStoreNews) {
-      tellPods();
+    listeners.reportsChanged(before, after);
+    if (hasStoreChanged) {
+      listeners.podsChanged();
     }
     if (after != null) {
-      tellMeasures(pageserver, after);
+      pageserver.measures.next(after, System.nanoTime()).forEach(listeners::timelineChanged);
       if (after.values().stream().anyMatch(r -> r.state() == Report.State.Loading)) {
         pollSoon(pageserver, pod.uid());
       }
     }
   }
 
-  /** Listeners are told when the grace of a pod that does not answer is over. */
-  private void tellWhenOver(Pageserver pageserver, Long silentSinceNanos) {
+  /** Notifies listeners at the end of the grace of a pod that does not answer. */
+  private void notifyAfterGrace(Pageserver pageserver, Long silentSinceNanos) {
     long left = grace.minusNanos(System.nanoTime() - silentSinceNanos).toMillis();
     try {
       var _ =
@@ -431,81 +420,13 @@ public final class Fleet implements AutoCloseable {
               () ->
                   threads.execute(() -> {
                     if (silentSinceNanos.equals(pageserver.silentSinceNanos)) {
-                      tellPods();
+                      listeners.podsChanged();
                     }
                   }),
               Math.max(left, 0) + 1,
               TimeUnit.MILLISECONDS);
     } catch (RejectedExecutionException e) {
       LOG.debug("closed", e);
-    }
-  }
-
-  /** Tells of LSNs that moved, not too often. */
-  private void tellMeasures(Pageserver pageserver, Map<String, Report> reports) {
-    List<String> moved = new ArrayList<>();
-    long now = System.nanoTime();
-    synchronized (pageserver) {
-      pageserver.told.keySet().retainAll(reports.keySet());
-      reports.forEach((id, report) -> {
-        Told told = pageserver.told.get(id);
-        if (told == null
-            || (now - told.nanos >= MEASURE_NANOS
-                && (report.receivedLsn() != told.report.receivedLsn()
-                    || report.publishedLsn() != told.report.publishedLsn()
-                    || !Objects.equals(report.lagBytes(), told.report.lagBytes())
-                    || report.copiedBytes() != told.report.copiedBytes()
-                    || report.cost().retainedWalBytes()
-                        != told.report.cost().retainedWalBytes()))) {
-          pageserver.told.put(id, new Told(report, now));
-          moved.add(id);
-        }
-      });
-    }
-    moved.forEach(this::tell);
-  }
-
-  private void tellDifferences(
-      @Nullable Map<String, Report> before, @Nullable Map<String, Report> after) {
-    Map<String, Report> old = before == null ? Map.of() : before;
-    Map<String, Report> fresh = after == null ? Map.of() : after;
-    old.forEach((id, report) -> {
-      if (!isAlike(report, fresh.get(id))) {
-        tell(id);
-      }
-    });
-    for (String id : fresh.keySet()) {
-      if (!old.containsKey(id)) {
-        tell(id);
-      }
-    }
-    fresh.keySet().stream()
-        .filter(id -> isTokenNews(old.get(id), fresh.get(id)))
-        .map(id -> id.substring(0, id.indexOf('/')))
-        .distinct()
-        .forEach(tenantId -> listeners.forEach(listener -> listener.tokensChanged(tenantId)));
-    if ((before == null) != (after == null)) {
-      tellPods();
-    }
-  }
-
-  private static boolean isTokenNews(@Nullable Report before, @Nullable Report after) {
-    return after != null && (before == null || !before.tokens().equals(after.tokens()));
-  }
-
-  private static boolean isAlike(Report before, @Nullable Report after) {
-    return after != null
-        && before.generation() == after.generation()
-        && before.state() == after.state()
-        && before.problem().equals(after.problem())
-        && Objects.equals(before.store(), after.store())
-        && before.isReadable() == after.isReadable();
-  }
-
-  private void tell(String shardId) {
-    ShardId changed = ShardId.parse(shardId);
-    for (Listener listener : listeners) {
-      listener.timelineChanged(changed.tenantId(), changed.timeline());
     }
   }
 

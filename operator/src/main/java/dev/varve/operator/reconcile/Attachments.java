@@ -57,6 +57,18 @@ final class Attachments {
   /** What came of one; empty for the best. */
   private record Tried(Attach attach, @Nullable StatusRuntimeException failure) {}
 
+  /**
+   * What the object store has of a shard.
+   *
+   * @param generation the highest that it has seen; 0: none
+   * @param refusal why that is of no use; null: it is
+   */
+  private record Stored(int generation, @Nullable Refusal refusal) {
+    static Stored refused(Refusal refusal) {
+      return new Stored(0, refusal);
+    }
+  }
+
   Attachments(KubernetesClient client, Fleet fleet, TenantTokens tokens, InstantSource clock) {
     this.tokens = tokens;
     this.client = client;
@@ -95,8 +107,9 @@ final class Attachments {
             handOvers,
             handOver -> {
               ShardId shard = shards.get(handOver.shard());
-              if (stored(timeline, shard, handOver.successor()) instanceof Refusal refusal) {
-                refusals.put(handOver.shard(), refusal);
+              Stored stored = stored(timeline, shard, handOver.successor());
+              if (stored.refusal() != null) {
+                refusals.put(handOver.shard(), stored.refusal());
                 return false;
               }
               String what = "shard " + handOver.shard() + " by " + handOver.pod().name();
@@ -128,23 +141,23 @@ final class Attachments {
   }
 
   /**
-   * The generation that the object store has seen of a shard, an {@link Integer}, or the {@link
-   * Refusal} of a pod: also when it has seen none of a timeline that could be read.
+   * As a pod finds it, which refuses a timeline that could be read and of which nothing is left.
    */
-  private Object stored(Timeline timeline, ShardId shard, PageserverPod pod) {
+  private Stored stored(Timeline timeline, ShardId shard, PageserverPod pod) {
     try {
       int seen = fleet.client(pod).storedGeneration(shard);
       return seen == 0 && isStored(timeline)
-          ? missing(
-              "the object store that "
-                  + pod.name()
-                  + " has no longer holds the data of "
-                  + shard
-                  + ", which it held: somebody removed objects, or replaced the bucket; bring those"
-                  + " below the timeline's prefix back from the bucket's versions")
-          : seen;
+          ? Stored.refused(
+              missing(
+                  "the object store that "
+                      + pod.name()
+                      + " has no longer holds the data of "
+                      + shard
+                      + ", which it held: somebody removed objects, or replaced the bucket; bring those"
+                      + " below the timeline's prefix back from the bucket's versions"))
+          : new Stored(seen, null);
     } catch (StatusRuntimeException e) {
-      return failure(timeline, pod, e);
+      return Stored.refused(failure(timeline, pod, e));
     }
   }
 
@@ -215,13 +228,15 @@ final class Attachments {
       List<Attach> attaches,
       Map<Integer, Refusal> failures) {
     Map<Attach, Integer> generations = new LinkedHashMap<>();
-    List<Object> stored =
+    List<Stored> stored =
         Fanout.each(attaches, attach -> stored(timeline, shards.get(attach.shard()), attach.pod()));
     for (int i = 0; i < attaches.size(); i++) {
       Attach attach = attaches.get(i);
-      if (stored.get(i) instanceof Refusal refusal) {
+      Refusal refusal = stored.get(i).refusal();
+      if (refusal != null) {
         failures.put(attach.shard(), refusal);
-      } else if (stored.get(i) instanceof Integer seen) {
+      } else {
+        int seen = stored.get(i).generation();
         ShardAttachment before = TimelinePlanner.attachment(timeline.getStatus(), attach.shard());
         generations.put(attach, Math.max(seen, before == null ? 0 : before.generation()) + 1);
       }

@@ -9,10 +9,7 @@ import dev.varve.operator.plan.Sha256;
 import dev.varve.operator.plan.ShardId;
 import dev.varve.operator.plan.TenantPlanner;
 import dev.varve.operator.plan.TokenRecord;
-import dev.varve.operator.render.TimelineObjects;
 import dev.varve.operator.render.TokenRecordSecret;
-import io.fabric8.kubernetes.api.model.ObjectMeta;
-import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.grpc.Status;
@@ -35,7 +32,7 @@ import org.slf4j.LoggerFactory;
 final class TenantTokens {
   private static final Logger LOG = LoggerFactory.getLogger(TenantTokens.class);
 
-  private final KubernetesClient client;
+  private final OperatorSecrets<Tenant> secrets;
   private final Fleet fleet;
   private final String namespace;
 
@@ -55,7 +52,8 @@ final class TenantTokens {
   record Outcome(TokenRecord record, boolean changed, boolean failed) {}
 
   TenantTokens(KubernetesClient client, Fleet fleet, String namespace) {
-    this.client = client;
+    this.secrets =
+        new OperatorSecrets<>(client, namespace, Tenant.class, TokenRecordSecret.COMPONENT);
     this.fleet = fleet;
     this.namespace = namespace;
   }
@@ -67,11 +65,7 @@ final class TenantTokens {
     TokenRecord before = known == null ? record(tenant) : known;
     TokenRecord record = TokenRecord.next(before, Sha256.hex(token), now, overlap);
     if (!record.equals(before)) {
-      client
-          .resource(TokenRecordSecret.of(tenant, namespace, record))
-          .fieldManager(TimelineObjects.MANAGER)
-          .forceConflicts()
-          .serverSideApply();
+      secrets.apply(TokenRecordSecret.of(tenant, namespace, record));
     }
     kept.put(uid, record);
     boolean changed = before != null && !before.current().equals(record.current());
@@ -94,8 +88,7 @@ final class TenantTokens {
   }
 
   private @Nullable TokenRecord record(Tenant tenant) {
-    return TokenRecordSecret.record(
-        client.secrets().inNamespace(namespace).withName(TokenRecordSecret.name(tenant)).get());
+    return TokenRecordSecret.record(secrets.get(tenant));
   }
 
   /** To all at once; false when one could not be reached. */
@@ -144,43 +137,11 @@ final class TenantTokens {
   /** Forgets a Tenant that is about to be gone. */
   void remove(Tenant tenant) {
     kept.remove(tenant.getMetadata().getUid());
-    try {
-      client.secrets().inNamespace(namespace).withName(TokenRecordSecret.name(tenant)).delete();
-    } catch (KubernetesClientException e) {
-      LOG.info("{} is left for the next start: {}", TokenRecordSecret.name(tenant), e.getMessage());
-    }
+    secrets.remove(tenant);
   }
 
   /** Removes the records of Tenants that went without their deletion. */
   void sweep() {
-    try {
-      for (Secret secret :
-          client
-              .secrets()
-              .inNamespace(namespace)
-              .withLabels(TimelineObjects.OWNED)
-              .withLabel("app.kubernetes.io/component", "token")
-              .list()
-              .getItems()) {
-        if (isOrphan(secret)) {
-          client.resource(secret).delete();
-          LOG.info("removed {}, whose Tenant is gone", secret.getMetadata().getName());
-        }
-      }
-    } catch (KubernetesClientException e) {
-      LOG.info("the Secrets of Tenants that are gone are not removed yet: {}", e.getMessage());
-    }
-  }
-
-  private boolean isOrphan(Secret secret) {
-    ObjectMeta metadata = secret.getMetadata();
-    Map<String, String> annotations = metadata.getAnnotations();
-    String in = annotations == null ? null : annotations.get(TokenRecordSecret.NAMESPACE);
-    String name = annotations == null ? null : annotations.get(TokenRecordSecret.TENANT);
-    if (in == null || name == null) {
-      return false;
-    }
-    Tenant tenant = client.resources(Tenant.class).inNamespace(in).withName(name).get();
-    return tenant == null || !TokenRecordSecret.name(tenant).equals(metadata.getName());
+    secrets.sweep();
   }
 }

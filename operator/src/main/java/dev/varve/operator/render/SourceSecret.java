@@ -4,8 +4,8 @@ import dev.varve.crd.SslMode;
 import dev.varve.crd.Timeline;
 import dev.varve.operator.plan.SourceAccess;
 import io.fabric8.kubernetes.api.model.Secret;
-import io.fabric8.kubernetes.api.model.SecretBuilder;
 import java.util.Arrays;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,37 +13,27 @@ import org.jspecify.annotations.Nullable;
  * namespace that is deleted loses its Secrets first, but the slot is to be dropped still.
  */
 public final class SourceSecret {
-  /** Of the Timeline that it is kept for. */
-  public static final String NAMESPACE = "varve.dev/namespace";
-
-  /** Likewise. */
-  public static final String TIMELINE = "varve.dev/timeline";
+  public static final String COMPONENT = "source";
 
   private SourceSecret() {}
 
   public static String name(Timeline timeline) {
-    return "varve-source-" + timeline.getMetadata().getUid();
+    return OperatorSecret.name(COMPONENT, timeline);
   }
 
   public static Secret of(Timeline timeline, String namespace, SourceAccess access) {
-    return new SecretBuilder()
-        .withNewMetadata()
-        .withName(name(timeline))
-        .withNamespace(namespace)
-        .addToLabels(TimelineObjects.OWNED)
-        .addToLabels("app.kubernetes.io/component", "source")
-        .addToAnnotations(NAMESPACE, timeline.getMetadata().getNamespace())
-        .addToAnnotations(TIMELINE, timeline.getMetadata().getName())
-        .endMetadata()
-        .withType("Opaque")
-        .addToData("host", TokenSecret.encoded(access.host()))
-        .addToData("port", TokenSecret.encoded("" + access.port()))
-        .addToData("user", TokenSecret.encoded(access.user()))
-        .addToData("password", TokenSecret.encoded(access.password()))
-        .addToData("database", TokenSecret.encoded(access.database()))
-        .addToData("sslMode", TokenSecret.encoded(access.sslMode().text()))
-        .addToData("slot", TokenSecret.encoded(access.slot()))
-        .build();
+    return OperatorSecret.of(
+        COMPONENT,
+        timeline,
+        namespace,
+        Map.of(
+            "host", access.host(),
+            "port", "" + access.port(),
+            "user", access.user(),
+            "password", access.password(),
+            "database", access.database(),
+            "sslMode", access.sslMode().text(),
+            "slot", access.slot()));
   }
 
   /**

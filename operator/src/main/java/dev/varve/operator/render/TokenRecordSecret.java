@@ -3,9 +3,9 @@ package dev.varve.operator.render;
 import dev.varve.crd.Tenant;
 import dev.varve.operator.plan.TokenRecord;
 import io.fabric8.kubernetes.api.model.Secret;
-import io.fabric8.kubernetes.api.model.SecretBuilder;
 import java.time.DateTimeException;
 import java.time.Instant;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,33 +13,23 @@ import org.jspecify.annotations.Nullable;
  * own Secret is its users' to delete and to replace, and says nothing of the token before.
  */
 public final class TokenRecordSecret {
-  /** Of the Tenant that it is kept for. */
-  public static final String NAMESPACE = "varve.dev/namespace";
-
-  /** Likewise. */
-  public static final String TENANT = "varve.dev/tenant";
+  public static final String COMPONENT = "token";
 
   private TokenRecordSecret() {}
 
   public static String name(Tenant tenant) {
-    return "varve-token-" + tenant.getMetadata().getUid();
+    return OperatorSecret.name(COMPONENT, tenant);
   }
 
   public static Secret of(Tenant tenant, String namespace, TokenRecord record) {
-    return new SecretBuilder()
-        .withNewMetadata()
-        .withName(name(tenant))
-        .withNamespace(namespace)
-        .addToLabels(TimelineObjects.OWNED)
-        .addToLabels("app.kubernetes.io/component", "token")
-        .addToAnnotations(NAMESPACE, tenant.getMetadata().getNamespace())
-        .addToAnnotations(TENANT, tenant.getMetadata().getName())
-        .endMetadata()
-        .withType("Opaque")
-        .addToData("current-sha256", TokenSecret.encoded(record.current()))
-        .addToData("previous-sha256", TokenSecret.encoded(record.previous()))
-        .addToData("previous-until", TokenSecret.encoded(record.until().toString()))
-        .build();
+    return OperatorSecret.of(
+        COMPONENT,
+        tenant,
+        namespace,
+        Map.of(
+            "current-sha256", record.current(),
+            "previous-sha256", record.previous(),
+            "previous-until", record.until().toString()));
   }
 
   /** What it keeps; null when it is not there or not as it was written. */

@@ -2,14 +2,12 @@ package dev.varve.operator.plan;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.crd.Condition;
 import dev.varve.crd.PrimarySource;
-import dev.varve.crd.RetainedWalAction;
 import dev.varve.crd.Source;
 import dev.varve.crd.SslMode;
 import dev.varve.crd.Tenant;
@@ -430,31 +428,6 @@ final class TimelinePlannerTest {
   }
 
   @Test
-  void digestTellsWhatTheSourceMayCost() {
-    Timeline other = timeline();
-    other.setSpec(
-        new TimelineSpec(
-            "acme",
-            new Source(
-                new PrimarySource(
-                    "db",
-                    null,
-                    "varve",
-                    null,
-                    null,
-                    SslMode.DISABLE,
-                    null,
-                    null,
-                    "2Gi",
-                    RetainedWalAction.DROP_SLOT)),
-            null));
-    SourceAccess bounded = SourceAccess.of(other, "secret");
-    assertEquals(2L << 30, bounded.maxRetainedWalBytes());
-    assertTrue(bounded.dropsSlot());
-    assertNotEquals(SourceAccess.of(timeline, "secret").digest("key"), bounded.digest("key"));
-  }
-
-  @Test
   void brokenTimelineIsLeftToAPerson() {
     attached();
     report = report(5, Report.State.Broken, "unknown WAL record");
@@ -510,16 +483,6 @@ final class TimelinePlannerTest {
     attached();
     assertFalse(
         plan().status().conditions().stream().anyMatch(c -> c.type().equals("SourceReachable")));
-  }
-
-  @Test
-  void digestTellsNothingWithoutTheKey() {
-    SourceAccess known = SourceAccess.of(timeline, "secret");
-    assertNotEquals(known.digest("one"), known.digest("two"));
-    assertEquals(known.digest("one"), known.digest("one"));
-    assertFalse(known.toString().contains("secret"));
-    assertEquals("db.shop.svc", known.host());
-    assertEquals(SlotName.of(timeline), known.slot());
   }
 
   /** Attached, and never read: the copy failed after so many bytes. */

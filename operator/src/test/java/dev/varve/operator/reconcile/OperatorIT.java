@@ -12,38 +12,31 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.protobuf.ByteString;
 import dev.varve.api.v1.AttachTimelineRequest;
 import dev.varve.api.v1.DetachTimelineRequest;
-import dev.varve.crd.Condition;
 import dev.varve.crd.DeletionPolicy;
 import dev.varve.crd.ShardAttachment;
-import dev.varve.crd.ShardPlacement;
 import dev.varve.crd.Tenant;
 import dev.varve.crd.TenantSpec;
 import dev.varve.crd.Timeline;
 import dev.varve.crd.TimelineSpec;
-import dev.varve.operator.plan.Sha256;
 import dev.varve.operator.reconcile.TestCluster.RunningOperator;
-import dev.varve.operator.render.TokenRecordSecret;
 import dev.varve.operator.render.TokenSecret;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.client.dsl.Resource;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** The controllers under the shipped Role, against a real API server: the lives of timelines. */
+@ExtendWith(SharedCluster.Resolver.class)
 final class OperatorIT {
   private static final String FIRST = "10.9.0.1";
   private static final String SECOND = "10.9.0.2";
@@ -53,19 +46,9 @@ final class OperatorIT {
   private static RunningOperator operator;
 
   @BeforeAll
-  static void start() throws IOException {
-    cluster = new TestCluster();
-    operator = cluster.operator();
-  }
-
-  @AfterAll
-  static void stop() {
-    if (operator != null) {
-      operator.close();
-    }
-    if (cluster != null) {
-      cluster.close();
-    }
+  static void find(SharedCluster shared) {
+    cluster = shared.cluster();
+    operator = shared.operator();
   }
 
   /** JOSDK applies the finalizer with a resource that is new but for its name. */
@@ -151,11 +134,11 @@ final class OperatorIT {
 
     // It is ready for Kubernetes, but has not answered for the grace: the same.
     second.silent = true;
-    await("moved back", () -> podsOf("acme").equals(Set.of("ps-0")));
+    await("moved back", () -> cluster.podsOf("acme").equals(Set.of("ps-0")));
     await("served there", () -> cluster.addresses("varve-orders").equals(List.of(FIRST)));
     first.silent = true;
     second.silent = false;
-    await("moved again", () -> podsOf("acme").equals(Set.of("ps-1")));
+    await("moved again", () -> cluster.podsOf("acme").equals(Set.of("ps-1")));
     first.silent = false;
     await("the first is told", () -> !first.attached.containsKey("shop.acme/orders"));
 
@@ -214,13 +197,6 @@ final class OperatorIT {
     cluster.remove("ps-1");
   }
 
-  private static Set<String> podsOf(String tenant) {
-    Tenant found = cluster.tenant(tenant);
-    return found == null || found.getStatus() == null || found.getStatus().shards() == null
-        ? Set.of()
-        : found.getStatus().shards().stream().map(ShardPlacement::pod).collect(Collectors.toSet());
-  }
-
   private static ShardAttachment attachment(String timeline, int shard) {
     return cluster.timeline(timeline).getStatus().shards().get(shard);
   }
@@ -236,7 +212,7 @@ final class OperatorIT {
     cluster.tenant("wide", 2);
     cluster.timeline("sharded", "wide", null);
     await("served", () -> cluster.isReady("sharded"));
-    assertEquals(Set.of("sh-0", "sh-1"), podsOf("wide"));
+    assertEquals(Set.of("sh-0", "sh-1"), cluster.podsOf("wide"));
     assertEquals(
         "varve-sharded.shop.svc:6400-6401", cluster.timeline("sharded").getStatus().address());
     await("endpoints", () -> cluster.addresses("varve-sharded").equals(List.of(leaving)));
@@ -263,7 +239,7 @@ final class OperatorIT {
     cluster.at(leaving).publishFailure = "the object store does not answer";
     cluster.at(staying).loadNanos = TimeUnit.SECONDS.toNanos(2);
     cluster.leave("sh-0");
-    await("the other is to have it", () -> podsOf("wide").equals(Set.of("sh-1")));
+    await("the other is to have it", () -> cluster.podsOf("wide").equals(Set.of("sh-1")));
     TimeUnit.SECONDS.sleep(1);
     assertEquals(Set.of(second), cluster.at(staying).attached.keySet(), "not handed over yet");
     cluster.at(leaving).publishFailure = "";
@@ -284,7 +260,7 @@ final class OperatorIT {
 
     // A pod is added: one of the two goes there.
     cluster.pageserver("sh-2", coming);
-    await("spread again", () -> podsOf("wide").equals(Set.of("sh-1", "sh-2")));
+    await("spread again", () -> cluster.podsOf("wide").equals(Set.of("sh-1", "sh-2")));
     await("led there", () -> cluster.addresses("varve-sharded.1").equals(List.of(coming)));
     await("let go", () -> !cluster.at(staying).attached.containsKey(second));
     assertTrue(cluster.isReady("sharded"));
@@ -380,78 +356,6 @@ final class OperatorIT {
     }
   }
 
-  /**
-   * Deleted or replaced: readers with the token before are served for a while, by every pageserver
-   * that has a shard, and nothing is attached anew.
-   */
-  @Test
-  void aTokenIsRotatedWithAnOverlapByDeletingOrReplacingItsSecret() throws Exception {
-    cluster.pageserver("rotating-0", "10.9.3.1");
-    cluster.pageserver("rotating-1", "10.9.3.2");
-    cluster.tenant("rotating", 2);
-    cluster.timeline("turning", "rotating", null);
-    await("served", () -> cluster.isReady("turning"));
-    Resource<Secret> secret =
-        cluster.admin.secrets().inNamespace(SHOP).withName(TokenSecret.name("rotating"));
-    List<Integer> generations = generations("turning");
-    String made = TokenSecret.value(secret.get(), TokenSecret.KEY);
-    await("the first token", () -> isReadWith("rotating", made));
-
-    secret.delete();
-    await("another Secret", () -> secret.get() != null);
-    String anew = TokenSecret.value(secret.get(), TokenSecret.KEY);
-    assertNotEquals(made, anew);
-    await("both tokens", () -> isReadWith("rotating", anew, made));
-    await("the new one alone", () -> isReadWith("rotating", anew));
-
-    secret.edit(s -> {
-      s.setData(null);
-      s.setStringData(Map.of(TokenSecret.KEY, "chosen\n"));
-      return s;
-    });
-    await("the chosen one and the one before", () -> isReadWith("rotating", "chosen", anew));
-    assertEquals(Set.of(TokenSecret.KEY), secret.get().getData().keySet());
-    assertEquals(generations, generations("turning"));
-    assertTrue(
-        cluster.admin.v1().events().inNamespace(SHOP).list().getItems().stream()
-            .anyMatch(e ->
-                e.getReason().equals("TokenChanged")
-                    && e.getInvolvedObject().getName().equals("rotating")));
-
-    cluster.delete(cluster.timeline("turning"));
-    await("gone", () -> cluster.timeline("turning") == null);
-    String record = TokenRecordSecret.name(cluster.tenant("rotating"));
-    assertNotNull(cluster.admin.secrets().inNamespace("varve").withName(record).get());
-    cluster.admin.resource(cluster.tenant("rotating")).delete();
-    await(
-        "no record",
-        () -> cluster.admin.secrets().inNamespace("varve").withName(record).get() == null);
-    cluster.remove("rotating-0");
-    cluster.remove("rotating-1");
-  }
-
-  private static List<Integer> generations(String timeline) {
-    return cluster.timeline(timeline).getStatus().shards().stream()
-        .map(ShardAttachment::generation)
-        .toList();
-  }
-
-  /** Whether both shards are, on whatever pods they are. */
-  private static boolean isReadWith(String tenant, String... tokens) {
-    List<AttachTimelineRequest> attached =
-        cluster.attached().stream().filter(a -> a.getTenant().equals(SHOP + "." + tenant)).toList();
-    return attached.size() == 2
-        && attached.stream()
-            .allMatch(a ->
-                a.getTokenSha256().equals(hash(tokens[0]))
-                    && a.getPreviousTokenSha256()
-                        .equals(tokens.length == 1 ? ByteString.EMPTY : hash(tokens[1])));
-  }
-
-  private static ByteString hash(String token) {
-    return ByteString.copyFrom(Sha256.of(token));
-  }
-
   /** What is retained is written to the object store before its slot goes. */
   @Test
   void aTimelineIsPublishedBeforeItIsRetained() {
@@ -472,75 +376,6 @@ final class OperatorIT {
     cluster.admin.resources(Tenant.class).inNamespace(SHOP).withName("keeper").delete();
     await("the tenant is gone", () -> cluster.tenant("keeper") == null);
     cluster.remove("kp-0");
-  }
-
-  /** It goes away under a timeline that is served, comes back empty, and then whole. */
-  @Test
-  void anObjectStoreThatFailsOrIsEmptiedMovesNothing() {
-    String served = "10.9.3.1";
-    String other = "10.9.3.2";
-    String held = "shop.bucket/held";
-    cluster.pageserver("st-0", served);
-    cluster.tenant("bucket", 1);
-    cluster.password("bucket-password", "one");
-    cluster.timeline("held", "bucket", "bucket-password");
-    await("served", () -> cluster.isReady("held"));
-    await("the store answers", () -> cluster.hasReason("held", "StoreReachable", "Reachable"));
-    cluster.pageserver("st-1", other);
-
-    String failure = "the object store does not answer since noon";
-    cluster.at(served).retainedWalBytes.set(65 << 20);
-    cluster.at(served).storeFailure = failure;
-    cluster.at(other).storeFailure = failure;
-    await("said", () -> says("held", "StoreReachable", failure));
-    await("with what is kept", () -> says("held", "StoreReachable", "more than 64 MiB"));
-    assertTrue(cluster.isReady("held"));
-    await(
-        "the tenant says so",
-        () ->
-            cluster.tenant("bucket").getStatus().conditions().stream()
-                .anyMatch(c -> c.reason().equals("StoreUnreachable")));
-    cluster.timeline("late", "bucket", "bucket-password");
-    await("refused", () -> cluster.hasReason("late", "Ready", "AttachRefused"));
-    await(
-        "for that",
-        () -> says("late", "Ready", failure) && says("late", "StoreReachable", failure));
-
-    cluster.leave("st-0");
-    await("to be moved", () -> podsOf("bucket").equals(Set.of("st-1")));
-    await("kept", () -> says("held", "Ready", "it cannot be moved"));
-    assertTrue(cluster.isReady("held"));
-    assertEquals(List.of(served), cluster.addresses("varve-held"));
-
-    String stored = "shop.bucket/" + cluster.timeline("held").getStatus().timelineId();
-    int generation = Objects.requireNonNull(cluster.store.remove(stored));
-    cluster.at(served).storeFailure = "";
-    cluster.at(other).storeFailure = "";
-    await("empty", () -> cluster.hasReason("held", "StoreReachable", "ObjectsMissing"));
-    await("the new one is begun", () -> cluster.isReady("late"));
-    assertTrue(cluster.isReady("held"));
-    assertEquals(List.of(served), cluster.addresses("varve-held"));
-    assertFalse(cluster.at(served).handedOver.contains(held), "it receives on");
-
-    cluster.at(served).attached.clear();
-    await("refused", () -> cluster.hasReason("held", "Ready", "AttachRefused"));
-    assertTrue(says("held", "Ready", "bring those"));
-    assertNull(cluster.store.get(stored), "an emptied prefix is taken for a new timeline");
-
-    cluster.store.put(stored, generation);
-    await("served again", () -> cluster.addresses("varve-held").equals(List.of(other)));
-    await("well", () -> cluster.hasReason("held", "StoreReachable", "Reachable"));
-    cluster.delete(cluster.timeline("held"));
-    cluster.delete(cluster.timeline("late"));
-    cluster.admin.resources(Tenant.class).inNamespace(SHOP).withName("bucket").delete();
-    await("the tenant is gone", () -> cluster.tenant("bucket") == null);
-    cluster.remove("st-0");
-    cluster.remove("st-1");
-  }
-
-  private static boolean says(String timeline, String type, String part) {
-    Condition condition = TestCluster.condition(cluster.timeline(timeline), type);
-    return condition != null && condition.message().contains(part);
   }
 
   /** A source of which nothing can be received is the one whose primary keeps more and more. */

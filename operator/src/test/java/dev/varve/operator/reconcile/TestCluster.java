@@ -8,6 +8,7 @@ import dev.varve.crd.Condition;
 import dev.varve.crd.DeletionPolicy;
 import dev.varve.crd.PrimarySource;
 import dev.varve.crd.SecretKey;
+import dev.varve.crd.ShardPlacement;
 import dev.varve.crd.Source;
 import dev.varve.crd.SslMode;
 import dev.varve.crd.Tenant;
@@ -43,10 +44,12 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -449,6 +452,14 @@ final class TestCluster implements AutoCloseable {
 
   private static String version(HasMetadata object) {
     return Objects.requireNonNull(object.getMetadata().getResourceVersion());
+  }
+
+  /** The names of the pods that a tenant's shards are placed on. */
+  Set<String> podsOf(String tenant) {
+    Tenant found = tenant(tenant);
+    return found == null || found.getStatus() == null || found.getStatus().shards() == null
+        ? Set.of()
+        : found.getStatus().shards().stream().map(ShardPlacement::pod).collect(Collectors.toSet());
   }
 
   @Override

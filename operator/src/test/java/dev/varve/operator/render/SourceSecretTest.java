@@ -40,7 +40,7 @@ final class SourceSecretTest {
     assertEquals("varve-source-u-1", secret.getMetadata().getName());
     assertEquals("varve", secret.getMetadata().getNamespace());
     assertEquals(
-        Map.of(SourceSecret.NAMESPACE, "shop", SourceSecret.TIMELINE, "orders"),
+        Map.of("varve.dev/namespace", "shop", "varve.dev/timeline", "orders"),
         secret.getMetadata().getAnnotations());
     assertEquals(ACCESS, SourceSecret.access(secret));
   }

@@ -2,6 +2,7 @@ package dev.varve.bench;
 
 import dev.varve.compute.agent.Agent;
 import dev.varve.testkit.AgedCluster;
+import dev.varve.testkit.AgentJvm;
 import dev.varve.testkit.FreePort;
 import dev.varve.testkit.PageserverProcess;
 import dev.varve.testkit.PostgresServer;
@@ -155,33 +156,26 @@ public final class LargeClusterBench {
   private static void compute(PageserverProcess pageserver, PostgresServer primary, Path directory)
       throws Exception {
     int port = FreePort.any();
+    List<String> command = AgentJvm.command("-XX:TieredStopAtLevel=1");
+    command.addAll(
+        List.of(
+            "-cp",
+            System.getProperty("java.class.path"),
+            Agent.class.getName(),
+            "--server",
+            pageserver.address(),
+            "--timeline",
+            PageserverProcess.TENANT + "/" + PageserverProcess.TIMELINE,
+            "--directory",
+            directory.toString(),
+            "--postgres",
+            primary.binDirectory().toString(),
+            "--port",
+            "" + port,
+            "--user",
+            "" + PostgresServer.UID));
     long before = System.nanoTime();
-    Process agent =
-        new ProcessBuilder(
-                ProcessHandle.current().info().command().orElse("java"),
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-                "-Xmx256m",
-                "-XX:+ExitOnOutOfMemoryError",
-                "--enable-native-access=ALL-UNNAMED",
-                "--sun-misc-unsafe-memory-access=allow",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Agent.class.getName(),
-                "--server",
-                pageserver.address(),
-                "--timeline",
-                PageserverProcess.TENANT + "/" + PageserverProcess.TIMELINE,
-                "--directory",
-                directory.toString(),
-                "--postgres",
-                primary.binDirectory().toString(),
-                "--port",
-                "" + port,
-                "--user",
-                "" + PostgresServer.UID)
-            .redirectErrorStream(true)
-            .start();
+    Process agent = new ProcessBuilder(command).redirectErrorStream(true).start();
     try {
       BufferedReader output = agent.inputReader(StandardCharsets.UTF_8);
       String line = output.readLine();

@@ -5,10 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.github.luben.zstd.ZstdInputStream;
 import dev.varve.api.v1.GetThinImageRequest;
-import dev.varve.api.v1.GetThinImageResponse;
-import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.engine.postgres.Lsn;
@@ -18,16 +15,10 @@ import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.testkit.ExpectedLog;
 import dev.varve.testkit.PostgresServer;
 import io.grpc.StatusRuntimeException;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Iterator;
 import java.util.Map;
-import java.util.TreeMap;
-import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
-import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -122,25 +113,10 @@ final class BrokenTimelineIT {
   }
 
   private static Map<String, byte[]> files(TestPageserver pageserver) throws IOException {
-    Iterator<GetThinImageResponse> answers =
-        PageServiceGrpc.newBlockingStub(pageserver.channel())
-            .getThinImage(
-                GetThinImageRequest.newBuilder()
-                    .setTimeline(TestPageserver.TENANT + "/main")
-                    .build());
-    ByteArrayOutputStream packed = new ByteArrayOutputStream();
-    while (answers.hasNext()) {
-      answers.next().getChunk().writeTo(packed);
-    }
-    Map<String, byte[]> files = new TreeMap<>();
-    try (TarArchiveInputStream tar =
-        new TarArchiveInputStream(
-            new ZstdInputStream(new ByteArrayInputStream(packed.toByteArray())))) {
-      for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
-        files.put(entry.getName(), entry.isFile() ? tar.readAllBytes() : new byte[0]);
-      }
-    }
-    return files;
+    return ServedImage.read(
+            pageserver.channel(),
+            GetThinImageRequest.newBuilder().setTimeline(TestPageserver.TENANT + "/main").build())
+        .files();
   }
 
   /** Of every layer the first block, in the store and on the local disk. */

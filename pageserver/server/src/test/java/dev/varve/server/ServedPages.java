@@ -89,27 +89,32 @@ final class ServedPages {
 
   /** The answer for the first page of a table. */
   GetPagesResponse firstPage(PostgresServer primary, String name, long lsn) throws Exception {
-    CompletableFuture<GetPagesResponse> first = new CompletableFuture<>();
+    return answer(relation(primary, name, 0), 0, 1, lsn);
+  }
+
+  /** The one answer for a run of blocks. */
+  GetPagesResponse answer(RelationFork relation, int first, int count, long lsn) throws Exception {
+    CompletableFuture<GetPagesResponse> one = new CompletableFuture<>();
     StreamObserver<GetPagesRequest> requests =
         PageServiceGrpc.newStub(channel)
             .getPages(
                 new StreamObserver<>() {
                   @Override
                   public void onNext(GetPagesResponse answer) {
-                    first.complete(answer);
+                    one.complete(answer);
                   }
 
                   @Override
                   public void onError(Throwable error) {
-                    first.completeExceptionally(error);
+                    one.completeExceptionally(error);
                   }
 
                   @Override
                   public void onCompleted() {}
                 });
-    requests.onNext(request(relation(primary, name, 0), 0, 1, lsn));
+    requests.onNext(request(relation, first, count, lsn));
     requests.onCompleted();
-    return first.get(30, TimeUnit.SECONDS);
+    return one.get(30, TimeUnit.SECONDS);
   }
 
   private GetPagesRequest request(RelationFork relation, int first, int count, long lsn) {

@@ -5,34 +5,21 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.github.luben.zstd.ZstdInputStream;
-import dev.varve.api.v1.GetPagesRequest;
 import dev.varve.api.v1.GetPagesResponse;
 import dev.varve.api.v1.GetThinImageRequest;
-import dev.varve.api.v1.GetThinImageResponse;
-import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.RelationFork;
 import dev.varve.api.v1.SlruPages;
-import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.testkit.AgedCluster;
 import dev.varve.testkit.PostgresServer;
 import io.grpc.Status;
-import io.grpc.stub.StreamObserver;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
-import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
-import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -45,9 +32,6 @@ class SlruPagesIT {
       List.of("pg_xact", "pg_multixact/offsets", "pg_multixact/members", "pg_commit_ts");
 
   @TempDir Path directory;
-
-  /** An image: its header, and the files of SLRUs by name. */
-  private record Image(ThinImageHeader header, Map<String, byte[]> files) {}
 
   @Test
   void whatAnImageLeavesOutIsReadByPages() throws Exception {
@@ -65,11 +49,10 @@ class SlruPagesIT {
       pageserver.attach("aged", TestPageserver.primary(primary.port()));
       pageserver.await(
           "aged", "active", status -> status.getState() == TimelineState.TIMELINE_STATE_ACTIVE);
-      PageServiceGrpc.PageServiceBlockingStub pages =
-          PageServiceGrpc.newBlockingStub(pageserver.channel());
-      Image whole = image(pages, 0, false);
+      ServedPages pages = new ServedPages(pageserver.channel(), TIMELINE);
+      ServedImage whole = image(pageserver, 0, false);
       assertEquals(0, whole.header().getSlruPagesCount());
-      Image part = image(pages, whole.header().getLsn(), true);
+      ServedImage part = image(pageserver, whole.header().getLsn(), true);
       assertEquals(4, part.header().getSlruPagesCount());
       assertTrue(part.files().size() <= 16, part.files().keySet().toString());
       assertTrue(whole.files().size() > 30, whole.files().keySet().toString());
@@ -79,7 +62,7 @@ class SlruPagesIT {
         for (int i = 0; i < run.getPageCount(); i += SEGMENT_PAGES) {
           int first = run.getFirstPage() + i;
           GetPagesResponse answer =
-              pages(pageserver, part.header().getLsn(), run.getSlru(), first, SEGMENT_PAGES);
+              pages.answer(slru(run.getSlru()), first, SEGMENT_PAGES, part.header().getLsn());
           assertEquals(0, answer.getStatusCode(), answer.getStatusMessage());
           String name =
               DIRECTORIES.get(run.getSlru() - 1) + "/%04X".formatted(first / SEGMENT_PAGES);
@@ -89,81 +72,41 @@ class SlruPagesIT {
       assertEquals(whole.files().keySet(), together.keySet());
       whole.files().forEach((name, bytes) -> assertArrayEquals(bytes, together.get(name), name));
 
-      assertEquals(Status.Code.INVALID_ARGUMENT, refusal(pageserver, part, 5, 0, 1));
-      assertEquals(Status.Code.INVALID_ARGUMENT, refusal(pageserver, part, 1, 31, 2));
-      assertEquals(Status.Code.NOT_FOUND, refusal(pageserver, part, 1, 1 << 14, 1));
+      assertEquals(Status.Code.INVALID_ARGUMENT, refusal(pages, part, 5, 0, 1));
+      assertEquals(Status.Code.INVALID_ARGUMENT, refusal(pages, part, 1, 31, 2));
+      assertEquals(Status.Code.NOT_FOUND, refusal(pages, part, 1, 1 << 14, 1));
     }
   }
 
   private static Status.Code refusal(
-      TestPageserver pageserver, Image image, int slru, int first, int count) throws Exception {
+      ServedPages pages, ServedImage image, int slru, int first, int count) throws Exception {
     return Status.fromCodeValue(
-            pages(pageserver, image.header().getLsn(), slru, first, count).getStatusCode())
+            pages.answer(slru(slru), first, count, image.header().getLsn()).getStatusCode())
         .getCode();
   }
 
-  private static GetPagesResponse pages(
-      TestPageserver pageserver, long lsn, int slru, int first, int count) throws Exception {
-    CompletableFuture<GetPagesResponse> answer = new CompletableFuture<>();
-    StreamObserver<GetPagesRequest> requests =
-        PageServiceGrpc.newStub(pageserver.channel())
-            .getPages(
-                new StreamObserver<>() {
-                  @Override
-                  public void onNext(GetPagesResponse one) {
-                    answer.complete(one);
-                  }
-
-                  @Override
-                  public void onError(Throwable failure) {
-                    answer.completeExceptionally(failure);
-                  }
-
-                  @Override
-                  public void onCompleted() {}
-                });
-    requests.onNext(
-        GetPagesRequest.newBuilder()
-            .setTimeline(TIMELINE)
-            .setLsn(lsn)
-            .setRelation(RelationFork.newBuilder().setRelationNumber(slru))
-            .setFirstBlock(first)
-            .setBlockCount(count)
-            .build());
-    GetPagesResponse one = answer.get(30, TimeUnit.SECONDS);
-    requests.onCompleted();
-    return one;
+  private static RelationFork slru(int number) {
+    return RelationFork.newBuilder().setRelationNumber(number).build();
   }
 
-  private static Image image(
-      PageServiceGrpc.PageServiceBlockingStub pages, long lsn, boolean slruPages)
+  /** With the files of SLRUs only. */
+  private static ServedImage image(TestPageserver pageserver, long lsn, boolean slruPages)
       throws IOException {
-    Iterator<GetThinImageResponse> answers =
-        pages.getThinImage(
+    ServedImage image =
+        ServedImage.read(
+            pageserver.channel(),
             GetThinImageRequest.newBuilder()
                 .setTimeline(TIMELINE)
                 .setLsn(lsn)
                 .setSlruPages(slruPages)
                 .build());
-    ThinImageHeader header = answers.next().getHeader();
-    ByteArrayOutputStream packed = new ByteArrayOutputStream();
-    while (answers.hasNext()) {
-      answers.next().getChunk().writeTo(packed);
-    }
-    Map<String, byte[]> files = new TreeMap<>();
-    try (TarArchiveInputStream tar =
-        new TarArchiveInputStream(
-            new ZstdInputStream(new ByteArrayInputStream(packed.toByteArray())))) {
-      for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
-        String name = entry.getName();
-        if (!entry.isDirectory()
-            && DIRECTORIES.stream().anyMatch(slru -> name.startsWith(slru + "/"))) {
-          byte[] bytes = tar.readAllBytes();
-          assertEquals(0, bytes.length % PAGE_BYTES);
-          files.put(name, bytes);
-        }
-      }
-    }
-    return new Image(header, files);
+    Map<String, byte[]> files = new TreeMap<>(image.files());
+    files
+        .keySet()
+        .removeIf(name ->
+            name.endsWith("/")
+                || DIRECTORIES.stream().noneMatch(slru -> name.startsWith(slru + "/")));
+    files.values().forEach(bytes -> assertEquals(0, bytes.length % PAGE_BYTES));
+    return new ServedImage(image.header(), files);
   }
 }

@@ -85,24 +85,23 @@ public final class TestPageserver implements AutoCloseable {
 
   /** Likewise, with a counted generation. */
   public void attach(String timeline, PrimarySource.Builder primary, int generation) {
-    management.attachTimeline(
-        AttachTimelineRequest.newBuilder()
-            .setTenant(TENANT)
-            .setTimeline(timeline)
-            .setPrimary(primary)
-            .setGeneration(generation)
-            .build());
+    attach(timeline, primary, generation, false);
   }
 
   /** Likewise, one that the object store has to hold already. */
   public void attachStored(String timeline, PrimarySource.Builder primary, int generation) {
+    attach(timeline, primary, generation, true);
+  }
+
+  private void attach(
+      String timeline, PrimarySource.Builder primary, int generation, boolean stored) {
     management.attachTimeline(
         AttachTimelineRequest.newBuilder()
             .setTenant(TENANT)
             .setTimeline(timeline)
             .setPrimary(primary)
             .setGeneration(generation)
-            .setStored(true)
+            .setStored(stored)
             .build());
   }
 

@@ -25,7 +25,7 @@ final class FileAnimals {
               Habitat.write(outside.resolve("ignored.txt"), "timezone = 'Mars'\n");
               habitat.directory(data.resolve("conf.d").toString());
               Habitat.write(data.resolve("conf.d/dates.conf"), "DATESTYLE = 'SQL,DMY' # German\n");
-              append(
+              Habitat.append(
                   data.resolve("postgresql.conf"),
                   "include_dir 'conf.d'\ninclude_dir = '"
                       + outside
@@ -43,7 +43,7 @@ final class FileAnimals {
               }
               // What is left behind is for the standbys that are made of a backup.
               Habitat.write(data.resolve("postgresql.conf"), "timezone = 'America/Bogota'\n");
-              append(
+              Habitat.append(
                   etc.resolve("postgresql.conf"),
                   "\ndata_directory = '"
                       + data
@@ -64,8 +64,8 @@ final class FileAnimals {
               Habitat.write(data.resolve("hba.d/1.conf"), "host all @names 127.0.0.2/32 md5\n");
               Habitat.write(data.resolve("hba.d/names"), "young, \"Old One\"\n");
               Habitat.write(data.resolve("ident.d.conf"), "m /^(.*)$ \\1\n");
-              append(data.resolve("pg_ident.conf"), "include ident.d.conf\n");
-              append(
+              Habitat.append(data.resolve("pg_ident.conf"), "include ident.d.conf\n");
+              Habitat.append(
                   data.resolve("pg_hba.conf"),
                   "include_dir hba.d\ninclude_if_exists none\nhost all /^re[0-9]$ 127.0.0.2/32 scram-sha-256\n");
             })
@@ -94,7 +94,7 @@ final class FileAnimals {
             .configured(habitat -> {
               Path keys = habitat.directory("keys");
               certify(habitat, keys.resolve("server.crt"), keys.resolve("server.key"));
-              append(
+              Habitat.append(
                   habitat.primary().dataDirectory().resolve("postgresql.conf"),
                   "ssl = on\nssl_cert_file = '"
                       + keys.resolve("server.crt")
@@ -129,10 +129,6 @@ final class FileAnimals {
                 "create table \"Größe\".t as select generate_series(1, 10) i",
                 "create table public.public_one as select generate_series(1, 10) i")
             .computed("select * from t"));
-  }
-
-  static void append(Path file, String text) throws IOException {
-    Files.writeString(file, text, StandardOpenOption.APPEND);
   }
 
   /** A certificate that signs itself, and its key. */

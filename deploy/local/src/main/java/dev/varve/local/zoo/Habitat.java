@@ -12,6 +12,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -76,10 +77,9 @@ final class Habitat implements AutoCloseable {
     own(server);
     primary = server;
     // Password logins, as from another machine.
-    Files.writeString(
+    append(
         server.dataDirectory().resolve("pg_hba.conf"),
-        "host all all " + SECOND_ADDRESS + "/32 md5\n",
-        StandardOpenOption.APPEND);
+        "host all all " + SECOND_ADDRESS + "/32 md5\n");
     animal.run(Moment.CONFIGURED, this);
     server.start();
   }
@@ -149,11 +149,11 @@ final class Habitat implements AutoCloseable {
     return primary().query("postgres", sql);
   }
 
-  /** A session of the primary that stays open until the habitat is closed. */
-  Connection session() throws SQLException {
+  /** A statement in a session of the primary that stays open until the habitat is closed. */
+  Statement openStatement() throws SQLException {
     Connection session = own(primary().connect("postgres"));
     sessions.add(session);
-    return session;
+    return own(session.createStatement());
   }
 
   /** Ends them: what is temporary goes by transactions of its own. */
@@ -180,6 +180,10 @@ final class Habitat implements AutoCloseable {
   static void write(Path file, String text) throws IOException {
     Files.writeString(file, text);
     PostgresServer.own(file);
+  }
+
+  static void append(Path file, String text) throws IOException {
+    Files.writeString(file, text, StandardOpenOption.APPEND);
   }
 
   /** A stopped server on a new base backup of another. */

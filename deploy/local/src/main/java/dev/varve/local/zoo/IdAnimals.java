@@ -22,11 +22,7 @@ final class IdAnimals {
   static List<Animal> all() {
     return List.of(
         Animal.named("xid-half", "xids across 2^31")
-            .built(habitat -> {
-              advanceXid(habitat, 0x7000_0000L);
-              advanceXid(habitat, 0x8000_0000L - XIDS_PER_PAGE);
-              consume(habitat, XIDS_PER_PAGE - 100);
-            })
+            .built(IdAnimals::xidsToHalf)
             .attached(habitat -> consume(habitat, 300)),
         Animal.named("xid-wrapped", "xids across 2^32, all frozen")
             .built(habitat -> {
@@ -59,23 +55,13 @@ final class IdAnimals {
             .built(habitat -> {
               freeze(habitat);
               Files.delete(habitat.primary().dataDirectory().resolve("pg_multixact/offsets/0000"));
-              reset(
-                  habitat,
-                  Map.of(
-                      Field.NEXT_MULTI, 0x8000_0000L - MULTIS_PER_PAGE,
-                      Field.OLDEST_MULTI, 0x8000_0000L - MULTIS_PER_PAGE),
-                  "pg_multixact/offsets/7FFF");
-              freeze(habitat);
+              advanceMultis(habitat, 0x8000_0000L);
               multixacts(habitat, 3000);
             })
             .attached(habitat -> multixacts(habitat, 200)),
         Animal.named("stamps-half", "`track_commit_timestamp` across xid 2^31")
             .setting("track_commit_timestamp", "on")
-            .built(habitat -> {
-              advanceXid(habitat, 0x7000_0000L);
-              advanceXid(habitat, 0x8000_0000L - XIDS_PER_PAGE);
-              consume(habitat, XIDS_PER_PAGE - 100);
-            })
+            .built(IdAnimals::xidsToHalf)
             .attached(habitat -> consume(habitat, 3000)),
         Animal.named("lsn-half", "LSNs across 2^63")
             .built(habitat -> {
@@ -103,13 +89,7 @@ final class IdAnimals {
         Animal.named("multixact-wrapped", "multixacts across 2^32")
             .built(habitat -> {
               freeze(habitat);
-              reset(
-                  habitat,
-                  Map.of(
-                      Field.NEXT_MULTI, 0x1_0000_0000L - MULTIS_PER_PAGE,
-                      Field.OLDEST_MULTI, 0x1_0000_0000L - MULTIS_PER_PAGE),
-                  "pg_multixact/offsets/FFFF");
-              freeze(habitat);
+              advanceMultis(habitat, 0x1_0000_0000L);
               multixacts(habitat, 2000);
             })
             .attached(habitat -> multixacts(habitat, 200)),
@@ -164,6 +144,25 @@ final class IdAnimals {
   private static void advanceXid(Habitat habitat, long xid) throws Exception {
     freeze(habitat);
     reset(habitat, Map.of(Field.NEXT_XID, xid));
+    freeze(habitat);
+  }
+
+  private static void xidsToHalf(Habitat habitat) throws Exception {
+    advanceXid(habitat, 0x7000_0000L);
+    advanceXid(habitat, 0x8000_0000L - XIDS_PER_PAGE);
+    consume(habitat, XIDS_PER_PAGE - 100);
+  }
+
+  /**
+   * Goes on with the last page of multixacts below another, which a segment begins with; everything
+   * is frozen.
+   */
+  private static void advanceMultis(Habitat habitat, long end) throws Exception {
+    long next = end - MULTIS_PER_PAGE;
+    reset(
+        habitat,
+        Map.of(Field.NEXT_MULTI, next, Field.OLDEST_MULTI, next),
+        "pg_multixact/offsets/%04X".formatted(next / MULTIS_PER_PAGE / 32));
     freeze(habitat);
   }
 

@@ -1,6 +1,7 @@
 package dev.varve.local.zoo;
 
 import java.util.List;
+import java.util.stream.Collectors;
 
 /** Names and values as nobody expects them. */
 final class NameAnimals {
@@ -37,7 +38,7 @@ final class NameAnimals {
         Animal.named(
                 "odd-values", "settings with quotes, backslashes, newlines, blanks, units, lists")
             .configured(habitat ->
-                FileAnimals.append(
+                Habitat.append(
                     habitat.primary().dataDirectory().resolve("postgresql.conf"),
                     """
 
@@ -73,7 +74,7 @@ final class NameAnimals {
                         .filter(line ->
                             habitat.major() >= 16
                                 || !line.startsWith("createrole") && !line.startsWith("icu_val"))
-                        .collect(java.util.stream.Collectors.joining("\n", "", "\n")))),
+                        .collect(Collectors.joining("\n", "", "\n")))),
         Animal.named("role-settings", "settings of roles at login: roles, libraries, broken ones")
             .built(
                 "create role acting login password 'a'",

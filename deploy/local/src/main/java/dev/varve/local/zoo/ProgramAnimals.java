@@ -5,6 +5,7 @@ import dev.varve.testkit.PostgresServer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Clusters that other programs of PostgreSQL's made, where a distribution has installed them. */
@@ -62,7 +63,7 @@ final class ProgramAnimals {
       throws Exception {
     PostgresServer primary = habitat.primary();
     primary.stop();
-    List<String> all = new java.util.ArrayList<>(List.of(arguments));
+    List<String> all = new ArrayList<>(List.of(arguments));
     all.addAll(List.of("-D", primary.dataDirectory().toString()));
     Programs.run(habitat, program, all.toArray(String[]::new));
     primary.start();

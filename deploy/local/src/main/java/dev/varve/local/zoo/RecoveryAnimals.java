@@ -35,7 +35,7 @@ final class RecoveryAnimals {
             }),
         Animal.named("temporary", "temporary tables and files of sessions that go on")
             .built(habitat -> {
-              Statement statement = habitat.own(habitat.session().createStatement());
+              Statement statement = habitat.openStatement();
               statement.execute("create temporary table t1 as select generate_series(1, 100000) i");
               statement.execute("create index on t1(i)");
               statement.execute("create temporary sequence t2");
@@ -47,7 +47,7 @@ final class RecoveryAnimals {
               statement.execute("fetch 10 from sorted");
             })
             .attached(habitat -> {
-              Statement statement = habitat.own(habitat.session().createStatement());
+              Statement statement = habitat.openStatement();
               statement.execute("create temporary table t3 as select generate_series(1, 1000) i");
             })
             .computed("create temporary table t1(i int)"),
@@ -69,33 +69,33 @@ final class RecoveryAnimals {
             .built(RecoveryAnimals::breakRecord),
         Animal.named("open-transaction", "a transaction open across the attach")
             .built(habitat -> {
-              Statement statement = habitat.own(habitat.session().createStatement());
+              Statement statement = habitat.openStatement();
               statement.execute("begin");
               statement.execute(
                   "insert into zoo_common(t) select 'open' from generate_series(1, 1000)");
               statement.execute("create table open_one(i int)");
             })
             .attached(habitat -> {
-              Statement statement = habitat.own(habitat.session().createStatement());
+              Statement statement = habitat.openStatement();
               statement.execute("begin");
               statement.execute("update zoo_common set t = 'open' where id % 10 = 1");
               statement.execute("create table open_two as select generate_series(1, 1000) i");
             }),
         Animal.named("subtransactions", SUBTRANSACTIONS + " subtransactions, open and ended")
             .built(habitat -> {
-              Statement statement = habitat.own(habitat.session().createStatement());
+              Statement statement = habitat.openStatement();
               statement.execute("begin");
               statement.execute(subtransactions("open_subs"));
             })
             .attached(habitat -> {
-              Statement statement = habitat.own(habitat.session().createStatement());
+              Statement statement = habitat.openStatement();
               statement.execute("begin");
               statement.execute(subtransactions("open_later"));
               habitat.execute(subtransactions("ended_subs"));
             }),
         Animal.named("serializable", "serializable transactions, LISTEN and a notify queue")
             .attached(habitat -> {
-              Statement one = habitat.own(habitat.session().createStatement());
+              Statement one = habitat.openStatement();
               one.execute("listen zoo");
               one.execute("begin isolation level serializable");
               one.execute("select count(*) from zoo_common");

@@ -50,7 +50,7 @@ final class ServerAnimals {
                       .binDirectory()
                       .resolveSibling("lib/postgresql/passwordcheck.so"),
                   library);
-              FileAnimals.append(
+              Habitat.append(
                   habitat.primary().dataDirectory().resolve("postgresql.conf"),
                   """
                   shared_preload_libraries = '"%1$s/of the house.so", pg_stat_statements'
@@ -82,17 +82,23 @@ final class ServerAnimals {
                   "select pg_create_physical_replication_slot('never')",
                   "select pg_create_logical_replication_slot('lost', 'test_decoding')",
                   "select pg_create_logical_replication_slot('used', 'pgoutput', false, true)");
-              Statement statement = habitat.own(habitat.session().createStatement());
+              Statement statement = habitat.openStatement();
               statement.execute(
                   "select pg_create_physical_replication_slot('temporary', true, true)");
             })
             .attached(
                 "select pg_replication_slot_advance('receivewal', pg_current_wal_flush_lsn())")
-            .computed(
-                "select pg_create_logical_replication_slot('used', 'pgoutput')",
-                "select pg_drop_replication_slot('used')",
-                "select pg_create_physical_replication_slot('varve_slots_17')",
-                "select pg_drop_replication_slot('varve_slots_17')"),
+            .computed(habitat -> {
+              String pageservers = "varve_slots_" + habitat.major();
+              habitat
+                  .compute()
+                  .execute(
+                      "postgres",
+                      "select pg_create_logical_replication_slot('used', 'pgoutput')",
+                      "select pg_drop_replication_slot('used')",
+                      "select pg_create_physical_replication_slot('" + pageservers + "')",
+                      "select pg_drop_replication_slot('" + pageservers + "')");
+            }),
         Animal.named("prepared-ddl", "prepared transactions that made, changed and dropped things")
             .setting("max_prepared_transactions", "50")
             .built(ServerAnimals::prepare)

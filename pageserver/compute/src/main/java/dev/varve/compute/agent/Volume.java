@@ -370,7 +370,7 @@ public final class Volume {
   }
 
   /** Tries whether pages can be read; it is unreadable when they cannot within the limit. */
-  public void tryRead(Duration limit) {
+  public void probe(Duration limit) {
     long start = System.nanoTime();
     try {
       RelationList _ =

@@ -87,6 +87,7 @@ public final class GrpcImage implements ImageSource {
                 .setSlruPages(slruPages)
                 .build(),
             limit);
+    GrpcImage image = null;
     try {
       GetThinImageResponse first = parts.next();
       if (first == null) {
@@ -97,10 +98,12 @@ public final class GrpcImage implements ImageSource {
       }
       ZstdInputStream tar = new ZstdInputStream(new Chunks(parts));
       tar.setContinuous(true);
-      return new GrpcImage(first.getHeader(), tar);
-    } catch (IOException | RuntimeException e) {
-      parts.close();
-      throw e;
+      image = new GrpcImage(first.getHeader(), tar);
+      return image;
+    } finally {
+      if (image == null) {
+        parts.close();
+      }
     }
   }
 

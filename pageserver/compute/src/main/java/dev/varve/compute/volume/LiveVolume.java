@@ -35,11 +35,11 @@ final class LiveVolume {
   /** Where the official image keeps its Unix socket. */
   private static final Path SOCKETS = Path.of("/var/run/postgresql");
 
-  private static final Duration TRY_LIMIT = Duration.ofSeconds(3);
+  private static final Duration PROBE_LIMIT = Duration.ofSeconds(3);
 
   private final Path target;
   private final ReadToken token;
-  private final AtomicBoolean trying = new AtomicBoolean();
+  private final AtomicBoolean probing = new AtomicBoolean();
   private final Volume volume;
   private final PageserverChannels.Leases leases;
 
@@ -193,20 +193,20 @@ final class LiveVolume {
   }
 
   /** After a read that failed, tries in the background whether others succeed. */
-  void look() {
+  void probe() {
     if (token.isRefused()) {
       volume.setUnreadable(
           "its token is refused: let nodePublishSecretRef of the volume name the token secret of its"
               + " tenant; a token that changed there reaches the volume within two minutes");
     }
-    if (volume.isFailing() && trying.compareAndSet(false, true)) {
+    if (volume.isFailing() && probing.compareAndSet(false, true)) {
       Thread.ofVirtual()
-          .name("try-" + target)
+          .name("probe-" + target)
           .start(() -> {
             try {
-              volume.tryRead(TRY_LIMIT);
+              volume.probe(PROBE_LIMIT);
             } finally {
-              trying.set(false);
+              probing.set(false);
             }
           });
     }

@@ -52,8 +52,8 @@ final class Volumes {
   /** By volume, what the log was told last of why it cannot be looked after. */
   private final Map<String, String> warned = new ConcurrentHashMap<>();
 
-  /** Volumes whose pods were told that they cannot be read. */
-  private final Set<String> unreadables = ConcurrentHashMap.newKeySet();
+  /** Volumes of which an event of the pod says that they cannot be read. */
+  private final Set<String> unreadable = ConcurrentHashMap.newKeySet();
 
   private final Set<String> claimed = ConcurrentHashMap.newKeySet();
 
@@ -146,7 +146,7 @@ final class Volumes {
 
   /** Makes the data directory; done already is success. */
   void publish(VolumeRequest request) throws IOException {
-    if (renew(request)) {
+    if (replaceToken(request)) {
       return;
     }
     try (Claim claim = new Claim(request.id())) {
@@ -197,7 +197,7 @@ final class Volumes {
    * The kubelet repeats a publication every minute or two, with what the Secret says then. Needs no
    * claim, which another operation may have.
    */
-  private boolean renew(VolumeRequest request) {
+  private boolean replaceToken(VolumeRequest request) {
     LiveVolume there = live.get(request.id());
     String token = request.token();
     if (there == null || !there.target().equals(request.target())) {
@@ -250,7 +250,7 @@ final class Volumes {
       there.discard();
       live.remove(claim.id);
     }
-    unreadables.remove(claim.id);
+    unreadable.remove(claim.id);
     VolumeRecord record = null;
     try {
       record = record(claim.home());
@@ -388,7 +388,7 @@ final class Volumes {
     if (there != null) {
       String failure = there.failure();
       if (failure == null) {
-        there.look();
+        there.probe();
         report(claim.id, record, there.unreadable());
         return;
       }
@@ -403,23 +403,22 @@ final class Volumes {
   }
 
   /** An event of the pod when its volume cannot be read any more, and one when it can again. */
-  private void report(String id, VolumeRecord record, @Nullable String unreadable)
-      throws IOException {
-    if (unreadable != null && !unreadables.contains(id)) {
+  private void report(String id, VolumeRecord record, @Nullable String why) throws IOException {
+    if (why != null && !unreadable.contains(id)) {
       kubernetes.event(
           record.pod(),
           "Warning",
           "VolumeUnreadable",
-          "pages of timeline " + record.timeline() + " cannot be read: " + unreadable);
-      unreadables.add(id);
-      LOG.warning("volume " + id + " of " + record.pod() + " cannot be read: " + unreadable);
-    } else if (unreadable == null && unreadables.contains(id)) {
+          "pages of timeline " + record.timeline() + " cannot be read: " + why);
+      unreadable.add(id);
+      LOG.warning("volume " + id + " of " + record.pod() + " cannot be read: " + why);
+    } else if (why == null && unreadable.contains(id)) {
       kubernetes.event(
           record.pod(),
           "Normal",
           "VolumeReadable",
           "pages of timeline " + record.timeline() + " can be read again");
-      unreadables.remove(id);
+      unreadable.remove(id);
       LOG.info("volume " + id + " of " + record.pod() + " can be read again");
     }
   }

@@ -1,5 +1,6 @@
 package dev.varve.compute.agent;
 
+import dev.varve.testkit.AgentJvm;
 import dev.varve.testkit.FreePort;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -24,31 +25,24 @@ final class AgentProcess implements AutoCloseable {
   AgentProcess(String server, Path directory, Path postgres, int uid, String... more)
       throws IOException {
     port = FreePort.any();
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-                "-Xmx256m",
-                "-XX:+ExitOnOutOfMemoryError",
-                "-Xshare:auto",
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Agent.class.getName(),
-                "--server",
-                server,
-                "--timeline",
-                "main",
-                "--directory",
-                directory.toString(),
-                "--postgres",
-                postgres.toString(),
-                "--port",
-                "" + port,
-                "--user",
-                "" + uid));
+    List<String> command = AgentJvm.command("-XX:TieredStopAtLevel=1");
+    command.addAll(
+        List.of(
+            "-cp",
+            System.getProperty("java.class.path"),
+            Agent.class.getName(),
+            "--server",
+            server,
+            "--timeline",
+            "main",
+            "--directory",
+            directory.toString(),
+            "--postgres",
+            postgres.toString(),
+            "--port",
+            "" + port,
+            "--user",
+            "" + uid));
     command.addAll(List.of(more));
     process = new ProcessBuilder(command).redirectErrorStream(true).start();
     output = process.inputReader(StandardCharsets.UTF_8);

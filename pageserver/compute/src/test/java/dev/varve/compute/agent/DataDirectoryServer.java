@@ -92,9 +92,6 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
   /** What callers must carry; null: nothing. */
   public volatile @Nullable String token;
 
-  /** What they may carry instead; null: nothing. */
-  public volatile @Nullable String previousToken;
-
   public DataDirectoryServer(Path data, int major) throws IOException {
     this.data = data;
     this.major = major;
@@ -129,9 +126,7 @@ public final class DataDirectoryServer extends PageServiceGrpc.PageServiceImplBa
 
   private boolean accepts(@Nullable String shown) {
     String wanted = token;
-    return wanted == null
-        || ("Bearer " + wanted).equals(shown)
-        || ("Bearer " + previousToken).equals(shown);
+    return wanted == null || ("Bearer " + wanted).equals(shown);
   }
 
   public String address() {

@@ -1,10 +1,14 @@
 package dev.varve.compute.mount;
 
 import dev.varve.compute.fuse.FuseMountException;
+import dev.varve.testkit.RootMount;
 import java.io.IOException;
 import org.junit.jupiter.api.Assumptions;
 
-/** Mounts for a test, which is skipped where this process cannot mount. */
+/**
+ * Mounts for a test. An ordinary user may have {@code fusermount3} mount; where neither that nor a
+ * {@link RootMount} is possible, the test is skipped.
+ */
 final class TestMount {
   private TestMount() {}
 
@@ -12,7 +16,10 @@ final class TestMount {
     try {
       return prepared.mount();
     } catch (FuseMountException e) {
-      return Assumptions.abort("SKIPPED, no page mount here: " + e.getMessage());
+      if (RootMount.isPossible()) {
+        throw e;
+      }
+      return Assumptions.abort(RootMount.NEEDS + ": " + e.getMessage());
     }
   }
 }

@@ -36,6 +36,19 @@ class FileTreeTest {
     assertEquals("kept", Files.readString(other.resolve("file")));
   }
 
+  /** What PostgreSQL's user may make; the path of a directory made in one go is 4 KiB at most. */
+  @Test
+  void directoriesMayBeNestedWithoutEnd() throws Exception {
+    Path tree = Files.createDirectory(directory.resolve("0"));
+    for (int i = 1; i <= 4; i++) {
+      Path above = directory.resolve("" + i);
+      Files.move(tree, Files.createDirectories(above.resolve("d/".repeat(1900))).resolve("d"));
+      tree = above;
+    }
+    FileTree.delete(tree);
+    assertFalse(Files.exists(tree));
+  }
+
   @Test
   void whatHasAMountInItIsLeftAlone() {
     IOException refusal = assertThrows(IOException.class, () -> FileTree.delete(Path.of("/proc")));

@@ -2,6 +2,7 @@ package dev.varve.compute.volume;
 
 import dev.varve.api.csi.v1.NodeGrpc;
 import dev.varve.api.csi.v1.NodePublishVolumeRequest;
+import dev.varve.testkit.AgentJvm;
 import dev.varve.testkit.Kubelet;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -29,28 +30,21 @@ final class NodeAgentProcess implements AutoCloseable {
    */
   NodeAgentProcess(Path directory, String pageserver, URI kubernetes) throws Exception {
     this.directory = directory;
-    process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-                "-Xmx256m",
-                "-XX:+ExitOnOutOfMemoryError",
-                "--enable-native-access=ALL-UNNAMED",
-                "--sun-misc-unsafe-memory-access=allow",
-                "-cp",
-                System.getProperty("java.class.path"),
-                NodeAgent.class.getName(),
-                "--node",
-                "node-1",
-                "--kubelet-directory",
-                directory.toString(),
-                "--pageserver",
-                pageserver,
-                "--kubernetes",
-                kubernetes.toString())
-            .redirectErrorStream(true)
-            .start();
+    List<String> command = AgentJvm.command("-XX:TieredStopAtLevel=1");
+    command.addAll(
+        List.of(
+            "-cp",
+            System.getProperty("java.class.path"),
+            NodeAgent.class.getName(),
+            "--node",
+            "node-1",
+            "--kubelet-directory",
+            directory.toString(),
+            "--pageserver",
+            pageserver,
+            "--kubernetes",
+            kubernetes.toString()));
+    process = new ProcessBuilder(command).redirectErrorStream(true).start();
     Thread.ofVirtual().start(this::read);
     if (!serving.await(60, TimeUnit.SECONDS) || !process.isAlive()) {
       throw new IOException("the agent does not serve: " + output());

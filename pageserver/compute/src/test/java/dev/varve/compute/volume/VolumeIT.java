@@ -171,14 +171,7 @@ class VolumeIT {
       assertEquals("1500", one.query("postgres", "select count(*) from t_far"));
       assertEquals(expected, two.query("postgres", SUM));
     }
-    NodeGetVolumeStatsResponse stats =
-        agent
-            .node()
-            .nodeGetVolumeStats(
-                NodeGetVolumeStatsRequest.newBuilder()
-                    .setVolumeId("csi-one")
-                    .setVolumePath(agent.target("one").toString())
-                    .build());
+    NodeGetVolumeStatsResponse stats = stats("one");
     assertTrue(stats.getUsage(0).getTotal() > 0);
     assertFalse(stats.getVolumeCondition().getAbnormal());
     agent.unpublish("one");
@@ -462,16 +455,18 @@ class VolumeIT {
     }
   }
 
-  private boolean isAbnormal(String pod) throws IOException {
+  private NodeGetVolumeStatsResponse stats(String pod) throws IOException {
     return agent
         .node()
         .nodeGetVolumeStats(
             NodeGetVolumeStatsRequest.newBuilder()
                 .setVolumeId("csi-" + pod)
                 .setVolumePath(agent.target(pod).toString())
-                .build())
-        .getVolumeCondition()
-        .getAbnormal();
+                .build());
+  }
+
+  private boolean isAbnormal(String pod) throws IOException {
+    return stats(pod).getVolumeCondition().getAbnormal();
   }
 
   @Test
@@ -481,9 +476,7 @@ class VolumeIT {
       // The volume has the new token before the pageserver does, then after it.
       republish("one", "second");
       assertEquals("10", one.query("postgres", "select count(*) from t where id <= 10"));
-      pageserver.previousToken = "secret";
       pageserver.token = "second";
-      pageserver.previousToken = null;
       assertEquals(expected, one.query("postgres", SUM));
 
       // A token that nobody told the volume of: it waits, its pod is not ready, and then it is.

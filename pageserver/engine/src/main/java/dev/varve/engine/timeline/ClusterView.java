@@ -250,10 +250,11 @@ public final class ClusterView {
           count + " pages of an SLRU from " + first + " on do not lie in one segment");
     }
     SlruBounds bounds = slru(slru);
+    SlruBounds files = bounds.startingAt(SlruBounds.startOfSegment(bounds.firstPage()));
     byte[][] pages = new byte[count][Page.SIZE];
     boolean known = false;
     for (int i = 0; i < count; i++) {
-      if (!bounds.startingAt(SlruBounds.startOfSegment(bounds.firstPage())).contains(first + i)) {
+      if (!files.contains(first + i)) {
         throw noSlruPage(slru, first + i);
       }
       known |= slruPage(slru, (int) (first + i), pages[i]);

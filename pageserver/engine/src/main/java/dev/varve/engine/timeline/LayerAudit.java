@@ -95,7 +95,7 @@ final class LayerAudit {
   private void failed(Exception e) {
     wanted = true;
     if (failures.failed(CHECKING, e)) {
-      log.warn("{}{} failed and is tried again: {}", prefix, CHECKING, e.toString());
+      log.warn("{}: {} failed and is tried again: {}", prefix, CHECKING, e.toString());
     }
   }
 

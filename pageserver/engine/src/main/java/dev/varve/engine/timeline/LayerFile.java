@@ -54,7 +54,7 @@ final class LayerFile implements LayerSource, AutoCloseable {
    * @param objectName where it is, or will be, in the object store
    * @param path where it is on the local disk, when it is there
    * @param disk gets to know whether it is there
-   * @param whenGone is told when a read finds that the object store holds it no longer
+   * @param whenGone runs when a read finds that the object store holds it no longer
    */
   LayerFile(
       LayerDescriptor descriptor,
@@ -196,16 +196,18 @@ final class LayerFile implements LayerSource, AutoCloseable {
     if (!published) {
       return null;
     }
-    if (isLocal()) {
-      disk.damaged();
-      log.warn("{} is damaged, the object is read instead: {}", path, damage);
-      evict();
-    }
+    byte[] bytes;
     try {
-      return stored(offset, length);
+      bytes = stored(offset, length);
     } catch (ObjectNotFoundException e) {
       return null; // the damage is what there is to be said
     }
+    // Not before: while the object store does not answer, the rest of the local copy is read.
+    if (evict()) {
+      disk.damaged();
+      log.warn("{} is damaged, the object is read instead: {}", path, damage);
+    }
+    return bytes;
   }
 
   private byte[] stored(long offset, int length) throws IOException {
@@ -255,15 +257,17 @@ final class LayerFile implements LayerSource, AutoCloseable {
     }
   }
 
-  /** Gives the local copy up, if it may be. */
-  synchronized void evict() throws IOException {
+  /** Gives the local copy up, if there is one and it may be; whether it did. */
+  synchronized boolean evict() throws IOException {
     FileChannel channel = local;
-    if (isEvictable() && channel != null) {
-      local = null;
-      channel.close();
-      Files.deleteIfExists(path);
-      disk.removed(this);
+    if (!isEvictable() || channel == null) {
+      return false;
     }
+    local = null;
+    channel.close();
+    Files.deleteIfExists(path);
+    disk.removed(this);
+    return true;
   }
 
   /**

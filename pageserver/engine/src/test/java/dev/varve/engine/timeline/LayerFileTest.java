@@ -38,6 +38,7 @@ final class LayerFileTest {
 
   private final MemoryObjectStore memory = new MemoryObjectStore();
   private final AtomicInteger ranges = new AtomicInteger();
+  private boolean answers = true;
   private final LocalDisk disk = new LocalDisk(Long.MAX_VALUE);
 
   private TimelineLayers attach() {
@@ -46,6 +47,9 @@ final class LayerFileTest {
           @Override
           public byte[] getRange(String name, long offset, int length) throws IOException {
             ranges.incrementAndGet();
+            if (!answers) {
+              throw new IOException("the store does not answer");
+            }
             return super.getRange(name, offset, length);
           }
         },
@@ -133,6 +137,28 @@ final class LayerFileTest {
       Files.write(local, Arrays.copyOf(whole, HEADER_BYTES + 100));
       read(layers.map().files().getFirst());
       assertEquals(++damaged, disk.damagedCopies());
+    }
+  }
+
+  /** The damage may be in one block of many. */
+  @Test
+  void aDamagedCopyIsKeptUntilTheObjectAnswers() throws IOException {
+    String name = publish();
+    Path local = directory.resolve(name);
+    byte[] flipped = Files.readAllBytes(local);
+    flipped[HEADER_BYTES + 100] ^= 1;
+    Files.write(local, flipped);
+    try (TimelineLayers layers = attach()) {
+      LayerFile file = layers.map().files().getFirst();
+      answers = false;
+      assertThrows(PageserverException.Unavailable.class, () -> read(file));
+      assertTrue(file.isLocal());
+      assertEquals(0, disk.damagedCopies());
+      answers = true;
+      ExpectedLog.containing(name + " is damaged, the object is read instead");
+      read(file);
+      assertFalse(file.isLocal());
+      assertEquals(1, disk.damagedCopies());
     }
   }
 

@@ -94,7 +94,7 @@ record AttachmentSnapshot(
     };
   }
 
-  /** The primary's WAL goes on while nobody hears of it: then how far is not known. */
+  /** The primary's WAL goes on while no connection reports it: then how far is not known. */
   private @Nullable Long lagBytes() {
     if (receiver == null) {
       return null;

@@ -79,6 +79,9 @@ final class TokenFiles {
   private ReadTokens read(Path file) throws IOException {
     try {
       Content content = json.readValue(Files.readAllBytes(file), Content.class);
+      if (content == null) {
+        throw new IllegalArgumentException("null");
+      }
       return new ReadTokens(
           content.sha256().stream().map(HEX::parseHex).map(Token::ofHash).toList(), false);
     } catch (JacksonException | InvalidRequest | IllegalArgumentException e) {

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * LSN to be received needs no room: a timeline that lags takes none from those that do not.
  *
  * <p>A read waits for the object store until shortly before the deadline of its call, so that the
- * caller hears what failed, and no longer than {@link #STORE_TIMEOUT}, over all of its retries.
+ * caller gets the failure itself, and no longer than {@link #STORE_TIMEOUT}, over all of its
+ * retries.
  */
 final class BlockingReads implements AutoCloseable {
   static final Duration STORE_TIMEOUT = Duration.ofSeconds(30);

@@ -18,8 +18,8 @@ import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Ready: the object store has answered, and each attached timeline was loaded or is known to be in
- * failure. Neither a timeline nor an object store that fails later makes the pageserver unready:
+ * Ready: the object store has answered, and each attached timeline was loaded or is known to be
+ * failing. Neither a timeline nor an object store that fails later makes the pageserver unready:
  * what is in memory and on the local disk is served, and taking all pageservers out of service
  * would make a small outage a large one. The answer names the failure all the same. One that is
  * about to stop is not ready, though it serves on until its timelines have moved.

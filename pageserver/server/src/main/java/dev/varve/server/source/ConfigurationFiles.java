@@ -22,6 +22,8 @@ import java.util.regex.Pattern;
  */
 public final class ConfigurationFiles implements BackupSink {
   private static final int MAX_FILE_BYTES = 1 << 20;
+
+  /** Of files that are named as configuration is, and of others, which may be logs, likewise. */
   private static final int MAX_BYTES = 8 << 20;
 
   private static final Pattern LINE =
@@ -30,7 +32,8 @@ public final class ConfigurationFiles implements BackupSink {
 
   private final BackupSink next;
   private final Map<String, String> files = new TreeMap<>();
-  private int keptBytes;
+  private int namedBytes;
+  private int otherBytes;
 
   /** {@code next} takes all files, these among them. */
   public ConfigurationFiles(BackupSink next) {
@@ -39,12 +42,18 @@ public final class ConfigurationFiles implements BackupSink {
 
   @Override
   public void file(String path, long length, InputStream contents) throws IOException {
-    if (!mayConfigure(path) || length > Math.min(MAX_FILE_BYTES, MAX_BYTES - keptBytes)) {
+    boolean named = path.endsWith(".conf");
+    int kept = named ? namedBytes : otherBytes;
+    if (!mayConfigure(path) || length > Math.min(MAX_FILE_BYTES, MAX_BYTES - kept)) {
       next.file(path, length, contents);
       return;
     }
     byte[] bytes = contents.readNBytes((int) length);
-    keptBytes += bytes.length;
+    if (named) {
+      namedBytes += bytes.length;
+    } else {
+      otherBytes += bytes.length;
+    }
     files.put(path, new String(bytes, StandardCharsets.UTF_8));
     next.file(path, length, new ByteArrayInputStream(bytes));
   }

@@ -44,7 +44,7 @@ public record ReceiverStatus(
     STOPPED
   }
 
-  /** Whether the primary tells of its WAL now. */
+  /** Whether the primary reports the end of its WAL now. */
   public boolean isConnected() {
     return confirmedLsn != 0 && sourceLsn != 0;
   }

@@ -58,6 +58,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Who counts generations and who shows which token. Two pageservers share an object store; the
@@ -282,12 +284,13 @@ final class ManagementTest {
   }
 
   /** What it knew cannot be read: then nobody may, rather than everybody. */
-  @Test
-  void aDamagedRecordOfTheTokensClosesTheTimeline() throws Exception {
+  @ParameterizedTest
+  @ValueSource(strings = {"", "{", "{}", "null", "{\"sha256\":[\"00\"]}"})
+  void aDamagedRecordOfTheTokensClosesTheTimeline(String damaged) throws Exception {
     a.management(MANAGEMENT).attachTimeline(attach(1, "first"));
     a.close();
     try (Stream<Path> files = Files.walk(directory.resolve("a-data").resolve("tokens"))) {
-      Files.writeString(files.filter(Files::isRegularFile).findFirst().orElseThrow(), "{");
+      Files.writeString(files.filter(Files::isRegularFile).findFirst().orElseThrow(), damaged);
     }
     a = new Node("a");
     ExpectedLog.containing("does not say which tokens");
