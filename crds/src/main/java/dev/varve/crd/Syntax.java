@@ -34,6 +34,9 @@ public final class Syntax {
   /** What PostgreSQL can name a role or database: anything but control characters. */
   public static final String IDENTIFIER = "^[^\\x00-\\x1f\\x7f-\\x{9f}]+$";
 
+  /** A timeline's id. */
+  public static final String TIMELINE_ID = "^[0-9a-f]{32}$";
+
   /** A replication slot's name, {@code PostgreSQL 17 src/backend/replication/slot.c}. */
   public static final String SLOT = "^[a-z0-9_]{1,63}$";
 

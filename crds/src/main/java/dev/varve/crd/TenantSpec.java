@@ -45,8 +45,8 @@ public record TenantSpec(
         @JsonPropertyDescription(
             "What the deletion of a Timeline does with its data, where the Timeline does not say."
                 + " Delete: it drops the replication slot and removes the objects. Retain: it"
-                + " drops the slot and keeps the objects; a Timeline of the same name can attach"
-                + " them again.")
+                + " drops the slot and keeps the objects; a Timeline that adopts the"
+                + " timeline has them again.")
         @Default("Retain")
         @Nullable DeletionPolicy deletionPolicy,
     @JsonProperty @JsonPropertyDescription("Which pageservers may keep the tenant. Left out: any.")

@@ -27,4 +27,15 @@ public record TenantStatus(
     @JsonProperty @JsonPropertyDescription("How many Timelines name this tenant.")
         @Nullable Integer timelines,
     @JsonProperty @JsonPropertyDescription("Where each shard is.")
-        @Nullable List<ShardPlacement> shards) {}
+        @Nullable List<ShardPlacement> shards,
+    @JsonProperty
+        @JsonPropertyDescription(
+            "What the object store holds of timelines that no Timeline has any more: adopted by"
+                + " spec.adopt of a new one.")
+        @Nullable List<RetainedTimeline> retainedTimelines) {
+  /** The same with other retained timelines. */
+  public TenantStatus withRetained(@Nullable List<RetainedTimeline> retained) {
+    return new TenantStatus(
+        observedGeneration, conditions, tenantId, tokenSecret, timelines, shards, retained);
+  }
+}

@@ -17,8 +17,8 @@ public record TimelineStatus(
         @Nullable List<Condition> conditions,
     @JsonProperty
         @JsonPropertyDescription(
-            "The timeline's name on the pageservers and in the object store:"
-                + " NAMESPACE.TENANT/NAME.")
+            "The timeline's id, which its objects in the object store lie below. A Timeline that is"
+                + " deleted and made again has another one.")
         @Nullable String timelineId,
     @JsonProperty
         @JsonPropertyDescription(

@@ -29,6 +29,7 @@ final class DeletionIT {
   private static final String OBJECTS = NAMESPACE + ".acme*/timelines/";
 
   private static final Map<String, String> SLOTS = new HashMap<>();
+  private static final Map<String, String> IDS = new HashMap<>();
 
   private static Shop shop;
 
@@ -37,7 +38,7 @@ final class DeletionIT {
     shop = Shop.open(NAMESPACE);
     // What an earlier run retained is of another source.
     bucket("find /data -type d -path '*/" + NAMESPACE + ".*' -prune -exec rm -r {} +");
-    shop.sources("main-db", "lost-db");
+    shop.sources("main-db", "lost-db", "other-db");
     shop.tenant("acme", "shards: 2");
     shop.timeline("lost", "acme", "lost-db", "Delete");
     shop.timeline("brief", "acme", "main-db", "Delete");
@@ -46,6 +47,7 @@ final class DeletionIT {
     for (String timeline : new String[] {"lost", "brief", "kept", "rescued"}) {
       shop.ready("timeline/" + timeline, START);
       SLOTS.put(timeline, shop.slot(timeline));
+      IDS.put(timeline, shop.id(timeline));
     }
     // Its deletion takes the operator's whole patience, so that it begins here and is looked at in
     // the end.
@@ -61,7 +63,7 @@ final class DeletionIT {
   /** How many objects of a timeline the bundled S3 server keeps. */
   private static int objects(String timeline) {
     return Integer.parseInt(
-        bucket("find /data -type f -path '*" + OBJECTS + timeline + "/*' | wc -l"));
+        bucket("find /data -type f -path '*" + OBJECTS + IDS.get(timeline) + "/*' | wc -l"));
   }
 
   /** Those of a timeline's two shards. */
@@ -94,20 +96,27 @@ final class DeletionIT {
     shop.delete("timeline", "kept");
     assertEquals(slots("rescued"), shop.slots("main-db"));
     shop.load("main-db", 10);
-    Kubectl.apply(
-        shop.namespace(),
-        """
-        apiVersion: varve.dev/v1alpha1
-        kind: Timeline
-        metadata: {name: kept}
-        spec: {tenant: acme, deletionPolicy: Delete}
-        """);
+    shop.awaitRetained("acme", IDS.get("kept"));
+    // The same name again, of another cluster: what it serves is that one's.
+    shop.load("other-db", 5);
+    shop.timeline("kept", "acme", "other-db", "Delete");
     shop.ready("timeline/kept", START);
+    assertNotEquals(IDS.get("kept"), shop.id("kept"));
+    shop.published("other-db");
     shop.compute("again", "kept", "acme");
+    shop.ready("pod/again", START);
+    assertEquals(shop.hashes("other-db"), shop.hashes("again"));
+    shop.delete("pod", "again");
+    shop.delete("timeline", "kept");
+    assertNotEquals(0, objects("kept"));
+    // And on purpose, under any name: as of its deletion.
+    shop.adopt("found", "acme", IDS.get("kept"));
+    shop.ready("timeline/found", START);
+    shop.compute("again", "found", "acme");
     shop.ready("pod/again", START);
     assertEquals(expected, shop.hashes("again"));
     shop.delete("pod", "again");
-    shop.delete("timeline", "kept");
+    shop.delete("timeline", "found");
     assertEquals(0, objects("kept"));
   }
 
@@ -151,7 +160,8 @@ final class DeletionIT {
     Kubectl.run("-n", Shop.SYSTEM, "scale", "deployment/varve-operator", "--replicas=2");
     // In haste without its shards: refused, and the data stays as it is.
     shop.tenant("acme", "");
-    shop.timelineWithSlot("rescued", "acme", "main-db", "Retain", SLOTS.get("rescued"));
+    shop.adoptWithSlot(
+        "rescued", "acme", "main-db", "Retain", SLOTS.get("rescued"), IDS.get("rescued"));
     shop.awaitCondition(
         "timeline",
         "rescued",
@@ -161,7 +171,8 @@ final class DeletionIT {
     shop.delete("tenant", "acme");
     long start = System.nanoTime();
     shop.tenant("acme", "shards: 2");
-    shop.timelineWithSlot("rescued", "acme", "main-db", "Retain", SLOTS.get("rescued"));
+    shop.adoptWithSlot(
+        "rescued", "acme", "main-db", "Retain", SLOTS.get("rescued"), IDS.get("rescued"));
     shop.ready("timeline/rescued", START);
     Figure.print("all-but-the-bucket-lost-to-ready", Figure.since(start));
     shop.computeAt("after", "rescued", "acme", lsn);
@@ -169,7 +180,8 @@ final class DeletionIT {
     assertEquals(expected, shop.hashes("after"));
     shop.delete("pod", "after");
     Shop.installed();
-    shop.timelineWithSlot("rescued", "acme", "main-db", "Delete", SLOTS.get("rescued"));
+    shop.adoptWithSlot(
+        "rescued", "acme", "main-db", "Delete", SLOTS.get("rescued"), IDS.get("rescued"));
     shop.delete("timeline", "rescued");
     assertEquals(0, objects("rescued"));
   }

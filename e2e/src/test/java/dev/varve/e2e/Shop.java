@@ -241,9 +241,43 @@ final class Shop {
     timeline(name, tenant, host, secret, policy, "");
   }
 
-  /** One that goes on with the slot of another, which is lost. */
-  void timelineWithSlot(String name, String tenant, String source, String policy, String slot) {
-    timeline(name, tenant, source, source + "-replication", policy, "slot: " + slot);
+  /** One that is another's, which is lost, and goes on with its slot. */
+  void adoptWithSlot(
+      String name, String tenant, String source, String policy, String slot, String id) {
+    timeline(
+        name,
+        tenant,
+        source,
+        source + "-replication",
+        policy,
+        "slot: " + slot + "\n  adopt: \"" + id + "\"");
+  }
+
+  /** One that serves what was retained, and ends it. */
+  void adopt(String name, String tenant, String id) {
+    Kubectl.apply(
+        namespace,
+        """
+        apiVersion: varve.dev/v1alpha1
+        kind: Timeline
+        metadata: {name: %s}
+        spec: {tenant: %s, deletionPolicy: Delete, adopt: "%s"}
+        """
+            .formatted(name, tenant, id));
+  }
+
+  /** A timeline's id. */
+  String id(String timeline) {
+    return kubectl("get", "vtl", timeline, "-o", "jsonpath={.status.timelineId}");
+  }
+
+  /** Waits until a tenant lists a timeline that was retained. */
+  void awaitRetained(String tenant, String id) {
+    kubectl(
+        "wait",
+        "vtenant/" + tenant,
+        "--for=jsonpath={.status.retainedTimelines[?(@.id==\"" + id + "\")].id}=" + id,
+        "--timeout=60s");
   }
 
   private void timeline(

@@ -17,6 +17,7 @@ import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -255,17 +256,43 @@ public final class Fleet implements AutoCloseable {
     return holders;
   }
 
+  /**
+   * What is attached and must not be, by the uid of the pod that has it: other timelines of this
+   * one's name, and this one under other names.
+   *
+   * @param shard any of the timeline
+   */
+  public Map<String, List<ShardId>> mistaken(ShardId shard) {
+    Map<String, List<ShardId>> mistaken = new HashMap<>();
+    byUid.forEach((uid, pageserver) -> {
+      Map<String, Report> reports = pageserver.reports;
+      if (reports != null) {
+        List<ShardId> held =
+            reports.keySet().stream()
+                .map(ShardId::parse)
+                .filter(one -> one.isMistakenFor(shard))
+                .toList();
+        if (!held.isEmpty()) {
+          mistaken.put(uid, held);
+        }
+      }
+    });
+    return mistaken;
+  }
+
   /** How a timeline is dealt out on the pods that hold it; null: none does. */
   public @Nullable ShardLayout layout(Timeline timeline) {
-    String whole = ShardLayout.WHOLE.shards(timeline).getFirst().toString();
+    ShardId whole = ShardLayout.WHOLE.shards(timeline).getFirst();
+    String name = whole.tenantId() + "/" + whole.timeline() + "/";
+    String id = "@" + whole.id();
     for (PageserverPod pod : pods()) {
       Map<String, Report> reports = Objects.requireNonNullElse(reports(pod.uid()), Map.of());
-      for (String id : reports.keySet()) {
-        if (id.equals(whole)) {
+      for (String held : reports.keySet()) {
+        if (held.equals(whole.toString())) {
           return ShardLayout.WHOLE;
         }
-        if (id.startsWith(whole + "/")) {
-          return ShardLayout.ofShard(id.substring(whole.length() + 1));
+        if (held.startsWith(name) && held.endsWith(id)) {
+          return ShardLayout.ofShard(held.substring(name.length(), held.length() - id.length()));
         }
       }
     }

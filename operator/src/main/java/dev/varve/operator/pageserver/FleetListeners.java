@@ -2,6 +2,7 @@ package dev.varve.operator.pageserver;
 
 import dev.varve.operator.pageserver.Fleet.Listener;
 import dev.varve.operator.plan.Report;
+import dev.varve.operator.plan.ShardId;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -21,11 +22,11 @@ final class FleetListeners {
   }
 
   /**
-   * @param shardId as {@link dev.varve.operator.plan.ShardId#toString} has it
+   * @param shardId as {@link ShardId#toString} has it
    */
   void timelineChanged(String shardId) {
-    String[] parts = shardId.split("/", -1);
-    listeners.forEach(listener -> listener.timelineChanged(parts[0], parts[1]));
+    ShardId changed = ShardId.parse(shardId);
+    listeners.forEach(listener -> listener.timelineChanged(changed.tenantId(), changed.timeline()));
   }
 
   /**

@@ -5,6 +5,7 @@ import dev.varve.api.v1.AttachTimelineRequest;
 import dev.varve.api.v1.DetachTimelineRequest;
 import dev.varve.api.v1.GetStoredGenerationRequest;
 import dev.varve.api.v1.HandOverTimelineRequest;
+import dev.varve.api.v1.ListStoredTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesResponse;
 import dev.varve.api.v1.ManagementServiceGrpc;
@@ -13,8 +14,12 @@ import dev.varve.api.v1.PrimarySource;
 import dev.varve.api.v1.RetainedWalAction;
 import dev.varve.api.v1.SetReadTokensRequest;
 import dev.varve.api.v1.SetReadTokensResponse;
+import dev.varve.api.v1.StoredTimeline;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
+import dev.varve.crd.RetainedTimeline;
+import dev.varve.operator.plan.Conditions;
+import dev.varve.operator.plan.Measures;
 import dev.varve.operator.plan.Reason;
 import dev.varve.operator.plan.Report;
 import dev.varve.operator.plan.ShardId;
@@ -29,10 +34,13 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.MetadataUtils;
 import java.net.InetSocketAddress;
+import java.time.Instant;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -44,6 +52,11 @@ public final class PageserverClient implements AutoCloseable {
   private static final long LIST_SECONDS = 3;
   private static final long CHANGE_SECONDS = 30;
   private static final long HAND_OVER_SECONDS = 10;
+  private static final long STORE_SECONDS = 10;
+
+  /** A status of Kubernetes has no room for any number. */
+  private static final int MAX_RETAINED = 100;
+
   private static final int MAX_MESSAGE_BYTES = 64 << 20;
 
   private final ManagedChannel channel;
@@ -67,8 +80,7 @@ public final class PageserverClient implements AutoCloseable {
   /**
    * What a pageserver says of itself.
    *
-   * @param reports everything that is attached, by {@code tenant/timeline} or {@code
-   *     tenant/timeline/shard}
+   * @param reports everything that is attached, by {@link ShardId#toString}
    * @param store what any timeline would meet at the object store; null: nothing that is known
    */
   public record Listing(Map<String, Report> reports, @Nullable StoreFailure store) {}
@@ -79,8 +91,10 @@ public final class PageserverClient implements AutoCloseable {
         stub.withDeadlineAfter(LIST_SECONDS, TimeUnit.SECONDS)
             .listTimelines(ListTimelinesRequest.getDefaultInstance());
     for (TimelineStatus status : answer.getTimelinesList()) {
-      String id = status.getTenant() + "/" + status.getTimeline();
-      reports.put(status.getShard().isEmpty() ? id : id + "/" + status.getShard(), report(status));
+      reports.put(
+          ShardId.text(
+              status.getTenant(), status.getTimeline(), status.getTimelineId(), status.getShard()),
+          report(status));
     }
     return new Listing(
         reports, answer.hasStoreFailure() ? failure(answer.getStoreFailure()) : null);
@@ -148,6 +162,7 @@ public final class PageserverClient implements AutoCloseable {
             GetStoredGenerationRequest.newBuilder()
                 .setTenant(id.tenantId())
                 .setTimeline(id.timeline())
+                .setTimelineId(id.id())
                 .setShard(id.shard())
                 .build())
         .getGeneration();
@@ -160,24 +175,29 @@ public final class PageserverClient implements AutoCloseable {
             HandOverTimelineRequest.newBuilder()
                 .setTenant(id.tenantId())
                 .setTimeline(id.timeline())
+                .setTimelineId(id.id())
                 .setShard(id.shard())
                 .build());
   }
 
   /**
    * @param tokens SHA-256 of those that read it, in hexadecimal digits, the newest first
-   * @param stored whether the object store has to hold it already
+   * @param stored whether the object store has to hold its data still
+   * @param adopts whether the object store has to hold it already
    */
   public void attach(
       ShardId id,
       int generation,
       List<String> tokens,
       @Nullable SourceAccess access,
-      boolean stored) {
+      boolean stored,
+      boolean adopts) {
     AttachTimelineRequest.Builder request =
         AttachTimelineRequest.newBuilder()
             .setTenant(id.tenantId())
             .setTimeline(id.timeline())
+            .setTimelineId(id.id())
+            .setAdopt(adopts)
             .setShard(id.shard())
             .setGeneration(generation)
             .setTokenSha256(hash(tokens, 0))
@@ -199,39 +219,83 @@ public final class PageserverClient implements AutoCloseable {
   /**
    * Sets what readers of a shard that is attached must show.
    *
-   * @param shardId as {@link ShardId#toString} has it
    * @param tokens as for {@link #attach}
    */
-  public void setReadTokens(String shardId, List<String> tokens) {
-    String[] parts = shardId.split("/", 3);
+  public void setReadTokens(ShardId id, List<String> tokens) {
     SetReadTokensResponse _ =
         stub.withDeadlineAfter(CHANGE_SECONDS, TimeUnit.SECONDS)
             .setReadTokens(
                 SetReadTokensRequest.newBuilder()
-                    .setTenant(parts[0])
-                    .setTimeline(parts[1])
-                    .setShard(parts.length < 3 ? "" : parts[2])
+                    .setTenant(id.tenantId())
+                    .setTimeline(id.timeline())
+                    .setTimelineId(id.id())
+                    .setShard(id.shard())
                     .setTokenSha256(hash(tokens, 0))
                     .setPreviousTokenSha256(hash(tokens, 1))
                     .build());
   }
 
-  /**
-   * @param access whose slot is dropped; null: none is
-   * @param delete also removes the shard's objects
-   */
-  public void detach(ShardId id, @Nullable SourceAccess access, boolean delete) {
+  /** Stops serving the shard here. */
+  public void detach(ShardId id) {
+    detach(request(id).build());
+  }
+
+  /** Ends the shard: removes its objects, or writes down that they are retained. */
+  public void end(ShardId id, @Nullable SourceAccess access, boolean delete) {
     DetachTimelineRequest.Builder request =
-        DetachTimelineRequest.newBuilder()
-            .setTenant(id.tenantId())
-            .setTimeline(id.timeline())
-            .setShard(id.shard())
-            .setDropSlot(access != null)
-            .setDeleteObjects(delete);
+        request(id).setDropSlot(access != null).setDeleteObjects(delete).setRetain(!delete);
     if (access != null) {
       request.setPrimary(primary(access));
     }
-    stub.withDeadlineAfter(CHANGE_SECONDS, TimeUnit.SECONDS).detachTimeline(request.build());
+    detach(request.build());
+  }
+
+  private void detach(DetachTimelineRequest request) {
+    var _ = stub.withDeadlineAfter(CHANGE_SECONDS, TimeUnit.SECONDS).detachTimeline(request);
+  }
+
+  private static DetachTimelineRequest.Builder request(ShardId id) {
+    return DetachTimelineRequest.newBuilder()
+        .setTenant(id.tenantId())
+        .setTimeline(id.timeline())
+        .setTimelineId(id.id())
+        .setShard(id.shard());
+  }
+
+  /**
+   * The timelines of a tenant that the object store holds, the latest to be deleted first.
+   *
+   * @param but the ids of others
+   */
+  public List<RetainedTimeline> retained(String tenantId, Set<String> but) {
+    return stub
+        .withDeadlineAfter(STORE_SECONDS, TimeUnit.SECONDS)
+        .listStoredTimelines(
+            ListStoredTimelinesRequest.newBuilder()
+                .setTenant(tenantId)
+                .addAllExceptTimelineIds(but)
+                .build())
+        .getTimelinesList()
+        .stream()
+        .filter(one -> !one.getDeleted())
+        .sorted(
+            Comparator.comparingLong(StoredTimeline::getRetainedSinceSeconds)
+                .reversed()
+                .thenComparing(StoredTimeline::getTimelineId))
+        .limit(MAX_RETAINED)
+        .map(PageserverClient::retained)
+        .toList();
+  }
+
+  private static RetainedTimeline retained(StoredTimeline one) {
+    long since = one.getRetainedSinceSeconds();
+    return new RetainedTimeline(
+        one.getTimelineId(),
+        one.getTimeline(),
+        since == 0 ? null : Conditions.text(Instant.ofEpochSecond(since)),
+        Measures.lsn(one.getPublishedLsn()),
+        one.getSystemIdentifier() == 0 ? null : Long.toUnsignedString(one.getSystemIdentifier()),
+        one.getLayerBytes());
   }
 
   private static PrimarySource primary(SourceAccess access) {

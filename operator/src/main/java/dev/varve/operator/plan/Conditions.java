@@ -8,7 +8,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The conditions of one resource as they come to be, each with the time its status changed. */
-final class Conditions {
+public final class Conditions {
   private final @Nullable List<Condition> previous;
   private final @Nullable Long generation;
   private final Instant now;
@@ -58,7 +58,7 @@ final class Conditions {
   }
 
   /** RFC 3339 in UTC, whole seconds. */
-  static String text(Instant time) {
+  public static String text(Instant time) {
     return time.truncatedTo(ChronoUnit.SECONDS).toString();
   }
 }

@@ -11,7 +11,7 @@ import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /** The LSNs, lags and sizes of a status, which change all the time. */
-final class Measures {
+public final class Measures {
   private Measures() {}
 
   /** {@code status} with the measures of another. */
@@ -111,16 +111,19 @@ final class Measures {
         shards);
   }
 
-  /** {@code status} with slot and shards written anew. */
+  /** {@code status} with id, slot and shards written anew. */
   static TimelineStatus withShards(
-      @Nullable TimelineStatus status, @Nullable String slot, List<ShardAttachment> shards) {
+      @Nullable TimelineStatus status,
+      String timelineId,
+      @Nullable String slot,
+      List<ShardAttachment> shards) {
     return status == null
-        ? none(null, null, null, null, slot, shards)
+        ? none(null, null, timelineId, null, slot, shards)
         : kept(
             none(
                 status.observedGeneration(),
                 status.conditions(),
-                status.timelineId(),
+                timelineId,
                 status.address(),
                 slot,
                 shards),
@@ -151,7 +154,7 @@ final class Measures {
   }
 
   /** As PostgreSQL writes it; null for 0. */
-  static @Nullable String lsn(long lsn) {
+  public static @Nullable String lsn(long lsn) {
     return lsn == 0 ? null : String.format(Locale.ROOT, "%X/%X", lsn >>> 32, lsn & 0xFFFF_FFFFL);
   }
 }

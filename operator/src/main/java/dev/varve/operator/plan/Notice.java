@@ -6,7 +6,7 @@ public record Notice(boolean warning, String reason, String message) {
     return new Notice(false, reason, message);
   }
 
-  static Notice warning(String reason, String message) {
+  public static Notice warning(String reason, String message) {
     return new Notice(true, reason, message);
   }
 }

@@ -20,6 +20,7 @@ public enum Reason {
   Copying(Kind.TIMELINE_READY),
   CatchingUp(Kind.TIMELINE_READY),
   AttachRefused(Kind.TIMELINE_READY),
+  AdoptionRefused(Kind.TIMELINE_READY),
   LayoutDiffers(Kind.TIMELINE_READY),
   Broken(Kind.TIMELINE_READY),
 

@@ -39,7 +39,12 @@ public record ShardLayout(int count, int stripe) {
     String name = timeline.getMetadata().getName();
     return IntStream.range(0, count)
         .mapToObj(i ->
-            new ShardId(tenantId, name, i, count == 1 ? "" : i + "-of-" + count + "-by-" + stripe))
+            new ShardId(
+                tenantId,
+                name,
+                TimelineIdentity.of(timeline),
+                i,
+                count == 1 ? "" : i + "-of-" + count + "-by-" + stripe))
         .toList();
   }
 }

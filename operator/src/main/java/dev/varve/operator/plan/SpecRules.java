@@ -25,6 +25,7 @@ public final class SpecRules {
   private static final Pattern SECRET_KEY = Pattern.compile(Syntax.SECRET_KEY);
   private static final Pattern HOST = Pattern.compile(Syntax.HOST);
   private static final Pattern IDENTIFIER = Pattern.compile(Syntax.IDENTIFIER);
+  private static final Pattern TIMELINE_ID = Pattern.compile(Syntax.TIMELINE_ID);
   private static final Pattern SLOT = Pattern.compile(Syntax.SLOT);
   private static final Pattern WAL_SIZE = Pattern.compile(Syntax.WAL_SIZE);
 
@@ -62,7 +63,7 @@ public final class SpecRules {
         : "spec.stripe is not 1 to " + MAX_STRIPE + ": delete the Tenant and create it again";
   }
 
-  /** Of a timeline's own name and its tenant's: without them nothing of it can be made. */
+  /** Of a timeline's own name, its tenant's and its id: without them nothing of it can be made. */
   public static String names(Timeline timeline) {
     if (!isName(timeline.getMetadata().getName(), Syntax.MAX_TIMELINE_CHARACTERS)) {
       return "its name cannot be part of a Service's"
@@ -71,6 +72,10 @@ public final class SpecRules {
           + " characters without dots";
     }
     TimelineSpec spec = timeline.getSpec();
+    if (spec != null && spec.adopt() != null && !TIMELINE_ID.matcher(spec.adopt()).matches()) {
+      return "spec.adopt is not the id of a timeline: delete the Timeline and create it again with"
+          + " one that the Tenant's status shows in retainedTimelines";
+    }
     return spec != null && isName(spec.tenant(), Syntax.MAX_TENANT_CHARACTERS)
         ? ""
         : "spec.tenant is not the name of a Tenant: delete the Timeline and create it again with"

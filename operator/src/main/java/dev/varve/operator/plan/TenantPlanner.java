@@ -281,7 +281,8 @@ public final class TenantPlanner {
         tenantId(tenant.getMetadata().getNamespace(), tenant.getMetadata().getName()),
         "varve-" + tenant.getMetadata().getName() + "-token",
         world.timelines().size(),
-        shards);
+        shards,
+        null);
   }
 
   /** As its Timelines have it, or else as its pageservers. */

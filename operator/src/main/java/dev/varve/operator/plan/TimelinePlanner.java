@@ -368,12 +368,7 @@ public final class TimelinePlanner {
     return Measures.none(
         timeline.getMetadata().getGeneration(),
         conditions.list(),
-        SpecRules.names(timeline).isEmpty()
-            ? TenantPlanner.tenantId(
-                    timeline.getMetadata().getNamespace(), timeline.getSpec().tenant())
-                + "/"
-                + timeline.getMetadata().getName()
-            : null,
+        SpecRules.names(timeline).isEmpty() ? TimelineIdentity.of(timeline) : null,
         address,
         timeline.getSpec() == null ? null : SlotName.of(timeline),
         shards);
@@ -382,6 +377,11 @@ public final class TimelinePlanner {
   /** The status of a timeline of which nothing can be made, since its names are invalid. */
   public static TimelineStatus invalid(Timeline timeline, String message, Instant now) {
     return stopped(timeline, Reason.InvalidSpec, message, now);
+  }
+
+  /** The status of a timeline that may not have what it adopts. */
+  public static TimelineStatus refused(Timeline timeline, String message, Instant now) {
+    return stopped(timeline, Reason.AdoptionRefused, message, now);
   }
 
   /** The status of a timeline whose deletion waits for something. */
@@ -431,6 +431,7 @@ public final class TimelinePlanner {
               null));
     });
     attachments.sort(Comparator.comparingInt(ShardAttachment::shard));
-    return Measures.withShards(before, SlotName.of(timeline), attachments);
+    return Measures.withShards(
+        before, TimelineIdentity.of(timeline), SlotName.of(timeline), attachments);
   }
 }

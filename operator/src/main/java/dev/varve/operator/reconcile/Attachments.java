@@ -26,6 +26,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Tells pageservers to attach, hand over and detach shards. Before an attachment its generation is
@@ -33,6 +35,8 @@ import org.jspecify.annotations.Nullable;
  * once, but each timeline on one thread at a time.
  */
 final class Attachments {
+  private static final Logger LOG = LoggerFactory.getLogger(Attachments.class);
+
   private final KubernetesClient client;
   private final Fleet fleet;
   private final InstantSource clock;
@@ -265,7 +269,8 @@ final class Attachments {
                     written.generation(),
                     accepted,
                     credentials.access(),
-                    isStored(timeline));
+                    isStored(timeline),
+                    timeline.getSpec().adopt() != null);
           } catch (StatusRuntimeException e) {
             return new Tried(attach, e);
           }
@@ -306,7 +311,7 @@ final class Attachments {
       return;
     }
     try {
-      pageserver.detach(shard, null, false);
+      pageserver.detach(shard);
       boolean _ =
           events.write(
               timeline,
@@ -317,6 +322,29 @@ final class Attachments {
             events.write(timeline, new Notice(true, "DetachFailed", PageserverClient.text(e)));
       }
     }
+  }
+
+  /**
+   * From pods that have another timeline under this one's name, or this one under another name: one
+   * that was deleted while they were away.
+   */
+  void detachMistaken(ShardId shard) {
+    fleet
+        .mistaken(shard)
+        .forEach((podUid, held) -> {
+          PageserverClient pageserver = fleet.client(podUid);
+          if (pageserver == null) {
+            return;
+          }
+          for (ShardId one : held) {
+            try {
+              pageserver.detach(one);
+              LOG.info("{}: {} was attached still, and is detached", shard, one);
+            } catch (StatusRuntimeException e) {
+              LOG.info("{}: {} is attached still: {}", shard, one, PageserverClient.text(e));
+            }
+          }
+        });
   }
 
   private static Refusal failure(Timeline timeline, PageserverPod pod, StatusRuntimeException e) {

@@ -75,6 +75,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
   private final TenantTokens tokens;
   private final InstantSource clock;
   private final Events events;
+  private final RetainedTimelines retained;
   private final SecureRandom random = new SecureRandom();
 
   /**
@@ -92,6 +93,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
     this.tokens = new TenantTokens(client, fleet, config.namespace());
     this.clock = clock;
     this.events = new Events(client);
+    this.retained = new RetainedTimelines(fleet, clock);
   }
 
   @Override
@@ -139,6 +141,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
   @Override
   public UpdateControl<Tenant> reconcile(Tenant tenant, Context<Tenant> context) {
     try {
+      retained.refresh(tenant, timelines(context));
       String invalid = SpecRules.tenant(tenant);
       Found secret = invalid.isEmpty() ? token(tenant) : new Found(null, null);
       TenantPlan plan = planAndWrite(tenant, invalid, secret, context);
@@ -217,11 +220,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
   private synchronized TenantPlan planAndWrite(
       Tenant tenant, String invalid, Found token, Context<Tenant> context) {
     ResourceID id = ResourceID.fromResource(tenant);
-    List<Timeline> timelines =
-        context
-            .getSecondaryResourcesAsStream(Timeline.class)
-            .sorted(Comparator.comparing(t -> t.getMetadata().getName()))
-            .toList();
+    List<Timeline> timelines = timelines(context);
     TenantPlan plan =
         TenantPlanner.plan(
             new TenantWorld(
@@ -234,13 +233,21 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
                 timelines,
                 clock.instant(),
                 grace));
-    if (!plan.status().equals(tenant.getStatus())) {
-      tenant.setStatus(plan.status());
+    TenantStatus status = plan.status().withRetained(retained.of(tenant));
+    if (!status.equals(tenant.getStatus())) {
+      tenant.setStatus(status);
       client.resource(tenant).updateStatus();
       events.write(tenant, plan.notices());
     }
     decided.put(id, podUids(plan.status()));
     return plan;
+  }
+
+  private static List<Timeline> timelines(Context<Tenant> context) {
+    return context
+        .getSecondaryResourcesAsStream(Timeline.class)
+        .sorted(Comparator.comparing(t -> t.getMetadata().getName()))
+        .toList();
   }
 
   private Map<String, Load> loads(ResourceID but, Context<Tenant> context) {
@@ -312,6 +319,7 @@ public final class TenantReconciler implements Reconciler<Tenant>, Cleaner<Tenan
     }
     decided.remove(ResourceID.fromResource(tenant));
     tokens.remove(tenant);
+    retained.forget(tenant);
     return DeleteControl.defaultDelete();
   }
 }

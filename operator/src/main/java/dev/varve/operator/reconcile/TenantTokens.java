@@ -6,6 +6,7 @@ import dev.varve.operator.pageserver.PageserverClient;
 import dev.varve.operator.plan.PageserverPod;
 import dev.varve.operator.plan.Report;
 import dev.varve.operator.plan.Sha256;
+import dev.varve.operator.plan.ShardId;
 import dev.varve.operator.plan.TenantPlanner;
 import dev.varve.operator.plan.TokenRecord;
 import dev.varve.operator.render.TokenRecordSecret;
@@ -39,7 +40,7 @@ final class TenantTokens {
   private final Map<String, TokenRecord> kept = new ConcurrentHashMap<>();
 
   /** One shard on one pod that reads with other tokens than it should. */
-  private record Outdated(PageserverPod pod, String shardId) {}
+  private record Outdated(PageserverPod pod, ShardId shard) {}
 
   /**
    * What was done.
@@ -100,7 +101,7 @@ final class TenantTokens {
       Map<String, Report> reports = Objects.requireNonNullElse(fleet.reports(pod.uid()), Map.of());
       reports.forEach((id, report) -> {
         if (id.startsWith(prefix) && !report.tokens().equals(accepted)) {
-          outdated.add(new Outdated(pod, id));
+          outdated.add(new Outdated(pod, ShardId.parse(id)));
         }
       });
     }
@@ -117,7 +118,7 @@ final class TenantTokens {
 
   private boolean set(Outdated one, List<String> accepted) {
     try {
-      fleet.client(one.pod()).setReadTokens(one.shardId(), accepted);
+      fleet.client(one.pod()).setReadTokens(one.shard(), accepted);
       return true;
     } catch (StatusRuntimeException e) {
       Status.Code code = e.getStatus().getCode();
@@ -127,7 +128,7 @@ final class TenantTokens {
       LOG.info(
           "{} has not got the tokens of {} yet: {}",
           one.pod().name(),
-          one.shardId(),
+          one.shard(),
           PageserverClient.text(e));
       return false;
     }

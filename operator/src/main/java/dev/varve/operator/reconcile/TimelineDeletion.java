@@ -63,14 +63,21 @@ final class TimelineDeletion {
     this.events = new Events(client);
   }
 
-  DeleteControl cleanup(Timeline timeline, @Nullable Tenant tenant) {
+  /**
+   * @param isHolder whether no other Timeline had the same timeline first, which it is left to then
+   */
+  DeleteControl cleanup(Timeline timeline, @Nullable Tenant tenant, boolean isHolder) {
+    if (!isHolder) {
+      return done(timeline);
+    }
     TimelineStatus status = timeline.getStatus();
     int attached = status == null || status.shards() == null ? 0 : status.shards().size();
     if (!SpecRules.names(timeline).isEmpty()) {
       // No pageserver ever took such names.
       return done(timeline);
     }
-    boolean delete = policy(timeline, tenant) == DeletionPolicy.Delete;
+    boolean delete =
+        policy(timeline, tenant) == DeletionPolicy.Delete && !isAdoptedInVain(timeline);
     ShardLayout layout =
         tenant == null ? layoutWithoutTenant(timeline, attached) : ShardLayout.of(tenant);
     List<ShardId> shards = layout.shards(timeline);
@@ -100,6 +107,13 @@ final class TimelineDeletion {
       }
     }
     return done(timeline);
+  }
+
+  /** What was retained, and was never served by this Timeline, is not its to delete. */
+  private static boolean isAdoptedInVain(Timeline timeline) {
+    TimelineStatus status = timeline.getStatus();
+    return timeline.getSpec().adopt() != null
+        && (status == null || status.systemIdentifier() == null);
   }
 
   private boolean isPatient(Timeline timeline) {
@@ -204,13 +218,13 @@ final class TimelineDeletion {
     }
     for (Holder holder : fleet.holders(shard)) {
       if (!holder.pod().uid().equals(worker.uid())) {
-        String failure = detach(fleet.client(holder.pod()), shard, null, false);
+        String failure = failure(() -> fleet.client(holder.pod()).detach(shard), false);
         if (!failure.isEmpty()) {
           return failure;
         }
       }
     }
-    return detach(fleet.client(worker), shard, access, delete);
+    return failure(() -> fleet.client(worker).end(shard, access, delete), access != null);
   }
 
   /** What is retained includes what was received last, since its slot goes. */
@@ -226,17 +240,16 @@ final class TimelineDeletion {
     }
   }
 
-  private static String detach(
-      PageserverClient pageserver, ShardId shard, @Nullable SourceAccess access, boolean delete) {
+  private static String failure(Runnable call, boolean hasSource) {
     try {
-      pageserver.detach(shard, access, delete);
+      call.run();
       return "";
     } catch (StatusRuntimeException e) {
       String why = PageserverClient.text(e);
       return switch (e.getStatus().getCode()) {
         case NOT_FOUND -> "";
         // Names that no pageserver takes: nothing is there.
-        case INVALID_ARGUMENT -> access == null ? "" : why;
+        case INVALID_ARGUMENT -> hasSource ? why : "";
         case FAILED_PRECONDITION -> why + "; or set deletionPolicy: Retain here, and it is left";
         default -> why;
       };

@@ -18,6 +18,7 @@ import dev.varve.operator.plan.ShardWorld;
 import dev.varve.operator.plan.SourceAccess;
 import dev.varve.operator.plan.SpecRules;
 import dev.varve.operator.plan.TenantPlanner;
+import dev.varve.operator.plan.TimelineIdentity;
 import dev.varve.operator.plan.TimelinePlan;
 import dev.varve.operator.plan.TimelinePlan.Detach;
 import dev.varve.operator.plan.TimelinePlanner;
@@ -76,6 +77,7 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
   private static final String BY_SOURCE = "source";
   private static final Logger LOG = LoggerFactory.getLogger(TimelineReconciler.class);
   private static final Duration RETRY = Duration.ofMillis(300);
+  private static final Duration ADOPTION_RETRY = Duration.ofSeconds(5);
 
   private final KubernetesClient client;
   private final Fleet fleet;
@@ -204,6 +206,21 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
         write(timeline, TimelinePlanner.invalid(timeline, invalid, clock.instant()), List.of());
         return UpdateControl.noUpdate();
       }
+      Timeline holder = holderBefore(timeline);
+      if (holder != null) {
+        String message =
+            "timeline "
+                + TimelineIdentity.of(timeline)
+                + " is the one of Timeline "
+                + holder.getMetadata().getName()
+                + ": delete that with deletionPolicy Retain first, or adopt another";
+        write(
+            timeline,
+            TimelinePlanner.refused(timeline, message, clock.instant()),
+            List.of(Notice.warning("AdoptionRefused", message)));
+        return UpdateControl.<Timeline>noUpdate().rescheduleAfter(ADOPTION_RETRY);
+      }
+      attachments.detachMistaken(ShardLayout.WHOLE.shards(timeline).getFirst());
       Credentials credentials = Credentials.read(client, timeline);
       Tenant tenant = context.getSecondaryResource(Tenant.class).orElse(null);
       String nameTaken = nameTaken(timeline, context);
@@ -324,6 +341,16 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
         .sum();
   }
 
+  /** The Timeline of its tenant that has the same one and had it first; null: none. */
+  private @Nullable Timeline holderBefore(Timeline timeline) {
+    return TimelineIdentity.holderBefore(
+        timeline,
+        Objects.requireNonNull(all, "set when the controller starts")
+            .byIndex(
+                BY_TENANT,
+                key(timeline.getMetadata().getNamespace(), timeline.getSpec().tenant())));
+  }
+
   /** What has the name of the Service and is not the operator's; empty: nothing. */
   private String nameTaken(Timeline timeline, Context<Timeline> context) {
     if (context.getSecondaryResource(Service.class).isPresent()) {
@@ -394,7 +421,11 @@ public final class TimelineReconciler implements Reconciler<Timeline>, Cleaner<T
   @Override
   public DeleteControl cleanup(Timeline timeline, Context<Timeline> context) {
     Tenant tenant = context.getSecondaryResource(Tenant.class).orElse(null);
-    DeleteControl control = deletion.cleanup(timeline, tenant);
+    boolean isHolder = !SpecRules.names(timeline).isEmpty() || holderBefore(timeline) == null;
+    if (isHolder && SpecRules.names(timeline).isEmpty()) {
+      attachments.detachMistaken(ShardLayout.WHOLE.shards(timeline).getFirst());
+    }
+    DeleteControl control = deletion.cleanup(timeline, tenant, isHolder);
     if (control.isRemoveFinalizer() && SpecRules.names(timeline).isEmpty()) {
       shards(timeline, tenant).forEach(copiedInVain::remove);
     }

@@ -100,7 +100,8 @@ final class ShardMoveTest {
   /** Both attached with generation 5, served, and B's reader long there. */
   @BeforeEach
   void attach() {
-    timeline.setMetadata(new ObjectMetaBuilder().withNamespace("shop").withName("orders").build());
+    timeline.setMetadata(
+        new ObjectMetaBuilder().withNamespace("shop").withName("orders").withUid("u-1").build());
     timeline.setSpec(new TimelineSpec("acme", null, null));
     placed = new PageserverPod("a", "uid-a", "node", "10.0.0.1", Map.of(), true, NOW, false, null);
     Map<Attach, Integer> generations = new LinkedHashMap<>();
@@ -292,7 +293,9 @@ final class ShardMoveTest {
   @Test
   void oneUnreadableShardMakesTheTimelineUnready() {
     placed = new PageserverPod("a", "uid-a", "node", "10.0.0.1", Map.of(), true, NOW, false, null);
-    timeline.setStatus(Measures.withShards(null, null, timeline.getStatus().shards()));
+    timeline.setStatus(
+        Measures.withShards(
+            null, TimelineIdentity.of(timeline), null, timeline.getStatus().shards()));
     next = report(5, State.Loading, 0);
     assertNull(plan().status().readableFromLsn(), "it was never served");
     Condition ready = ready(plan());

@@ -81,14 +81,14 @@ final class ShardSpreadTest {
           new ShardAttachment(
               shard.shard(), shard.pod(), shard.podUid(), 1, "x", "Active", NOW.toString()));
     }
-    timeline.setStatus(Measures.withShards(null, null, shards));
+    timeline.setStatus(Measures.withShards(null, "0123456789abcdef0123456789abcdef", null, shards));
     return timeline;
   }
 
   private static Timeline with(Timeline timeline, int shard, ShardAttachment attachment) {
     List<ShardAttachment> shards = new ArrayList<>(timeline.getStatus().shards());
     shards.set(shard, attachment);
-    timeline.setStatus(Measures.withShards(null, null, shards));
+    timeline.setStatus(Measures.withShards(null, "0123456789abcdef0123456789abcdef", null, shards));
     return timeline;
   }
 

@@ -150,7 +150,7 @@ final class TimelinePlannerTest {
     TimelinePlan plan = plan();
     assertEquals(POD, assertAttach(plan, true).pod());
     assertNotReady(plan, "Attaching", "ps-0");
-    assertEquals("shop.acme/orders", plan.status().timelineId());
+    assertEquals(TimelineIdentity.of(timeline), plan.status().timelineId());
     assertEquals("varve-orders.shop.svc:6400", plan.status().address());
   }
 

@@ -8,6 +8,8 @@ import dev.varve.api.v1.GetStoredGenerationRequest;
 import dev.varve.api.v1.GetStoredGenerationResponse;
 import dev.varve.api.v1.HandOverTimelineRequest;
 import dev.varve.api.v1.HandOverTimelineResponse;
+import dev.varve.api.v1.ListStoredTimelinesRequest;
+import dev.varve.api.v1.ListStoredTimelinesResponse;
 import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesResponse;
 import dev.varve.api.v1.ManagementServiceGrpc;
@@ -16,6 +18,7 @@ import dev.varve.api.v1.SetReadTokensRequest;
 import dev.varve.api.v1.SetReadTokensResponse;
 import dev.varve.api.v1.StoreFailure;
 import dev.varve.api.v1.StoreFailureKind;
+import dev.varve.api.v1.StoredTimeline;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import io.grpc.Server;
@@ -49,6 +52,9 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   private static final Pattern NAMES =
       Pattern.compile("([-a-z0-9]{1,63}[.])?[-a-z0-9]{1,63}/[-a-z0-9]{1,63}");
   private static final Pattern SLOT = Pattern.compile("[a-z0-9_]{1,63}");
+
+  /** What timelines were called, by id. */
+  private final Map<String, String> names = new ConcurrentHashMap<>();
 
   private final Map<String, Long> loadedAt = new ConcurrentHashMap<>();
   private final Map<String, Integer> store;
@@ -97,6 +103,12 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
 
   private static String id(String tenant, String timeline, String shard) {
     return shard.isEmpty() ? tenant + "/" + timeline : tenant + "/" + timeline + "/" + shard;
+  }
+
+  /** Whether another timeline has the name here. */
+  private boolean isNamesake(String name, String timelineId) {
+    AttachTimelineRequest present = attached.get(name);
+    return present != null && !present.getTimelineId().equals(timelineId);
   }
 
   private boolean hasAnotherLayout(String id) {
@@ -162,22 +174,32 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   public synchronized void attachTimeline(
       AttachTimelineRequest request, StreamObserver<AttachTimelineResponse> answer) {
     String id = id(request.getTenant(), request.getTimeline(), request.getShard());
+    String stored = id(request.getTenant(), request.getTimelineId(), request.getShard());
     if (isInvalid(request.getTenant(), request.getTimeline(), request.getPrimary(), answer)) {
+      return;
+    }
+    if (isNamesake(id, request.getTimelineId())) {
+      answer.onError(Status.UNAVAILABLE.withDescription("another has the name").asException());
       return;
     }
     if (storeFails(answer)) {
       return;
     }
-    if (hasAnotherLayout(id)) {
+    if (hasAnotherLayout(stored)) {
       answer.onError(anotherLayout());
       return;
     }
-    int seen = store.getOrDefault(id, 0);
+    if (request.getAdopt() && !store.containsKey(stored)) {
+      answer.onError(Status.NOT_FOUND.withDescription("no such timeline").asException());
+      return;
+    }
+    int seen = store.getOrDefault(stored, 0);
     if (seen == 0 && request.getStored()) {
       answer.onError(
           Status.NOT_FOUND.withDescription("no longer holds the data of " + id).asException());
       return;
     }
+    names.put(request.getTimelineId(), request.getTimeline());
     AttachTimelineRequest present = attached.get(id);
     boolean again = present != null && present.getGeneration() == request.getGeneration();
     if (!again && request.getGeneration() <= seen) {
@@ -185,7 +207,7 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
           Status.ABORTED.withDescription("generation " + seen + " has attached").asException());
       return;
     }
-    store.put(id, request.getGeneration());
+    store.put(stored, request.getGeneration());
     attached.put(id, request);
     handedOver.remove(id);
     loadedAt.put(id, System.nanoTime() + loadNanos);
@@ -197,10 +219,15 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   @Override
   public synchronized void setReadTokens(
       SetReadTokensRequest request, StreamObserver<SetReadTokensResponse> answer) {
+    String id = id(request.getTenant(), request.getTimeline(), request.getShard());
+    if (isNamesake(id, request.getTimelineId())) {
+      answer.onError(Status.NOT_FOUND.asException());
+      return;
+    }
     AttachTimelineRequest present =
         attached.computeIfPresent(
-            id(request.getTenant(), request.getTimeline(), request.getShard()),
-            (id, before) ->
+            id,
+            (_, before) ->
                 before.toBuilder()
                     .setTokenSha256(request.getTokenSha256())
                     .setPreviousTokenSha256(request.getPreviousTokenSha256())
@@ -220,7 +247,8 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
     if (isInvalid(request.getTenant(), request.getTimeline(), request.getPrimary(), answer)) {
       return;
     }
-    if (request.getDeleteObjects() && hasAnotherLayout(id)) {
+    String stored = id(request.getTenant(), request.getTimelineId(), request.getShard());
+    if (request.getDeleteObjects() && hasAnotherLayout(stored)) {
       answer.onError(anotherLayout());
       return;
     }
@@ -228,11 +256,13 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
       answer.onError(Status.UNAVAILABLE.withDescription(dropFailure).asException());
       return;
     }
-    attached.remove(id);
-    handedOver.remove(id);
+    if (!isNamesake(id, request.getTimelineId())) {
+      attached.remove(id);
+      handedOver.remove(id);
+    }
     detached.add(request);
     if (request.getDeleteObjects()) {
-      store.remove(id);
+      store.remove(stored);
     }
     answer.onNext(DetachTimelineResponse.getDefaultInstance());
     answer.onCompleted();
@@ -242,7 +272,7 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   public synchronized void handOverTimeline(
       HandOverTimelineRequest request, StreamObserver<HandOverTimelineResponse> answer) {
     String id = id(request.getTenant(), request.getTimeline(), request.getShard());
-    if (!attached.containsKey(id)) {
+    if (!attached.containsKey(id) || isNamesake(id, request.getTimelineId())) {
       answer.onError(Status.NOT_FOUND.withDescription(id + " is not here").asException());
       return;
     }
@@ -258,7 +288,7 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
   @Override
   public void getStoredGeneration(
       GetStoredGenerationRequest request, StreamObserver<GetStoredGenerationResponse> answer) {
-    String id = id(request.getTenant(), request.getTimeline(), request.getShard());
+    String id = id(request.getTenant(), request.getTimelineId(), request.getShard());
     if (storeFails(answer)) {
       return;
     }
@@ -287,6 +317,7 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
           TimelineStatus.newBuilder()
               .setTenant(timeline.getTenant())
               .setTimeline(timeline.getTimeline())
+              .setTimelineId(timeline.getTimelineId())
               .setShard(timeline.getShard())
               .setGeneration(timeline.getGeneration())
               .setState(state)
@@ -318,6 +349,31 @@ final class FakePageserver extends ManagementServiceGrpc.ManagementServiceImplBa
     if (!storeFailure.isEmpty()) {
       all.setStoreFailure(failure());
     }
+    answer.onNext(all.build());
+    answer.onCompleted();
+  }
+
+  @Override
+  public void listStoredTimelines(
+      ListStoredTimelinesRequest request, StreamObserver<ListStoredTimelinesResponse> answer) {
+    if (storeFails(answer)) {
+      return;
+    }
+    ListStoredTimelinesResponse.Builder all = ListStoredTimelinesResponse.newBuilder();
+    store.keySet().stream()
+        .filter(stored -> stored.startsWith(request.getTenant() + "/"))
+        .map(stored -> stored.split("/", -1)[1])
+        .distinct()
+        .filter(id -> !request.getExceptTimelineIdsList().contains(id))
+        .forEach(id ->
+            all.addTimelines(
+                StoredTimeline.newBuilder()
+                    .setTimelineId(id)
+                    .setTimeline(names.getOrDefault(id, "unknown"))
+                    .setRetainedSinceSeconds(1_800_000_000)
+                    .setPublishedLsn(0x1000)
+                    .setSystemIdentifier(7)
+                    .setLayerBytes(4096)));
     answer.onNext(all.build());
     answer.onCompleted();
   }

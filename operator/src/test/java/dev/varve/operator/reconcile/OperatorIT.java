@@ -3,6 +3,7 @@ package dev.varve.operator.reconcile;
 import static dev.varve.operator.reconcile.TestCluster.SHOP;
 import static dev.varve.operator.reconcile.TestCluster.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -183,7 +184,7 @@ final class OperatorIT {
     await("the timeline is gone", () -> cluster.timeline("orders") == null);
     DetachTimelineRequest detach = third.detached.getLast();
     assertTrue(detach.getDropSlot() && detach.getDeleteObjects());
-    assertNull(cluster.store.get("shop.acme/orders"));
+    assertFalse(cluster.isStored("shop.acme"));
     await(
         "the tenant is gone",
         () ->
@@ -266,8 +267,7 @@ final class OperatorIT {
 
     cluster.delete(cluster.timeline("sharded"));
     await("gone", () -> cluster.timeline("sharded") == null);
-    assertNull(cluster.store.get(first));
-    assertNull(cluster.store.get(second));
+    assertFalse(cluster.isStored("shop.wide"));
     assertTrue(cluster.at(staying).attached.isEmpty() && cluster.at(coming).attached.isEmpty());
     cluster.admin.resources(Tenant.class).inNamespace(SHOP).withName("wide").delete();
     await("the tenant is gone", () -> cluster.tenant("wide") == null);
@@ -279,28 +279,29 @@ final class OperatorIT {
   @Test
   void dataInOtherShardsIsNeitherAttachedNorRemoved() {
     String address = "10.9.4.1";
-    String half = "shop.narrow/stored/0-of-2-by-2048";
+    String id = "0123456789abcdef0123456789abcdef";
+    String half = "shop.narrow/" + id + "/0-of-2-by-2048";
     cluster.store.put(half, 3);
+    cluster.store.put("shop.narrow/" + id + "/1-of-2-by-2048", 3);
     cluster.pageserver("ly-0", address);
     cluster.tenant("narrow", 1);
-    cluster.timeline("stored", "narrow", null);
+    cluster.adopt("stored", "narrow", id);
     await("a refusal", () -> cluster.hasReason("stored", "Ready", "LayoutDiffers"));
     assertTrue(cluster.at(address).attached.isEmpty());
     cluster.delete(cluster.timeline("stored"));
-    await("it waits", () -> cluster.hasReason("stored", "Ready", "Deleting"));
-    retain("stored");
     await("gone", () -> cluster.timeline("stored") == null);
-    assertEquals(3, cluster.store.get(half));
+    assertEquals(3, cluster.store.get(half), "what it never served is not its to delete");
     cluster.admin.resource(cluster.tenant("narrow")).delete();
     await("the tenant is gone", () -> cluster.tenant("narrow") == null);
 
     cluster.tenant("narrow", 2);
-    cluster.timeline("stored", "narrow", null);
+    cluster.adopt("stored", "narrow", id);
     await("served", () -> cluster.isReady("stored"));
-    assertEquals(4, cluster.at(address).attached.get(half).getGeneration());
+    assertEquals(
+        4, cluster.at(address).attached.get("shop.narrow/stored/0-of-2-by-2048").getGeneration());
     cluster.delete(cluster.timeline("stored"));
     await("gone", () -> cluster.timeline("stored") == null);
-    assertNull(cluster.store.get(half));
+    assertFalse(cluster.isStored("shop.narrow"));
     cluster.admin.resource(cluster.tenant("narrow")).delete();
     await("the tenant is gone", () -> cluster.tenant("narrow") == null);
     cluster.remove("ly-0");
@@ -371,7 +372,7 @@ final class OperatorIT {
     assertTrue(cluster.at(address).attached.containsKey("shop.keeper/kept"));
     cluster.at(address).publishFailure = "";
     await("gone", () -> cluster.timeline("kept") == null);
-    assertNotNull(cluster.store.get("shop.keeper/kept"));
+    assertTrue(cluster.isStored("shop.keeper"));
     cluster.admin.resources(Tenant.class).inNamespace(SHOP).withName("keeper").delete();
     await("the tenant is gone", () -> cluster.tenant("keeper") == null);
     cluster.remove("kp-0");

@@ -64,7 +64,8 @@ final class StoreFailureIT {
     assertTrue(cluster.isReady("held"));
     assertEquals(List.of(served), cluster.addresses("varve-held"));
 
-    int generation = Objects.requireNonNull(cluster.store.remove(held));
+    String stored = "shop.bucket/" + cluster.timeline("held").getStatus().timelineId();
+    int generation = Objects.requireNonNull(cluster.store.remove(stored));
     cluster.at(served).storeFailure = "";
     cluster.at(other).storeFailure = "";
     await("empty", () -> cluster.hasReason("held", "StoreReachable", "ObjectsMissing"));
@@ -76,9 +77,9 @@ final class StoreFailureIT {
     cluster.at(served).attached.clear();
     await("refused", () -> cluster.hasReason("held", "Ready", "AttachRefused"));
     assertTrue(says("held", "Ready", "bring those"));
-    assertNull(cluster.store.get(held), "an emptied prefix is taken for a new timeline");
+    assertNull(cluster.store.get(stored), "an emptied prefix is taken for a new timeline");
 
-    cluster.store.put(held, generation);
+    cluster.store.put(stored, generation);
     await("served again", () -> cluster.addresses("varve-held").equals(List.of(other)));
     await("well", () -> cluster.hasReason("held", "StoreReachable", "Reachable"));
     cluster.delete(cluster.timeline("held"));

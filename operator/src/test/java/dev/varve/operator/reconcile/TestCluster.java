@@ -71,7 +71,7 @@ final class TestCluster implements AutoCloseable {
           Duration.ofSeconds(5),
           Duration.ofSeconds(5));
 
-  /** Generations by shard, as an object store would tell. */
+  /** Generations by tenant, timeline's id and shard, as an object store would tell. */
   final Map<String, Integer> store = new ConcurrentHashMap<>();
 
   final KubernetesClient admin;
@@ -337,6 +337,19 @@ final class TestCluster implements AutoCloseable {
     timeline.setMetadata(new ObjectMetaBuilder().withName(name).withNamespace(SHOP).build());
     timeline.setSpec(new TimelineSpec(tenant, source, DeletionPolicy.Delete));
     admin.resource(timeline).create();
+  }
+
+  /** One that adopts a timeline of the store. */
+  void adopt(String name, String tenant, String id) {
+    Timeline timeline = new Timeline();
+    timeline.setMetadata(new ObjectMetaBuilder().withName(name).withNamespace(SHOP).build());
+    timeline.setSpec(new TimelineSpec(tenant, null, DeletionPolicy.Delete, id));
+    admin.resource(timeline).create();
+  }
+
+  /** Whether the store holds anything of a tenant. */
+  boolean isStored(String tenantId) {
+    return store.keySet().stream().anyMatch(stored -> stored.startsWith(tenantId + "/"));
   }
 
   @Nullable Timeline timeline(String name) {

@@ -4,13 +4,17 @@ import static dev.varve.operator.reconcile.TestCluster.SHOP;
 import static dev.varve.operator.reconcile.TestCluster.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.api.v1.AttachTimelineRequest;
 import dev.varve.api.v1.DetachTimelineRequest;
 import dev.varve.crd.Condition;
+import dev.varve.crd.RetainedTimeline;
 import dev.varve.crd.Tenant;
+import dev.varve.crd.TenantStatus;
 import dev.varve.crd.Timeline;
 import dev.varve.operator.reconcile.TestCluster.RunningOperator;
 import dev.varve.operator.render.SourceSecret;
@@ -69,6 +73,99 @@ final class UnkindTenantIT {
         http -> http.addOrReplaceInterceptor("paths", new PathRecorder()),
         Duration.ofMinutes(5),
         false);
+  }
+
+  /** The same names again are another timeline; the old one is had by its id alone. */
+  @Test
+  void whatIsMadeAgainUnderTheSameNamesIsAnotherTimeline() {
+    String yaml = timeline("orders", "spec: {tenant: shop, deletionPolicy: Retain}");
+    List<String> ids = new ArrayList<>();
+    namespace("reborn");
+    cluster.access("reborn");
+    for (int life = 0; life < 2; life++) {
+      apply("reborn", tenant("shop", "{}"));
+      apply("reborn", yaml);
+      await("served", () -> TestCluster.isReady(inReborn("orders")));
+      ids.add(inReborn("orders").getStatus().timelineId());
+      assertEquals(
+          1,
+          cluster.at(ADDRESS).attached.get("reborn.shop/orders").getGeneration(),
+          "nobody has attached it before");
+      if (life == 0) {
+        cluster.admin.resource(inReborn("orders")).delete();
+        await("the timeline is gone", () -> inReborn("orders") == null);
+        cluster.admin.resources(Tenant.class).inNamespace("reborn").withName("shop").delete();
+        await("the tenant is gone", () -> tenants("reborn").isEmpty());
+      }
+    }
+    String old = ids.getFirst();
+    assertNotEquals(old, ids.getLast());
+    assertTrue(cluster.store.containsKey("reborn.shop/" + old), "it is retained");
+    await("listed", () -> retained().equals(List.of(old)));
+
+    // It is adopted once, under any name, by whoever was first.
+    String adopting = "spec: {tenant: shop, deletionPolicy: Delete, adopt: \"%s\"}";
+    apply("reborn", timeline("old", adopting.formatted(old)));
+    await("adopted", () -> TestCluster.isReady(inReborn("old")));
+    assertEquals(2, cluster.at(ADDRESS).attached.get("reborn.shop/old").getGeneration());
+    await("not retained any more", () -> retained().isEmpty());
+    apply("reborn", timeline("thief", adopting.formatted(old)));
+    await("refused", () -> isOf(inReborn("thief"), "AdoptionRefused"));
+    assertTrue(ready(inReborn("thief")).message().contains("Timeline old"));
+    apply("reborn", timeline("dreamer", adopting.formatted("f".repeat(32))));
+    await("refused", () -> isOf(inReborn("dreamer"), "AttachRefused"));
+    for (String name : List.of("thief", "dreamer")) {
+      cluster.admin.resource(inReborn(name)).delete();
+      await("gone", () -> inReborn(name) == null);
+    }
+    assertTrue(cluster.store.containsKey("reborn.shop/" + old), "it was not theirs to delete");
+    assertTrue(cluster.at(ADDRESS).attached.containsKey("reborn.shop/old"));
+    cluster.admin.resource(inReborn("old")).delete();
+    await("gone", () -> inReborn("old") == null);
+    assertFalse(cluster.store.containsKey("reborn.shop/" + old), "adopted and deleted: purged");
+    cluster.admin.resource(inReborn("orders")).delete();
+    await("gone", () -> inReborn("orders") == null);
+  }
+
+  /** What a pageserver that was away still has under the name is not read, and goes. */
+  @Test
+  void aNamesakeThatIsStillAttachedIsDetached() {
+    String old = "00000000000000000000000000000001";
+    cluster
+        .at(ADDRESS)
+        .attached
+        .put(
+            "shop.acme/namesake",
+            AttachTimelineRequest.newBuilder()
+                .setTenant("shop.acme")
+                .setTimeline("namesake")
+                .setTimelineId(old)
+                .setGeneration(9)
+                .build());
+    await(
+        "it is heard of",
+        () ->
+            operator.fleet().pods().stream()
+                .anyMatch(pod ->
+                    operator.fleet().reports(pod.uid()).containsKey("shop.acme/namesake@" + old)));
+    cluster.timeline("namesake", "acme", null);
+    await("served", () -> cluster.isReady("namesake"));
+    AttachTimelineRequest attached = cluster.at(ADDRESS).attached.get("shop.acme/namesake");
+    assertEquals(cluster.timeline("namesake").getStatus().timelineId(), attached.getTimelineId());
+    assertEquals(1, attached.getGeneration());
+    cluster.delete(cluster.timeline("namesake"));
+    await("gone", () -> cluster.timeline("namesake") == null);
+  }
+
+  private static Timeline inReborn(String name) {
+    return cluster.admin.resources(Timeline.class).inNamespace("reborn").withName(name).get();
+  }
+
+  private static List<String> retained() {
+    TenantStatus status = tenants("reborn").getFirst().getStatus();
+    return status == null || status.retainedTimelines() == null
+        ? List.of()
+        : status.retainedTimelines().stream().map(RetainedTimeline::id).toList();
   }
 
   @AfterAll

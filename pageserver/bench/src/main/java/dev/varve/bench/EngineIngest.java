@@ -4,7 +4,7 @@ import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.tenant.Tenants;
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.timeline.BaseBackupImport;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.engine.timeline.RelationEntry;
@@ -61,7 +61,7 @@ record EngineIngest(Cost received, Cost published, Cost redo, long pages) {
             directory.resolve("cache"),
             options,
             System::nanoTime)) {
-      Timeline timeline = tenants.attach(new TimelineId("bench", "main"), 0);
+      Timeline timeline = tenants.attach(new TimelineName("bench", "main"), 0);
       importBackup(load, timeline);
       System.gc();
       Cost start = Cost.now();

@@ -3,7 +3,7 @@ package dev.varve.bench;
 import dev.varve.engine.image.ThinImage;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.tenant.Tenants;
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.testkit.PostgresServer;
@@ -69,7 +69,7 @@ public final class ThinImageBench {
 
   private static void measure(PostgresServer primary, Tenants tenants, int size, int images)
       throws Exception {
-    TimelineId id = new TimelineId("bench", "of-" + size);
+    TimelineName id = new TimelineName("bench", "of-" + size);
     Timeline timeline = tenants.attach(id, 0);
     DirectFeed feed = new DirectFeed(primary, timeline);
     feed.importBackup();

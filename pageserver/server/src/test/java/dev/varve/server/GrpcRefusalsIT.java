@@ -10,11 +10,13 @@ import dev.varve.api.v1.DetachTimelineRequest;
 import dev.varve.api.v1.GetPagesRequest;
 import dev.varve.api.v1.GetPagesResponse;
 import dev.varve.api.v1.GetRelationSizeRequest;
+import dev.varve.api.v1.GetRelationSizeResponse;
 import dev.varve.api.v1.GetStoredGenerationRequest;
 import dev.varve.api.v1.GetThinImageRequest;
 import dev.varve.api.v1.GetTimelineRequest;
 import dev.varve.api.v1.HandOverTimelineRequest;
 import dev.varve.api.v1.ListRelationsRequest;
+import dev.varve.api.v1.ListRelationsResponse;
 import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.PrimarySource;
@@ -23,6 +25,7 @@ import dev.varve.api.v1.RetainedWalAction;
 import dev.varve.api.v1.SetReadTokensRequest;
 import dev.varve.api.v1.SetReadTokensResponse;
 import dev.varve.api.v1.TimelineState;
+import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.store.FaultyObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.timeline.EngineOptions;
@@ -31,6 +34,7 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.StreamObserver;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -43,7 +47,7 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * Requests that make no sense, and an object store that is away: each call of the contract is
  * answered with a status that says whose turn it is, in words, and never as an error of the
- * pageserver itself.
+ * pageserver itself. And requests that have to wait, beside those that need not.
  */
 final class GrpcRefusalsIT {
   private static final Set<Status.Code> OWN_ERRORS =
@@ -86,7 +90,7 @@ final class GrpcRefusalsIT {
   @Test
   void areAnsweredInWords() throws Exception {
     try (PostgresServer primary = PostgresServer.builder(17).start()) {
-      long lsn = refusals(primary.port());
+      long lsn = refusals(primary);
       try (TestPageserver restarted =
           TestPageserver.start(directory, store, EngineOptions.defaults())) {
         assertClosed(restarted, lsn);
@@ -98,7 +102,8 @@ final class GrpcRefusalsIT {
   }
 
   /** Returns an LSN that is there, and leaves a timeline that is read with a token. */
-  private long refusals(int port) throws Exception {
+  private long refusals(PostgresServer primary) throws Exception {
+    int port = primary.port();
     try (TestPageserver pageserver =
         TestPageserver.start(directory, store, EngineOptions.defaults())) {
       pageserver.attach("main", TestPageserver.primary(port));
@@ -109,6 +114,7 @@ final class GrpcRefusalsIT {
       long lsn = pageserver.status("main").getReceivedLsn();
       assertManagementRefuses(pageserver, port);
       assertReadsRefuse(pageserver, lsn);
+      assertWaitsLeaveRoom(pageserver, primary, lsn);
       store.setDown(true);
       var management = ManagementServiceGrpc.newBlockingStub(pageserver.channel());
       assertRefused(
@@ -297,6 +303,95 @@ final class GrpcRefusalsIT {
   private static GetPagesRequest.Builder page(
       String timeline, long lsn, RelationFork.Builder relation) {
     return GetPagesRequest.newBuilder().setTimeline(timeline).setLsn(lsn).setRelation(relation);
+  }
+
+  /**
+   * A read whose WAL has yet to come takes nothing from those whose WAL is there: many of each kind
+   * wait, one of each kind is answered, and then the WAL comes.
+   */
+  private static void assertWaitsLeaveRoom(
+      TestPageserver pageserver, PostgresServer primary, long lsn) throws Exception {
+    RelationFork.Builder databases =
+        RelationFork.newBuilder().setTablespaceOid(1664).setRelationNumber(1262);
+    long ahead = Lsn.parse(primary.currentLsn()) + (1 << 20);
+    List<Read<?>> waiting = new ArrayList<>();
+    for (int i = 0; i < 16; i++) {
+      waiting.addAll(reads(pageserver, ahead, databases));
+    }
+    for (Read<?> read : reads(pageserver, lsn, databases)) {
+      assertEquals(Status.Code.OK, read.code(), "while others wait");
+    }
+    assertTrue(waiting.stream().noneMatch(Read::isAnswered), "WAL has come before it was written");
+    primary.execute(
+        "postgres",
+        "select count(pg_logical_emit_message(false, 'wal', repeat('x', 1 << 16)))"
+            + " from generate_series(1, 20)",
+        "checkpoint");
+    for (Read<?> read : waiting) {
+      assertEquals(Status.Code.OK, read.code(), "once the WAL is there");
+    }
+  }
+
+  /** The first answer of a call. */
+  private static final class Read<T> implements StreamObserver<T> {
+    private final CompletableFuture<Status.Code> code = new CompletableFuture<>();
+
+    boolean isAnswered() {
+      return code.isDone();
+    }
+
+    Status.Code code() throws Exception {
+      return code.get(20, TimeUnit.SECONDS);
+    }
+
+    @Override
+    public void onNext(T answer) {
+      code.complete(
+          answer instanceof GetPagesResponse pages
+              ? Status.fromCodeValue(pages.getStatusCode()).getCode()
+              : Status.Code.OK);
+    }
+
+    @Override
+    public void onError(Throwable t) {
+      code.complete(Status.fromThrowable(t).getCode());
+    }
+
+    @Override
+    public void onCompleted() {}
+  }
+
+  /** Begins a read of each kind: the size of a relation, its list, a page, a page of an SLRU. */
+  private static List<Read<?>> reads(
+      TestPageserver pageserver, long lsn, RelationFork.Builder relation) {
+    PageServiceGrpc.PageServiceStub calls = PageServiceGrpc.newStub(pageserver.channel());
+    Read<GetRelationSizeResponse> size = new Read<>();
+    calls.getRelationSize(
+        GetRelationSizeRequest.newBuilder()
+            .setTimeline(ID)
+            .setLsn(lsn)
+            .setRelation(relation)
+            .build(),
+        size);
+    Read<ListRelationsResponse> list = new Read<>();
+    calls.listRelations(
+        ListRelationsRequest.newBuilder()
+            .setTimeline(ID)
+            .setLsn(lsn)
+            .setTablespaceOid(relation.getTablespaceOid())
+            .build(),
+        list);
+    Read<GetPagesResponse> page = new Read<>();
+    Read<GetPagesResponse> slruPage = new Read<>();
+    ask(calls.getPages(page), page(ID, lsn, relation));
+    ask(calls.getPages(slruPage), page(ID, lsn, RelationFork.newBuilder().setRelationNumber(1)));
+    return List.of(size, list, page, slruPage);
+  }
+
+  private static void ask(
+      StreamObserver<GetPagesRequest> requests, GetPagesRequest.Builder request) {
+    requests.onNext(request.setBlockCount(1).build());
+    requests.onCompleted();
   }
 
   /** An error of one page is an answer like any other, and the stream goes on. */

@@ -2,15 +2,19 @@ package dev.varve.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.varve.api.v1.GetThinImageRequest;
+import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.server.metrics.MetricsDocument;
 import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.TpcB;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
+import io.grpc.StatusRuntimeException;
 import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
@@ -76,6 +80,7 @@ final class ServerIT {
       try (ServerProcess server = start()) {
         assertSamePages(server, primary);
         assertDetach(server, primary, directory);
+        assertNameAnew(server, primary);
       }
     }
   }
@@ -213,6 +218,53 @@ final class ServerIT {
     assertEquals(200, again.statusCode(), again.body());
     server.await(PATH, t -> t.get("state").asText().equals("active"));
     assertEquals(List.of(), server.warnings());
+  }
+
+  /** A name is given anew: to another timeline, and by its id to the one that it was. */
+  private static void assertNameAnew(ServerProcess server, PostgresServer primary)
+      throws Exception {
+    String other = "/api/v1/timelines/acme/other";
+    String first = server.await(PATH, t -> t.has("timelineId")).get("timelineId").asText();
+    assertEquals(204, server.delete(PATH).statusCode());
+    String adopt = "\"timelineId\": \"" + first + "\"";
+    try (PostgresServer stranger = PostgresServer.builder(17).start()) {
+      HttpResponse<String> refused = server.put(other, "{" + adopt + ", " + from(stranger) + "}");
+      assertEquals(400, refused.statusCode(), refused.body());
+      assertTrue(refused.body().contains("with system identifier"), refused.body());
+    }
+    // Its slot was dropped, and with it the WAL since: without its source.
+    HttpResponse<String> adopted = server.put(other, "{" + adopt + "}");
+    assertEquals(200, adopted.statusCode(), adopted.body());
+    assertEquals(204, server.delete(other + "?deleteObjects=true").statusCode());
+
+    HttpResponse<String> attached = server.put(PATH, "{" + from(primary) + "}");
+    assertEquals(200, attached.statusCode(), attached.body());
+    JsonNode second = server.await(PATH, t -> t.get("state").asText().equals("active"));
+    assertFalse(first.equals(second.get("timelineId").asText()), second::toString);
+    ManagedChannel channel =
+        ManagedChannelBuilder.forAddress("127.0.0.1", server.grpcPort()).usePlaintext().build();
+    try {
+      String problem =
+          assertThrows(
+                  StatusRuntimeException.class,
+                  () ->
+                      PageServiceGrpc.newBlockingStub(channel)
+                          .getThinImage(
+                              GetThinImageRequest.newBuilder()
+                                  .setTimeline("acme/main@" + first)
+                                  .build())
+                          .next())
+              .getMessage();
+      assertTrue(problem.contains("is another timeline now"), problem);
+    } finally {
+      channel.shutdownNow().awaitTermination(10, TimeUnit.SECONDS);
+    }
+  }
+
+  private static String from(PostgresServer primary) {
+    return "\"primary\": {\"host\": \"127.0.0.1\", \"port\": "
+        + primary.port()
+        + ", \"user\": \"postgres\"}";
   }
 
   private static long localFiles(Path directory) throws IOException {

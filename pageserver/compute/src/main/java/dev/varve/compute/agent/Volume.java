@@ -4,6 +4,7 @@ import dev.varve.api.v1.DatabaseDirectory;
 import dev.varve.api.v1.SlruPages;
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
+import dev.varve.compute.fuse.DiskSync;
 import dev.varve.compute.fuse.FuseMount;
 import dev.varve.compute.fuse.FuseOptions;
 import dev.varve.compute.image.ComputeDirectory;
@@ -21,7 +22,6 @@ import dev.varve.compute.page.RelationList;
 import dev.varve.compute.settings.Allowance;
 import dev.varve.compute.settings.Subscriptions;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -159,7 +159,7 @@ public final class Volume {
       } else {
         volume.mountAll(layOut);
       }
-      Files.deleteIfExists(volume.directory().stopped());
+      DiskSync.delete(volume.directory().stopped()); // a power cut must not bring it back
       return volume;
     } catch (IOException | RuntimeException e) {
       volume.source.close();
@@ -394,8 +394,10 @@ public final class Volume {
   }
 
   /**
-   * Unmounts and, unless something failed, marks the directory fit for another start. PostgreSQL
-   * must have ended. The source goes last: what the kernel writes back may need the rest of a page.
+   * Unmounts and, unless something failed, marks the directory fit for another start. Everything is
+   * on the disk before the mark is: the files of a stop that a power cut followed are trusted as
+   * far as the mark is there. PostgreSQL must have ended. The source goes last: what the kernel
+   * writes back may need the rest of a page.
    */
   public void close() throws IOException {
     String before = failure();
@@ -406,7 +408,9 @@ public final class Volume {
     }
     String failure = before == null ? failure() : before;
     if (failure == null) {
-      Files.writeString(directory().stopped(), "clean\n", StandardCharsets.US_ASCII);
+      DiskSync.fileSystem(directory().data());
+      DiskSync.fileSystem(directory().root());
+      DiskSync.write(directory().stopped(), "clean\n");
     } else {
       LOG.log(Level.SEVERE, "not marked as cleanly stopped: {0}", failure);
     }

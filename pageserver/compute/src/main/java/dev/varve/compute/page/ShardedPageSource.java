@@ -29,7 +29,8 @@ public final class ShardedPageSource implements PageSource {
   }
 
   /**
-   * The pages that an image was made for.
+   * The pages that an image was made for. Every read says of which timeline they are, so that one
+   * that has got its name since answers nothing.
    *
    * @param timeline {@code tenant/timeline}
    */
@@ -39,13 +40,17 @@ public final class ShardedPageSource implements PageSource {
             ? ShardLayout.WHOLE
             : new ShardLayout(header.getShardCount(), header.getStripeBlocks());
     if (layout.count() == 1) {
-      return shards.open(0, timeline);
+      return shards.open(0, ofTheImage(header, timeline));
     }
     List<PageSource> opened = new ArrayList<>();
     for (int i = 0; i < layout.count(); i++) {
-      opened.add(shards.open(i, layout.timeline(timeline, i)));
+      opened.add(shards.open(i, ofTheImage(header, layout.timeline(timeline, i))));
     }
     return new ShardedPageSource(layout, opened);
+  }
+
+  private static String ofTheImage(ThinImageHeader header, String timeline) {
+    return header.getTimelineId().isEmpty() ? timeline : timeline + "@" + header.getTimelineId();
   }
 
   @Override

@@ -42,7 +42,11 @@ final class ShardedPageSourceTest {
   @Test
   void cutsARunAtStripesAndKeepsTheOrder() throws Exception {
     ThinImageHeader header =
-        ThinImageHeader.newBuilder().setShardCount(3).setStripeBlocks(10).build();
+        ThinImageHeader.newBuilder()
+            .setShardCount(3)
+            .setStripeBlocks(10)
+            .setTimelineId("00ff")
+            .build();
     List<List<Long>> asked = List.of(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
     ShardLayout layout = new ShardLayout(3, 10);
     try (PageSource source =
@@ -50,7 +54,7 @@ final class ShardedPageSourceTest {
             header,
             "t/l",
             (index, timeline) -> {
-              assertEquals("t/l/" + index + "-of-3-by-10", timeline);
+              assertEquals("t/l/" + index + "-of-3-by-10@00ff", timeline);
               return new Shard(index, asked.get(index));
             })) {
       ByteBuffer pages = source.readPages(FORK, 7, 512, false, Waiter.PATIENT);
@@ -69,13 +73,14 @@ final class ShardedPageSourceTest {
 
   @Test
   void askForTheWholeWhenThereIsOneShard() throws Exception {
-    ThinImageHeader header = ThinImageHeader.newBuilder().setShardCount(1).build();
+    ThinImageHeader header =
+        ThinImageHeader.newBuilder().setShardCount(1).setTimelineId("00ff").build();
     try (PageSource source =
         ShardedPageSource.of(
             header,
             "t/l",
             (index, timeline) -> {
-              assertEquals("t/l", timeline);
+              assertEquals("t/l@00ff", timeline);
               return new Shard(index, new ArrayList<>());
             })) {
       assertEquals(

@@ -23,6 +23,13 @@ public final class Chain {
     complete = false;
   }
 
+  /** Takes the oldest entries back, of which none ends the chain, until {@code left} are there. */
+  public void cutTo(int left) {
+    Arrays.fill(arrays, left, size, null);
+    size = left;
+    complete = false;
+  }
+
   /** Adds an older entry. */
   public void add(ValueKind kind, long lsn, byte[] bytes, int offset, int length) {
     if (size == kinds.length) {

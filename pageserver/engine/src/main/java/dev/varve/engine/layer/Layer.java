@@ -95,23 +95,36 @@ public final class Layer {
     return bytes;
   }
 
-  private byte[] load(LayerIndex in, int number) {
+  /** Reads all there is, past the cache: damage is found before anybody trusts the file. */
+  public void check() {
+    LayerIndex in = index();
+    for (int number = 0; number < in.dataBlocks + in.boundaryBlocks; number++) {
+      var _ = stored(in, number);
+    }
+  }
+
+  private byte[] stored(LayerIndex in, int number) {
     int stored = in.storedLength(number);
     int length = in.length(number);
     if (stored < 0 || length < stored || length > LayerFormat.MAX_BLOCK_BYTES) {
       throw corrupt(number, "lengths " + stored + " and " + length);
     }
-    byte[] bytes =
-        verified(
-            "block " + number,
-            in.offset(number),
-            stored,
-            read -> {
-              if (Crc32c.compute(read, 0, stored) != in.crc(number)) {
-                throw corrupt(number, "wrong checksum");
-              }
-              return read;
-            });
+    return verified(
+        "block " + number,
+        in.offset(number),
+        stored,
+        read -> {
+          if (Crc32c.compute(read, 0, stored) != in.crc(number)) {
+            throw corrupt(number, "wrong checksum");
+          }
+          return read;
+        });
+  }
+
+  private byte[] load(LayerIndex in, int number) {
+    byte[] bytes = stored(in, number);
+    int stored = in.storedLength(number);
+    int length = in.length(number);
     if (stored == length) {
       return bytes;
     }

@@ -31,7 +31,7 @@ public final class LayerWriter implements AutoCloseable {
   private final long endLsn;
   private final int generation;
   private final int sequence;
-  private final ZstdCompressCtx zstd = new ZstdCompressCtx().setLevel(COMPRESSION_LEVEL);
+  private final ZstdCompressCtx zstd;
   private final ByteWriter block = new ByteWriter();
   private final ByteWriter index = new ByteWriter();
   private byte[] compressed = new byte[0];
@@ -82,6 +82,7 @@ public final class LayerWriter implements AutoCloseable {
             StandardOpenOption.CREATE,
             StandardOpenOption.TRUNCATE_EXISTING,
             StandardOpenOption.WRITE);
+    zstd = new ZstdCompressCtx().setLevel(COMPRESSION_LEVEL);
   }
 
   /** Bytes of entries so far, before compression. */
@@ -259,8 +260,9 @@ public final class LayerWriter implements AutoCloseable {
   public void close() throws IOException {
     if (!finished) {
       zstd.close();
-      channel.close();
-      Files.deleteIfExists(path);
+      try (channel) {
+        Files.deleteIfExists(path);
+      }
     }
   }
 }

@@ -233,7 +233,7 @@ public final class ManifestStore {
 
   /**
    * Removes manifests of this owner that are no longer among the newest, a few at once. What fails
-   * is left to the next call; commits do not depend on it. The committing thread.
+   * is left to the next call; commits do not depend on it. One thread.
    *
    * @param newest the number that was committed last
    */

@@ -122,7 +122,7 @@ public final class Heap2Redo implements ResourceManager {
       if (at + length > end) {
         throw new RedoException("tuple " + i + " of " + count + " is cut off");
       }
-      byte[] tuple = HeapRedo.tupleOf(length);
+      byte[] tuple = HeapRedo.tupleOf(record, length);
       System.arraycopy(bytes, at, tuple, HeapTuple.HEADER_BYTES, length);
       HeapTuple.build(tuple, bytes, header, record.xid, 0, record.blockNumber[0], number);
       PageItems.add(page, tuple, 0, HeapTuple.HEADER_BYTES + length, number, true);

@@ -4,6 +4,7 @@ import static dev.varve.engine.bytes.LittleEndian.i32;
 import static dev.varve.engine.bytes.LittleEndian.putI32;
 import static dev.varve.engine.bytes.LittleEndian.putU16;
 
+import dev.varve.engine.bytes.ScratchPool;
 import dev.varve.engine.postgres.Page;
 
 /**
@@ -16,8 +17,7 @@ final class HeapPage {
   private static final int LP_DEAD = 3;
 
   /** Tuples where they shall be, while those on the page must stay where they are. */
-  private static final ThreadLocal<byte[]> LAID_OUT =
-      ThreadLocal.withInitial(() -> new byte[Page.SIZE]);
+  private static final ScratchPool<byte[]> LAID_OUT = new ScratchPool<>(() -> new byte[Page.SIZE]);
 
   private HeapPage() {}
 
@@ -107,9 +107,10 @@ final class HeapPage {
     if (firstMoved != 0) {
       // In descending order every tuple moves up, over none that has not been moved.
       if (disordered < 0) {
-        byte[] to = LAID_OUT.get();
+        byte[] to = LAID_OUT.take();
         moveTuples(page, firstMoved, lastUsed, movedEnd, to);
         System.arraycopy(to, upper, page, upper, movedEnd - upper);
+        LAID_OUT.give(to);
       } else {
         moveTuples(page, firstMoved, lastUsed, movedEnd, page);
       }

@@ -45,10 +45,6 @@ public final class HeapRedo implements ResourceManager {
   /** {@code xl_heap_header}: infomask2, infomask, hoff. */
   private static final int HEADER_BYTES = 5;
 
-  /** A tuple that is being put together; no tuple is longer than a page. */
-  private static final ThreadLocal<byte[]> TUPLE =
-      ThreadLocal.withInitial(() -> new byte[Page.SIZE]);
-
   @Override
   public String name() {
     return "Heap";
@@ -109,19 +105,19 @@ public final class HeapRedo implements ResourceManager {
     initIf(record, page);
     int data = record.blockDataOffset[0];
     int length = record.blockDataLength[0] - HEADER_BYTES;
-    byte[] tuple = tupleOf(length);
+    byte[] tuple = tupleOf(record, length);
     System.arraycopy(bytes, data + HEADER_BYTES, tuple, HeapTuple.HEADER_BYTES, length);
     HeapTuple.build(tuple, bytes, data, record.xid, 0, record.blockNumber[0], number);
     PageItems.add(page, tuple, 0, HeapTuple.HEADER_BYTES + length, number, true);
     setVisibility(page, flags);
   }
 
-  /** The scratch tuple, for {@code length} bytes behind the header. */
-  static byte[] tupleOf(int length) {
+  /** The record's scratch tuple, for {@code length} bytes behind the header. */
+  static byte[] tupleOf(WalRecord record, int length) {
     if (length < 0 || length > Page.SIZE - HeapTuple.HEADER_BYTES) {
       throw new RedoException("a tuple of " + length + " bytes");
     }
-    return TUPLE.get();
+    return record.tuple();
   }
 
   static void setVisibility(byte[] page, int flags) {
@@ -212,7 +208,7 @@ public final class HeapRedo implements ResourceManager {
     int header = at;
     at += HEADER_BYTES;
     int length = end - at;
-    byte[] tuple = tupleOf(length + prefix + suffix);
+    byte[] tuple = tupleOf(record, length + prefix + suffix);
     if (length < 0 || (prefix > 0 || suffix > 0) && old < 0) {
       throw new RedoException("an update takes parts of a tuple that is not on the page");
     }

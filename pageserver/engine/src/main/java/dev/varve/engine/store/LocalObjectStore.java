@@ -75,7 +75,11 @@ public final class LocalObjectStore implements ObjectStore {
   public void put(String name, byte[] bytes) throws IOException {
     Path target = path(name);
     Path temporary = write(target, bytes);
-    rename(temporary, target);
+    try {
+      rename(temporary, target);
+    } finally {
+      Files.deleteIfExists(temporary); // there when that failed
+    }
   }
 
   @Override
@@ -83,11 +87,15 @@ public final class LocalObjectStore implements ObjectStore {
     Path target = path(name);
     Files.createDirectories(directoryOf(target));
     Path temporary = temporary(target);
-    Files.copy(file, temporary);
-    try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
-      channel.force(true);
+    try {
+      Files.copy(file, temporary);
+      try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
+        channel.force(true);
+      }
+      rename(temporary, target);
+    } finally {
+      Files.deleteIfExists(temporary); // there when one of these failed
     }
-    rename(temporary, target);
   }
 
   @Override

@@ -12,6 +12,7 @@ import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.timeline.Shard;
 import java.io.IOException;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,60 +36,70 @@ record StoredLayout(int count, int stripeBlocks) {
   }
 
   /**
-   * Checks that what is stored, if anything, has the layout that {@code id} tells.
+   * Checks that what is stored, if anything, has the layout that {@code location} tells.
    *
    * @throws PageserverException.LayoutDiffers when it has not
    * @throws PageserverException.Corrupt when it cannot be known
    */
-  static void require(ObjectStore store, TimelineId id) throws IOException {
-    StoredLayout recorded = recorded(store, id);
+  static void require(ObjectStore store, TimelineLocation location) throws IOException {
+    StoredLayout recorded = recorded(store, location);
     if (recorded != null) {
-      recorded.requireFor(id);
+      recorded.requireFor(location);
       return;
     }
-    String prefix = id.timelinePrefix();
+    String prefix = location.timelinePrefix();
     for (ObjectEntry entry : store.list(prefix)) {
       String name = entry.name().substring(prefix.length());
       if (!name.equals(NAME)) {
-        byName(prefix, name).requireFor(id);
+        byName(prefix, name).requireFor(location);
       }
     }
   }
 
   /** Likewise, and writes it down where it is not yet. */
-  static void claim(ObjectStore store, TimelineId id) throws IOException {
-    StoredLayout recorded = recorded(store, id);
+  static void claim(ObjectStore store, TimelineLocation location) throws IOException {
+    StoredLayout recorded = recorded(store, location);
     if (recorded != null) {
-      recorded.requireFor(id);
+      recorded.requireFor(location);
       return;
     }
-    require(store, id);
+    require(store, location);
     try {
-      store.create(id.timelinePrefix() + NAME, of(id.shard()).encode());
+      store.create(location.layout(), of(location.shard()).encode());
     } catch (ObjectExistsException e) {
-      require(store, id); // by another shard, or by an earlier call whose answer was lost
+      require(store, location); // by another shard, or by an earlier call whose answer was lost
     }
   }
 
-  /** Removes every object of the shard, and the record with the last one's. */
-  static void remove(ObjectStore store, TimelineId id) throws IOException {
-    require(store, id);
-    String record = id.timelinePrefix() + NAME;
-    for (ObjectEntry entry : store.list(id.objectPrefix())) {
-      if (!entry.name().equals(record)) {
-        store.delete(entry.name());
-      }
+  /** What is stored of a timeline of which some object is; of another one: whole. */
+  static StoredLayout read(ObjectStore store, TimelineLocation whole) throws IOException {
+    StoredLayout recorded = recorded(store, whole);
+    if (recorded != null) {
+      return recorded;
     }
-    List<ObjectEntry> left = store.list(id.timelinePrefix());
-    if (left.size() == 1 && left.getFirst().name().equals(record)) {
-      store.delete(record);
-    }
+    List<ObjectEntry> entries = store.list(whole.timelinePrefix());
+    return entries.isEmpty()
+        ? of(Shard.WHOLE)
+        : byName(
+            whole.timelinePrefix(),
+            entries.getFirst().name().substring(whole.timelinePrefix().length()));
+  }
+
+  /** Each shard's place. */
+  List<TimelineLocation> shards(TimelineLocation whole) {
+    return IntStream.range(0, count)
+        .mapToObj(i ->
+            new TimelineLocation(
+                whole.tenant(),
+                whole.uid(),
+                count == 1 ? Shard.WHOLE : new Shard(i, count, stripeBlocks)))
+        .toList();
   }
 
   /** Null when it is not written down. */
-  private static @Nullable StoredLayout recorded(ObjectStore store, TimelineId id)
+  private static @Nullable StoredLayout recorded(ObjectStore store, TimelineLocation location)
       throws IOException {
-    String name = id.timelinePrefix() + NAME;
+    String name = location.layout();
     try {
       return decode(name, store.get(name));
     } catch (ObjectNotFoundException e) {
@@ -108,19 +119,17 @@ record StoredLayout(int count, int stripeBlocks) {
     }
   }
 
-  private void requireFor(TimelineId id) {
-    StoredLayout wanted = of(id.shard());
+  private void requireFor(TimelineLocation location) {
+    StoredLayout wanted = of(location.shard());
     if (!equals(wanted)) {
       throw new PageserverException.LayoutDiffers(
           "the object store has "
-              + id.tenant()
-              + "/"
-              + id.timeline()
+              + TimelineLocation.whole(location.tenant(), location.uid())
               + " written as "
               + this
               + ", not as "
               + wanted
-              + ": attach it so, or take another name");
+              + ": attach it so, or make another timeline");
     }
   }
 

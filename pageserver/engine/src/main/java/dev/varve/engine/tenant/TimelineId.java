@@ -1,61 +1,46 @@
 package dev.varve.engine.tenant;
 
 import dev.varve.engine.PageserverException;
-import dev.varve.engine.timeline.Shard;
-import java.nio.file.Path;
+import java.util.Random;
 import java.util.regex.Pattern;
 
 /**
- * A timeline's name and its tenant's: each 1 to 63 lower-case letters, digits and inner hyphens, as
- * Kubernetes names are (RFC 1123 labels). A tenant's may be two of them with a dot between, the
- * first a namespace.
+ * A timeline's id: 128 bits that are drawn once, when the timeline is made, and never change. Names
+ * lead to it; a name that is given to another timeline leads to another id.
  *
- * @param shard the part of its pages; {@link Shard#WHOLE} unless the tenant is sharded
+ * @param text 32 lower-case hexadecimal digits
  */
-public record TimelineId(String tenant, String timeline, Shard shard) {
-  private static final String LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
-  private static final Pattern TIMELINE = Pattern.compile(LABEL);
-  private static final Pattern TENANT = Pattern.compile(LABEL + "(\\." + LABEL + ")?");
+public record TimelineId(String text) {
+  private static final Pattern TEXT = Pattern.compile("[0-9a-f]{32}");
 
   /**
-   * @throws PageserverException.InvalidRequest when a name is not such a label
+   * @throws PageserverException.InvalidRequest when it is something else
    */
   public TimelineId {
-    require("tenant", tenant, TENANT);
-    require("timeline", timeline, TIMELINE);
-  }
-
-  /** The whole timeline. */
-  public TimelineId(String tenant, String timeline) {
-    this(tenant, timeline, Shard.WHOLE);
-  }
-
-  private static void require(String what, String name, Pattern pattern) {
-    if (!pattern.matcher(name).matches()) {
+    if (!TEXT.matcher(text).matches()) {
       throw new PageserverException.InvalidRequest(
-          what + " '" + name + "' is not 1 to 63 lower-case letters, digits and inner hyphens");
+          "timeline id '" + text + "' is not 32 lower-case hexadecimal digits");
     }
   }
 
-  /** Where the objects of all its shards are, with a slash at the end. */
-  String timelinePrefix() {
-    return "tenants/" + tenant + "/timelines/" + timeline + "/";
+  static TimelineId of(long high, long low) {
+    return new TimelineId("%016x%016x".formatted(high, low));
   }
 
-  /** Where the objects of this shard are, with a slash at the end. */
-  public String objectPrefix() {
-    return timelinePrefix() + (shard.coversAll() ? "" : "shards/" + shard + "/");
+  static TimelineId random(Random random) {
+    return of(random.nextLong(), random.nextLong());
   }
 
-  /** Where its layer files are below a pageserver's directory. */
-  Path localDirectory(Path directory) {
-    Path path = directory.resolve(tenant).resolve(timeline);
-    return shard.coversAll() ? path : path.resolve(shard.toString());
+  long high() {
+    return Long.parseUnsignedLong(text, 0, 16, 16);
   }
 
-  /** {@code tenant/timeline}, and a shard's {@code tenant/timeline/0-of-2-by-2048}. */
+  long low() {
+    return Long.parseUnsignedLong(text, 16, 32, 16);
+  }
+
   @Override
   public String toString() {
-    return tenant + "/" + timeline + (shard.coversAll() ? "" : "/" + shard);
+    return text;
   }
 }

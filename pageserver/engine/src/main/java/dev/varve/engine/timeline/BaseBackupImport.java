@@ -30,8 +30,8 @@ import org.jspecify.annotations.Nullable;
  * makes them whole, so nothing is read before that was received.
  *
  * <p>Relation pages and SLRU pages go to image layers as they come, with bounded memory; everything
- * else is kept until {@link #finish} and written last. One thread. Closing without finishing leaves
- * nothing behind but unreferenced files.
+ * else is kept until {@link #finish} and written last. One thread. Closing without finishing gives
+ * up what there is of it, here and in the object store.
  */
 public final class BaseBackupImport implements AutoCloseable {
   /** No file that is kept whole is longer: prepared transactions are the largest. */
@@ -54,6 +54,7 @@ public final class BaseBackupImport implements AutoCloseable {
   private final ClusterState state;
   private final ImageRun relationPages;
   private final ImageRun slruPages;
+  private final ImageRun rest;
 
   /** Of each SLRU, segment → pages. */
   private final List<NavigableMap<Integer, Integer>> slruFiles = new ArrayList<>();
@@ -81,6 +82,7 @@ public final class BaseBackupImport implements AutoCloseable {
     }
     this.relationPages = new ImageRun(layers, imageLsn, options.targetLayerBytes());
     this.slruPages = new ImageRun(layers, imageLsn, options.targetLayerBytes());
+    this.rest = new ImageRun(layers, imageLsn, Long.MAX_VALUE);
   }
 
   /** The dictionary and the sizes, of which there may be millions, are written from the state. */
@@ -314,14 +316,16 @@ public final class BaseBackupImport implements AutoCloseable {
     requireEnd(start, control);
     state.setControlFile(control, identity.major());
     prepared.forEach((xid, file) -> state.putPrepared(xid, file, 0, file.length));
-    ImageRun rest = new ImageRun(layers, imageLsn, Long.MAX_VALUE);
-    writeRelations(rest);
+    writeRelations();
     for (Map.Entry<Long, byte[]> entry : values.entrySet()) {
       rest.value(entry.getKey(), entry.getValue());
     }
-    List<LayerFile> images = new ArrayList<>(relationPages.finish());
-    images.addAll(slruPages.finish());
-    images.addAll(rest.finish());
+    List<ImageRun> runs = List.of(relationPages, slruPages, rest);
+    List<LayerFile> images = new ArrayList<>();
+    for (ImageRun run : runs) {
+      images.addAll(run.finish());
+    }
+    runs.forEach(ImageRun::keep);
     layers.commitImport(identity, start.startLsn(), images);
     onFinished.run();
   }
@@ -346,7 +350,7 @@ public final class BaseBackupImport implements AutoCloseable {
     }
   }
 
-  private void writeRelations(ImageRun rest) throws IOException {
+  private void writeRelations() throws IOException {
     int end = dictionary.end();
     byte[] entry = new byte[RelationDictionary.ENTRY_BYTES];
     for (int id = KeySpace.FIRST_RELATION; id < end; id++) {
@@ -364,7 +368,9 @@ public final class BaseBackupImport implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    relationPages.close();
-    slruPages.close();
+    try (rest;
+        slruPages) {
+      relationPages.close();
+    }
   }
 }

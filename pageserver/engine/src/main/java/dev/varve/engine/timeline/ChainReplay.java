@@ -1,6 +1,7 @@
 package dev.varve.engine.timeline;
 
 import dev.varve.engine.PageserverException;
+import dev.varve.engine.bytes.ScratchPool;
 import dev.varve.engine.layer.Chain;
 import dev.varve.engine.layer.ImagePage;
 import dev.varve.engine.postgres.Lsn;
@@ -15,7 +16,7 @@ import java.util.Arrays;
 
 /** Makes a page of its chain: the base, then every change to it. Stateless; any thread. */
 public final class ChainReplay {
-  private static final ThreadLocal<WalRecord> RECORD = ThreadLocal.withInitial(WalRecord::new);
+  private static final ScratchPool<WalRecord> RECORDS = new ScratchPool<>(WalRecord::new);
 
   private ChainReplay() {}
 
@@ -39,10 +40,12 @@ public final class ChainReplay {
               + " changes to; the oldest is of "
               + Lsn.format(chain.lsn(next)));
     }
-    WalRecord record = RECORD.get();
+    WalRecord record = RECORDS.take();
     for (; next >= 0; next--) {
       apply(key, chain, next, target, context, record);
     }
+    record.release(); // one that failed is not used again
+    RECORDS.give(record);
   }
 
   private static void apply(

@@ -1,6 +1,5 @@
 package dev.varve.engine.timeline;
 
-import dev.varve.engine.layer.LayerCursor;
 import dev.varve.engine.layer.LayerDescriptor;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -14,13 +13,14 @@ import org.jspecify.annotations.Nullable;
  * Merges delta layers: so many runs of one level, neighbours in LSN, become one run of the next
  * level, sorted by key; long chains get an image on the way. A run is the files of one LSN range,
  * which together stand for all keys. So a read looks into few files however long the history is,
- * and an entry is rewritten once a level. Memory is bounded by a block for each run that is merged.
- * The publisher's thread.
+ * and an entry is rewritten once a level. A step of its own, a unit of one merge at a time: nothing
+ * waits for it, and what is published meanwhile lies above what it merges.
  */
-final class Compaction {
+final class Compaction implements Step {
   private final TimelineLayers layers;
   private final ChainBounder bounder;
   private final EngineOptions options;
+  private @Nullable Merge merge;
   private volatile boolean paused;
 
   Compaction(TimelineLayers layers, ChainBounder bounder, EngineOptions options) {
@@ -41,16 +41,51 @@ final class Compaction {
     }
   }
 
-  /** Begins no merge, and gives up the one that is under way, until told otherwise. Any thread. */
+  /** Does nothing more until told otherwise. Any thread. */
   void pause(boolean wanted) {
     paused = wanted;
   }
 
-  /** Merges once when there is enough to merge; false when there is not. */
-  boolean runOnce() throws IOException {
+  @Override
+  public String name() {
+    return "merging layers";
+  }
+
+  @Override
+  public long run() throws IOException {
     if (paused) {
-      return false;
+      return WHEN_SIGNALLED;
     }
+    Merge current = merge == null ? next() : merge;
+    if (current == null) {
+      return WHEN_SIGNALLED;
+    }
+    merge = current;
+    boolean keeps = false;
+    try {
+      keeps = !current.step();
+    } catch (IOException e) {
+      keeps = current.isRetriable();
+      throw e;
+    } finally {
+      if (!keeps) {
+        close();
+      }
+    }
+    return 0;
+  }
+
+  @Override
+  public void close() throws IOException {
+    Merge current = merge;
+    merge = null;
+    if (current != null) {
+      current.close();
+    }
+  }
+
+  /** What is to be merged next; null when there is not enough. */
+  private @Nullable Merge next() {
     List<Run> runs = runs();
     int from = runs.size();
     while (from > 0) {
@@ -62,23 +97,28 @@ final class Compaction {
         begin--;
       }
       if (from - begin >= options.compactAfterLayers()) {
-        merge(runs.subList(begin, begin + options.compactAfterLayers()), level + 1);
-        return true;
+        return new Merge(
+            layers,
+            bounder,
+            level + 1,
+            runs.subList(begin, begin + options.compactAfterLayers()).stream()
+                .map(Run::files)
+                .toList(),
+            options.targetLayerBytes());
       }
       from = begin;
     }
-    return false;
+    return null;
   }
 
   /** Published runs, ascending by LSN. */
   private List<Run> runs() {
+    long publishedLsn = layers.manifest().publishedLsn();
     List<LayerFile> deltas =
         layers.map().files().stream()
             .filter(file ->
                 !file.descriptor().isImage()
-                    && Long.compareUnsigned(
-                            file.descriptor().endLsn(), layers.manifest().publishedLsn())
-                        <= 0)
+                    && Long.compareUnsigned(file.descriptor().endLsn(), publishedLsn) <= 0)
             .sorted(
                 Comparator.<LayerFile>comparingLong(file -> file.descriptor().startLsn())
                     .thenComparingLong(file -> file.descriptor().firstKey()))
@@ -97,100 +137,5 @@ final class Compaction {
       runs.getLast().files().add(file);
     }
     return runs;
-  }
-
-  private void merge(List<Run> runs, int level) throws IOException {
-    long startLsn = runs.getFirst().first().startLsn();
-    long endLsn = runs.getLast().first().endLsn();
-    List<Source> sources = new ArrayList<>();
-    List<LayerFile> removed = new ArrayList<>();
-    for (Run run : runs) {
-      sources.add(new Source(run.files()));
-      removed.addAll(run.files());
-    }
-    List<LayerFile> added;
-    try (DeltaRun out = new DeltaRun(layers, level, startLsn, endLsn, options.targetLayerBytes())) {
-      while (true) {
-        Source lowest = null;
-        for (Source source : sources) {
-          if (source.cursor != null
-              && (lowest == null || Long.compareUnsigned(source.key(), lowest.key()) < 0)) {
-            lowest = source;
-          }
-        }
-        if (lowest == null) {
-          break;
-        }
-        if (paused) {
-          out.discard();
-          return;
-        }
-        mergeKey(lowest.key(), startLsn, sources, out);
-      }
-      for (Run run : runs) {
-        for (LayerFile file : run.files()) {
-          file.layer().forEachBoundary(out::addBoundary);
-        }
-      }
-      added = out.finish();
-      for (LayerFile file : added) {
-        if (paused) {
-          out.discard();
-          return;
-        }
-        file.upload();
-      }
-    }
-    layers.replace(removed, added);
-  }
-
-  private void mergeKey(long key, long startLsn, List<Source> sources, DeltaRun out)
-      throws IOException {
-    bounder.begin(key, startLsn, layers.consistentLsn());
-    for (Source source : sources) {
-      while (source.cursor != null && source.key() == key) {
-        LayerCursor cursor = source.cursor;
-        bounder.beforeLsn(cursor.lsn(), out);
-        out.add(
-            key,
-            cursor.lsn(),
-            cursor.kind(),
-            cursor.bytes(),
-            cursor.valueOffset(),
-            cursor.valueLength());
-        bounder.added(
-            cursor.kind(),
-            cursor.lsn(),
-            cursor.bytes(),
-            cursor.valueOffset(),
-            cursor.valueLength());
-        source.advance();
-      }
-    }
-    bounder.end(out);
-  }
-
-  /** The entries of one run, file after file. */
-  private static final class Source {
-    private final List<LayerFile> files;
-    private int file;
-    @Nullable LayerCursor cursor;
-
-    Source(List<LayerFile> files) {
-      this.files = files;
-      this.cursor = files.getFirst().layer().cursor(0);
-      advance();
-    }
-
-    long key() {
-      return cursor == null ? -1 : cursor.key();
-    }
-
-    void advance() {
-      while (cursor != null && !cursor.next()) {
-        file++;
-        cursor = file < files.size() ? files.get(file).layer().cursor(0) : null;
-      }
-    }
   }
 }

@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The delta layers of one LSN range, written in ascending key order: together they stand for every
  * key. A new file begins at a new key when one has grown large. The record boundaries go to the
- * last file. One thread.
+ * last file. One thread. Closing it gives up all of its files unless they were {@linkplain #keep
+ * kept}.
  */
 final class DeltaRun implements AutoCloseable {
   private final TimelineLayers layers;
@@ -22,6 +23,7 @@ final class DeltaRun implements AutoCloseable {
   private final List<LayerFile> files = new ArrayList<>();
   private @Nullable LayerWriter writer;
   private long lastKey;
+  private boolean kept;
 
   DeltaRun(TimelineLayers layers, int level, long startLsn, long endLsn, long targetBytes) {
     this.layers = layers;
@@ -67,15 +69,21 @@ final class DeltaRun implements AutoCloseable {
     return files;
   }
 
-  /** Removes the files that are finished from the local disk: they are not wanted after all. */
-  void discard() throws IOException {
-    LayerFile.discard(files);
+  /** The files have an owner from now on: closing leaves them. */
+  void keep() {
+    kept = true;
   }
 
   @Override
   public void close() throws IOException {
-    if (writer != null) {
-      writer.close();
+    try {
+      if (writer != null) {
+        writer.close();
+      }
+    } finally {
+      if (!kept) {
+        layers.abandon(files);
+      }
     }
   }
 }

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * A stream of pages and values at one LSN, written to as many image layers as it takes: a new one
  * begins when a key is not above the one before, and when a file has grown large. Finished files
  * are uploaded at once, so that the local disk has to hold no more than it is allowed to. One
- * thread.
+ * thread. Closing it gives up all of its files, here and there, unless they were {@linkplain #keep
+ * kept}.
  */
 final class ImageRun implements AutoCloseable {
   private final TimelineLayers layers;
@@ -22,6 +23,7 @@ final class ImageRun implements AutoCloseable {
   private final byte[] encoded = new byte[ImagePage.MAX_BYTES];
   private @Nullable LayerWriter writer;
   private long lastKey;
+  private boolean kept;
 
   ImageRun(TimelineLayers layers, long lsn, long targetBytes) {
     this.layers = layers;
@@ -59,8 +61,8 @@ final class ImageRun implements AutoCloseable {
 
   private void roll(LayerWriter current) throws IOException {
     LayerFile file = layers.adopt(current.finish(lastKey));
-    writer = null;
     files.add(file);
+    writer = null;
     layers.upload(file);
   }
 
@@ -72,15 +74,21 @@ final class ImageRun implements AutoCloseable {
     return files;
   }
 
-  /** Removes the files that are finished from the local disk: they are not wanted after all. */
-  void discard() throws IOException {
-    LayerFile.discard(files);
+  /** The files have an owner from now on: closing leaves them. */
+  void keep() {
+    kept = true;
   }
 
   @Override
   public void close() throws IOException {
-    if (writer != null) {
-      writer.close();
+    try {
+      if (writer != null) {
+        writer.close();
+      }
+    } finally {
+      if (!kept) {
+        layers.abandon(files);
+      }
     }
   }
 }

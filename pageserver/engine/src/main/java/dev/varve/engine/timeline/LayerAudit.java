@@ -22,7 +22,7 @@ import org.slf4j.LoggerFactory;
  * one that is gone shows before somebody wants its pages: by one listing, which costs a request for
  * a thousand objects, after the attachment, every hour, and soon after a read that found none. It
  * changes nothing: WAL is published on, since what is gone is older. The local copies of layers
- * that are gone stay. Only {@link #want} may be called by other threads than the publisher's.
+ * that are gone stay. Only {@link #want} may be called by other threads than the one that steps.
  */
 final class LayerAudit {
   private static final Logger log = LoggerFactory.getLogger(LayerAudit.class);

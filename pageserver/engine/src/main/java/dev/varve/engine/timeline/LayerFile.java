@@ -18,7 +18,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.util.List;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -46,6 +45,7 @@ final class LayerFile implements LayerSource, AutoCloseable {
   private final Runnable whenGone;
   private final Layer layer;
   private volatile @Nullable FileChannel local;
+  private volatile boolean uploadBegun;
   private volatile boolean published;
   private volatile boolean keptLocal;
   private volatile long lastReadNanos = System.nanoTime();
@@ -93,6 +93,10 @@ final class LayerFile implements LayerSource, AutoCloseable {
     disk.added(this);
   }
 
+  String objectName() {
+    return objectName;
+  }
+
   LayerDescriptor descriptor() {
     return layer.descriptor();
   }
@@ -124,8 +128,13 @@ final class LayerFile implements LayerSource, AutoCloseable {
     return lastReadNanos;
   }
 
-  /** Uploads the file; it may be read from the object store once a manifest lists it. */
+  /**
+   * Uploads the file; it may be read from the object store once a manifest lists it. What the disk
+   * damaged since it was written is an error: the WAL that it was made of is still there.
+   */
   void upload() throws IOException {
+    layer.check();
+    uploadBegun = true;
     store.putFile(objectName, path);
     published = true;
   }
@@ -237,7 +246,12 @@ final class LayerFile implements LayerSource, AutoCloseable {
         }
       }
       Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
-      openLocal();
+      try {
+        openLocal();
+      } catch (IOException e) {
+        Files.deleteIfExists(path);
+        throw e;
+      }
     } finally {
       Files.deleteIfExists(temporary);
     }
@@ -257,23 +271,26 @@ final class LayerFile implements LayerSource, AutoCloseable {
   }
 
   /**
-   * Removes the local copy of a layer that no manifest lists any more. Reads that are under way may
-   * still fall back to the store.
+   * Removes the local copy of a layer that no manifest lists any more. A read that is under way
+   * goes on in the object store or, where the object is gone too, in the layers that took its place
+   * ({@link PageReader}).
    */
   synchronized void discardLocal() throws IOException {
-    FileChannel channel = local;
-    if (channel != null) {
+    if (local != null) {
+      close();
       Files.deleteIfExists(path);
-      disk.removed(this);
     }
   }
 
-  /** Removes files that no manifest lists, and nobody reads, from the local disk. */
-  static void discard(List<LayerFile> files) throws IOException {
-    for (LayerFile file : files) {
-      file.discardLocal();
-      file.close();
-    }
+  /**
+   * Gives up the local copy of a layer that nobody was to read yet.
+   *
+   * @return whether the object store may have it
+   */
+  boolean abandon() throws IOException {
+    close();
+    Files.deleteIfExists(path);
+    return uploadBegun;
   }
 
   @Override

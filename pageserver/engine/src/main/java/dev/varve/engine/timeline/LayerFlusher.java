@@ -7,8 +7,6 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -16,27 +14,29 @@ import org.slf4j.LoggerFactory;
  * Brings what was frozen to disk and from there to the object store, on threads of its own: the
  * <em>writer</em> makes a layer file of each frozen layer, so that memory is free again however
  * slow the object store is; the <em>publisher</em> uploads the files and commits a manifest that
- * lists them, and merges what has become many. A third one, the <em>warmer</em>, fetches the newest
- * layers of a timeline that was attached, and ends. What disk or store refuse is tried again until
- * it is over: WAL waits at its bounds in the meantime and nothing is lost.
+ * lists them, and does nothing else, since the primary's slot waits for it; <em>upkeep</em> merges
+ * what has become many, removes what no manifest lists, and audits the object store, in turn. A
+ * last one, the <em>warmer</em>, fetches the newest layers of a timeline that was attached, and
+ * ends. What disk or store refuse is tried again until it is over: WAL waits at its bounds in the
+ * meantime and nothing is lost.
  */
 final class LayerFlusher {
   private static final Logger log = LoggerFactory.getLogger(LayerFlusher.class);
-  private static final Duration IDLE = Duration.ofMillis(200);
+  private static final long IDLE_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
   private static final long POLL_MILLIS = 5;
-  private static final Duration FIRST_RETRY = Duration.ofMillis(200);
-  private static final Duration LONGEST_RETRY = Duration.ofSeconds(10);
+
+  /** How often what depends on the time alone is looked at. */
+  private static final long UPKEEP_NANOS = TimeUnit.SECONDS.toNanos(5);
 
   private final String name;
   private final TimelineLayers layers;
   private final TimelineWriter writer;
   private final ChainBounder bounder;
   private final Compaction compaction;
-  private final ReentrantLock lock = new ReentrantLock();
-  private final Condition work = lock.newCondition();
-  private final Thread fileThread;
-  private final Thread publishThread;
-  private final Thread warmThread;
+  private final StepThread files;
+  private final StepThread publisher;
+  private final StepThread upkeep;
+  private final Thread warmer;
 
   /** Ends the threads' calls of the object store, which may wait for long, when they are to end. */
   private final StoreDeadline storeCalls = StoreDeadline.detached();
@@ -44,10 +44,16 @@ final class LayerFlusher {
   private volatile boolean flushNow;
   private volatile boolean closed;
 
-  /** One round of a thread's work. */
-  private interface Round {
-    /** Returns whether there was anything to do. */
-    boolean run() throws IOException;
+  /** A step that has no state of its own. */
+  private record Work(String name, Unit unit) implements Step {
+    interface Unit {
+      long run() throws IOException;
+    }
+
+    @Override
+    public long run() throws IOException {
+      return unit.run();
+    }
   }
 
   LayerFlusher(
@@ -66,21 +72,28 @@ final class LayerFlusher {
             layers,
             new ChainBounder(reader, dictionary, options.imageAfterRecords(), true),
             options);
-    fileThread = thread("layers ", () -> loop("writing a layer", this::writeOne));
-    publishThread = thread("publish ", () -> loop("publishing", this::publish));
-    warmThread = thread("warm ", this::warm);
+    files = thread("layers", List.of(new Work("writing a layer", this::writeOne)));
+    publisher = thread("publish", List.of(new Work("publishing", this::publish)));
+    upkeep =
+        thread(
+            "upkeep",
+            List.of(
+                new Work("removing objects", this::remove),
+                new Work("auditing", this::audit),
+                compaction));
+    warmer = new Thread(() -> storeCalls.run(this::warm), "warm " + name);
+    warmer.setDaemon(true);
   }
 
-  private Thread thread(String role, Runnable work) {
-    Thread thread = new Thread(() -> storeCalls.run(work), role + name);
-    thread.setDaemon(true);
-    return thread;
+  private StepThread thread(String role, List<Step> steps) {
+    return new StepThread(role, name, steps, writer, layers.failures(), storeCalls);
   }
 
   void start() {
-    fileThread.start();
-    publishThread.start();
-    warmThread.start();
+    files.start();
+    publisher.start();
+    upkeep.start();
+    warmer.start();
   }
 
   private void warm() {
@@ -97,11 +110,12 @@ final class LayerFlusher {
   /** The open layer is frozen and published at once, whatever its age. */
   void flushNow() {
     flushNow = true;
-    signal();
+    files.urge();
+    publisher.urge();
   }
 
   /**
-   * Publishes what was received until now, and waits for it; merges wait meanwhile.
+   * Publishes what was received until now, and waits for it; merges leave it the bandwidth.
    *
    * @throws PageserverException.Unavailable when it took longer than {@code timeout}
    */
@@ -117,6 +131,7 @@ final class LayerFlusher {
       }
     } finally {
       compaction.pause(false);
+      upkeep.signal();
     }
   }
 
@@ -144,88 +159,23 @@ final class LayerFlusher {
     }
   }
 
-  private void signal() {
-    lock.lock();
-    try {
-      work.signalAll();
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void loop(String what, Round round) {
-    Duration retry = FIRST_RETRY;
-    while (!closed && writer.failure() == null) {
-      try {
-        boolean done = round.run();
-        if (!retry.equals(FIRST_RETRY)) {
-          log.info("{}: {} works again", name, what);
-          retry = FIRST_RETRY;
-          layers.failures().over(what);
-        }
-        if (done) {
-          signal();
-          writer.signalRoom();
-        } else {
-          await(IDLE);
-        }
-      } catch (IOException | PageserverException.Unavailable e) {
-        if (retry.equals(FIRST_RETRY) && !closed) {
-          log.warn("{}: {} failed and is tried again: {}", name, what, e.toString());
-        }
-        layers.failures().failed(what, e);
-        await(retry);
-        retry = retry.multipliedBy(2);
-        if (retry.compareTo(LONGEST_RETRY) > 0) {
-          retry = LONGEST_RETRY;
-        }
-      } catch (PageserverException.Fenced e) {
-        log.info("{}: stopped {}: {}", name, what, e.getMessage());
-        writer.fail(e);
-      } catch (PageserverException e) {
-        writer.fail(e);
-        if (!closed) {
-          log.error("{}: stopped while {}: {}", name, what, e.getMessage(), e);
-        }
-      } catch (RuntimeException | Error e) {
-        writer.fail(new PageserverException.Corrupt(name + ": " + what + ": " + e, e));
-        log.error("{}: stopped while {}", name, what, e);
-      }
-    }
-  }
-
-  /** Waits for a signal, at most so long; waking up early does no harm. */
-  @SuppressWarnings("WaitNotInLoop")
-  private void await(Duration time) {
-    lock.lock();
-    try {
-      if (!closed) {
-        work.awaitNanos(time.toNanos());
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      closed = true;
-    } finally {
-      lock.unlock();
-    }
-  }
-
   /** Makes a file of the oldest frozen layer. */
-  private boolean writeOne() throws IOException {
+  private long writeOne() throws IOException {
     boolean now = flushNow;
     if (writer.freezeIfOld(now) && now) {
       flushNow = false;
     }
     List<OpenLayer> frozen = layers.map().frozen();
     if (frozen.isEmpty()) {
-      return false;
+      return IDLE_NANOS;
     }
-    OpenLayer oldest = frozen.getLast();
-    layers.fileWritten(oldest, write(oldest));
-    return true;
+    write(frozen.getLast());
+    writer.signalRoom();
+    publisher.signal();
+    return 0;
   }
 
-  private LayerFile write(OpenLayer layer) throws IOException {
+  private void write(OpenLayer layer) throws IOException {
     Chain chain = new Chain();
     try (DeltaRun out = new DeltaRun(layers, 0, layer.startLsn(), layer.endLsn(), Long.MAX_VALUE)) {
       for (long key : layer.sortedKeys()) {
@@ -244,32 +194,44 @@ final class LayerFlusher {
       for (int i = 0; i < layer.recordCount(); i++) {
         out.addBoundary(layer.boundary(i));
       }
-      return out.finish().getFirst();
+      layers.fileWritten(layer, out.finish().getFirst());
+      out.keep();
     }
   }
 
-  private boolean publish() throws IOException {
-    boolean published = layers.publish();
+  private long publish() throws IOException {
+    if (!layers.publish()) {
+      return IDLE_NANOS;
+    }
+    writer.signalRoom();
+    upkeep.signal();
+    return 0;
+  }
+
+  private long remove() {
+    return layers.removeUnwanted() ? 0 : UPKEEP_NANOS;
+  }
+
+  private long audit() {
     layers.audit();
-    return compaction.runOnce() || published;
+    return UPKEEP_NANOS;
   }
 
   void close() {
     closed = true;
-    compaction.pause(true);
+    List<StepThread> all = List.of(files, publisher, upkeep);
+    all.forEach(StepThread::close);
     layers.stopCommitting();
     storeCalls.expire();
-    signal();
-    for (Thread thread : List.of(fileThread, publishThread, warmThread)) {
-      boolean interrupted = false;
-      try {
-        thread.join(TimeUnit.SECONDS.toMillis(30));
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
+    all.forEach(StepThread::join);
+    boolean interrupted = false;
+    try {
+      warmer.join(TimeUnit.SECONDS.toMillis(30));
+    } catch (InterruptedException e) {
+      interrupted = true;
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
     }
   }
 }

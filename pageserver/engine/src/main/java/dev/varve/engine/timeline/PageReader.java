@@ -2,14 +2,20 @@ package dev.varve.engine.timeline;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.Chain;
+import dev.varve.engine.layer.RecordBoundary;
 import dev.varve.engine.redo.RedoContext;
+import dev.varve.engine.store.ObjectNotFoundException;
 import java.util.Arrays;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Values and pages as of an LSN: collects a key's chain through the layers and replays it. Any
  * thread; holds no state but where the layer map is to be found.
+ *
+ * <p>A read holds no lock and no layer. One that a merge replaced may be removed under it, here and
+ * in the object store; then it begins again with the layers that took its place.
  */
 final class PageReader {
   private final Supplier<LayerMap> layers;
@@ -35,7 +41,7 @@ final class PageReader {
   /** The same, and since when it holds. */
   @Nullable Version version(long key, long lsn) {
     Chain chain = new Chain();
-    layers.get().collect(key, lsn, chain);
+    collect(key, lsn, chain);
     return chain.size() == 0
         ? null
         : new Version(
@@ -52,7 +58,7 @@ final class PageReader {
    */
   boolean page(long key, long lsn, byte[] target, Chain chain) {
     chain.clear();
-    layers.get().collect(key, lsn, chain);
+    collect(key, lsn, chain);
     if (chain.size() == 0) {
       return false;
     }
@@ -69,19 +75,54 @@ final class PageReader {
    */
   void pageOf(long key, long lsn, Chain chain, long belowLsn, byte[] target) {
     if (!chain.isComplete()) {
-      layers.get().collect(key, belowLsn, chain);
+      collect(key, belowLsn, chain);
     }
     ChainReplay.replay(key, lsn, chain, target, context.get());
   }
 
   /** How many entries a page's chain at {@code lsn} has before a whole page begins it. */
   int chainLength(long key, long lsn, Chain chain) {
-    chain.clear();
-    layers.get().collectFromFiles(key, lsn, chain);
+    current(map -> {
+      chain.clear();
+      map.collectFromFiles(key, lsn, chain);
+      return chain;
+    });
     int length = 0;
     while (length < chain.size() && !chain.kind(length).endsChain()) {
       length++;
     }
     return length;
+  }
+
+  /** The last record that ends at or before {@code lsn}; null when no layer knows one. */
+  @Nullable RecordBoundary boundaryAtOrBefore(long lsn) {
+    return current(map -> map.boundaryAtOrBefore(lsn));
+  }
+
+  private void collect(long key, long lsn, Chain chain) {
+    int before = chain.size();
+    current(map -> {
+      if (chain.size() > before) {
+        chain.cutTo(before);
+      }
+      map.collect(key, lsn, chain);
+      return chain;
+    });
+  }
+
+  /** Reads the newest layers; once more when one of them is gone and there are newer ones. */
+  private <T extends @Nullable Object> T current(Function<LayerMap, T> read) {
+    LayerMap map = layers.get();
+    while (true) {
+      try {
+        return read.apply(map);
+      } catch (PageserverException.Unavailable e) {
+        LayerMap newer = layers.get();
+        if (newer == map || !(e.getCause() instanceof ObjectNotFoundException)) {
+          throw e;
+        }
+        map = newer;
+      }
+    }
   }
 }

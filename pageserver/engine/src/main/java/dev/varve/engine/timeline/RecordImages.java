@@ -41,14 +41,10 @@ final class RecordImages {
   /** Returns false when it has to be done again, after a while that has passed. */
   private boolean writeOnce(String work, long lsn, RecordHost host, Content content) {
     try (ImageRun images = new ImageRun(layers, lsn, targetLayerBytes)) {
-      try {
-        content.writeTo(images);
-        layers.imagesWritten(images.finish());
-        return true;
-      } catch (IOException e) {
-        images.discard();
-        throw e;
-      }
+      content.writeTo(images);
+      layers.imagesWritten(images.finish());
+      images.keep();
+      return true;
     } catch (IOException e) {
       host.retryLater(work, e);
       return false;

@@ -341,33 +341,31 @@ public final class Timeline implements AutoCloseable {
    * @throws PageserverException.LsnNotReceived when it was not within {@code timeout}
    */
   public void waitFor(long lsn, Duration timeout) {
-    long deadline = nanos.getAsLong() + timeout.toNanos();
-    while (Long.compareUnsigned(receivedLsn(), lsn) < 0) {
-      PageserverException reason = failure();
-      if (reason != null) {
-        throw reason;
+    Running current = running;
+    try {
+      if (current == null ? lsn == 0 : current.writer.awaitReceived(lsn, timeout)) {
+        return;
       }
-      if (nanos.getAsLong() - deadline >= 0) {
-        throw new PageserverException.LsnNotReceived(
-            name
-                + ": "
-                + Lsn.format(lsn)
-                + " has not been received; WAL ends at "
-                + Lsn.format(receivedLsn()));
-      }
-      try {
-        Thread.sleep(1);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new PageserverException.Unavailable("interrupted", e);
-      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new PageserverException.Unavailable("interrupted", e);
     }
+    PageserverException reason = failure();
+    if (reason != null) {
+      throw reason;
+    }
+    throw new PageserverException.LsnNotReceived(
+        name
+            + ": "
+            + Lsn.format(lsn)
+            + " has not been received; WAL ends at "
+            + Lsn.format(receivedLsn()));
   }
 
   /** The last record that ends at or before {@code lsn}: where an image can be made. */
   public RecordBoundary boundaryAt(long lsn) {
     requireReadable(lsn);
-    RecordBoundary boundary = layers.map().boundaryAtOrBefore(lsn);
+    RecordBoundary boundary = reader.boundaryAtOrBefore(lsn);
     if (boundary == null || Long.compareUnsigned(boundary.endLsn(), readableFromLsn()) < 0) {
       throw new PageserverException.Corrupt(
           name + ": no record ends at or before " + Lsn.format(lsn));

@@ -16,18 +16,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -36,7 +39,7 @@ import org.slf4j.LoggerFactory;
 /**
  * A timeline's layers and the manifest that lists them: the one place where either changes. Readers
  * take the newest {@link LayerMap}; changes to it are made under this object's monitor, which is
- * not held across I/O. Manifests are committed by one thread at a time, the publisher's.
+ * not held across I/O. Manifests are committed one at a time, each made of the one before.
  */
 public final class TimelineLayers implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(TimelineLayers.class);
@@ -50,6 +53,7 @@ public final class TimelineLayers implements AutoCloseable {
   private static final Duration OBSOLETE_AFTER = Duration.ofMinutes(1);
 
   private static final String REMOVING = "removing what is no longer wanted";
+  private static final int REMOVED_AT_ONCE = 64;
   private static final Duration REMOVAL_PAUSE = Duration.ofSeconds(10);
   private static final Duration FIRST_COMMIT_PAUSE = Duration.ofMillis(200);
   private static final Duration LONGEST_COMMIT_PAUSE = Duration.ofSeconds(10);
@@ -66,6 +70,13 @@ public final class TimelineLayers implements AutoCloseable {
   private final StorageFailures failures = new StorageFailures();
   private final LayerAudit audit;
   private final CountDownLatch closing = new CountDownLatch(1);
+
+  /** Held from the making of a manifest until it is stored; publication waits for no more. */
+  private final ReentrantLock commits = new ReentrantLock();
+
+  /** A manifest of which it is not known whether it is stored; guarded by {@code commits}. */
+  private @Nullable Manifest undecided;
+
   private volatile LayerMap map;
   private volatile Manifest manifest;
   private volatile long consistentLsn;
@@ -74,8 +85,8 @@ public final class TimelineLayers implements AutoCloseable {
   /** Whether objects of earlier generations that no manifest lists have been removed. */
   private boolean isSwept;
 
-  /** Objects that no manifest lists any more, to be removed; the publisher's thread. */
-  private final ArrayDeque<String> unwanted = new ArrayDeque<>();
+  /** Objects that no manifest lists, to be removed. */
+  private final Queue<String> unwanted = new ConcurrentLinkedQueue<>();
 
   private long removalFailedNanos;
   private boolean removalFailed;
@@ -113,10 +124,18 @@ public final class TimelineLayers implements AutoCloseable {
     this.nextSequence = new AtomicInteger(claimed.nextSequence());
     Files.createDirectories(directory);
     List<LayerFile> files = new ArrayList<>();
-    for (LayerDescriptor descriptor : claimed.layers()) {
-      files.add(open(descriptor, true));
+    boolean opened = false;
+    try {
+      for (LayerDescriptor descriptor : claimed.layers()) {
+        files.add(open(descriptor, true));
+      }
+      removeStrays(claimed);
+      opened = true;
+    } finally {
+      if (!opened) {
+        files.forEach(LayerFile::close);
+      }
     }
-    removeStrays(claimed);
     map = LayerMap.of(files);
   }
 
@@ -256,8 +275,28 @@ public final class TimelineLayers implements AutoCloseable {
 
   /** Gives a finished file its name and opens it. */
   LayerFile adopt(LayerDescriptor descriptor) throws IOException {
-    Files.move(temporary(descriptor.sequence()), directory.resolve(descriptor.name()));
-    return open(descriptor, false);
+    Path written = temporary(descriptor.sequence());
+    Path named = directory.resolve(descriptor.name());
+    try {
+      Files.move(written, named);
+      return open(descriptor, false);
+    } catch (IOException e) {
+      Files.deleteIfExists(written);
+      Files.deleteIfExists(named);
+      throw e;
+    }
+  }
+
+  /**
+   * Gives up files that no manifest lists, nor will: work that failed. Nothing is left of them, at
+   * once on the local disk and in the object store by and by. Any thread.
+   */
+  void abandon(Collection<LayerFile> files) throws IOException {
+    for (LayerFile file : files) {
+      if (file.abandon()) {
+        unwanted.add(file.objectName());
+      }
+    }
   }
 
   /** The file of a frozen layer takes its place; it is yet to be published. */
@@ -309,19 +348,28 @@ public final class TimelineLayers implements AutoCloseable {
         consistentLsn != 0 && Long.compareUnsigned(consistentLsn, newest.endLsn()) <= 0
             ? consistentLsn
             : 0;
-    boolean removes = nanos.getAsLong() - claimedNanos >= OBSOLETE_AFTER.toNanos();
-    List<String> obsolete = removes ? manifest.obsolete() : List.of();
-    Manifest base = removes ? manifest.withoutObsolete() : manifest;
-    commit(
-        base.published(
-            added, newest.endLsn(), newest.lastRecordLsn(), readableFrom, nextSequence.get()));
+    List<String> obsolete = new ArrayList<>();
+    commit(last -> {
+      obsolete.clear();
+      Manifest base = last;
+      if (isAlone()) {
+        obsolete.addAll(last.obsolete());
+        base = last.withoutObsolete();
+      }
+      return base.published(
+          added, newest.endLsn(), newest.lastRecordLsn(), readableFrom, nextSequence.get());
+    });
     synchronized (this) {
       unpublishedBytes -= added.stream().mapToLong(LayerDescriptor::fileBytes).sum();
     }
     obsolete.forEach(name -> unwanted.add(prefix + LAYERS + name));
-    removeUnwanted(removes);
     resources.disk().shrink();
     return true;
+  }
+
+  /** Whether nobody reads any more what the attachment before left. */
+  private boolean isAlone() {
+    return nanos.getAsLong() - claimedNanos >= OBSOLETE_AFTER.toNanos();
   }
 
   /** Looks now and then whether the store still holds what the manifest lists. */
@@ -331,33 +379,39 @@ public final class TimelineLayers implements AutoCloseable {
 
   /**
    * Removes objects, when the store lets it: whether it does makes no difference to what is
-   * published, so that a failure shows and is all there is of it.
+   * published, so that a failure shows and is all there is of it. One thread.
    *
-   * @param sweeps whether nobody reads any more what earlier generations left
+   * @return whether more are to be removed now
    */
-  private void removeUnwanted(boolean sweeps) {
+  boolean removeUnwanted() {
     if (removalFailed && nanos.getAsLong() - removalFailedNanos < REMOVAL_PAUSE.toNanos()) {
-      return;
+      return false;
     }
     try {
-      while (!unwanted.isEmpty()) {
-        store.delete(unwanted.element());
+      for (int i = 0; i < REMOVED_AT_ONCE; i++) {
+        String name = unwanted.peek();
+        if (name == null) {
+          break;
+        }
+        store.delete(name);
         unwanted.remove();
       }
       manifests.removeOld(manifest.number());
-      if (sweeps && !isSwept) {
+      if (!isSwept && isAlone() && !manifest.isEmpty()) {
         manifests.emptyOld();
         sweep();
         isSwept = true;
       }
       failures.over(REMOVING);
       removalFailed = false;
+      return !unwanted.isEmpty();
     } catch (IOException e) {
       removalFailed = true;
       removalFailedNanos = nanos.getAsLong();
       if (failures.failed(REMOVING, e)) {
         log.warn("{}{} failed and is tried again: {}", prefix, REMOVING, e.toString());
       }
+      return false;
     }
   }
 
@@ -383,11 +437,13 @@ public final class TimelineLayers implements AutoCloseable {
 
   /** Commits merged files, which are uploaded, in the place of those they were merged from. */
   void replace(Collection<LayerFile> removed, Collection<LayerFile> added) throws IOException {
-    commit(
-        manifest.replaced(
-            removed.stream().map(LayerFile::descriptor).toList(),
-            added.stream().map(LayerFile::descriptor).toList(),
-            nextSequence.get()));
+    commitOrClose(
+        added,
+        last ->
+            last.replaced(
+                removed.stream().map(LayerFile::descriptor).toList(),
+                added.stream().map(LayerFile::descriptor).toList(),
+                nextSequence.get()));
     synchronized (this) {
       map = map.withFiles(removed, added);
     }
@@ -404,16 +460,45 @@ public final class TimelineLayers implements AutoCloseable {
         file.upload();
       }
     }
-    commit(
-        manifest.imported(
-            identity.major(),
-            identity.systemIdentifier(),
-            identity.walSegmentBytes(),
-            backupStartLsn,
-            nextSequence.get(),
-            images.stream().map(LayerFile::descriptor).toList()));
+    commitOrClose(
+        images,
+        last ->
+            last.imported(
+                identity.major(),
+                identity.systemIdentifier(),
+                identity.walSegmentBytes(),
+                backupStartLsn,
+                nextSequence.get(),
+                images.stream().map(LayerFile::descriptor).toList()));
     synchronized (this) {
       map = map.withFiles(List.of(), images);
+    }
+  }
+
+  /**
+   * Commits a manifest that lists {@code added}, which nobody closes but this when it cannot be: it
+   * is not known then whether the manifest is stored, and the objects stay.
+   */
+  private void commitOrClose(Collection<LayerFile> added, UnaryOperator<Manifest> next)
+      throws IOException {
+    boolean committed = false;
+    try {
+      commit(next);
+      committed = true;
+    } finally {
+      if (!committed) {
+        added.forEach(LayerFile::close);
+      }
+    }
+  }
+
+  /** Commits the manifest that {@code next} makes of the last one. */
+  private void commit(UnaryOperator<Manifest> next) throws IOException {
+    commits.lock();
+    try {
+      commit(next.apply(manifest));
+    } finally {
+      commits.unlock();
     }
   }
 
@@ -422,11 +507,19 @@ public final class TimelineLayers implements AutoCloseable {
    * no other one can take its number.
    */
   private void commit(Manifest next) throws IOException {
+    if (undecided != null && !undecided.equals(next)) {
+      throw new IOException(
+          "whether manifest "
+              + undecided.number()
+              + " is stored is not known, and none can follow");
+    }
+    undecided = next;
     Duration pause = FIRST_COMMIT_PAUSE;
     while (true) {
       try {
         manifests.commit(next);
         manifest = next;
+        undecided = null;
         failures.over(COMMITTING);
         return;
       } catch (IOException e) {

@@ -45,7 +45,7 @@ final class TimelineWriter implements RecordHost {
   /** 0: {@code XLOG_BACKUP_END} says it. */
   private long standbyBackupEndLsn;
 
-  private volatile long receivedLsn;
+  private final ReceivedLsn receivedLsn;
   private volatile ClusterSettings settings;
 
   /** What had been received when the primary was asked for its settings last. */
@@ -81,7 +81,7 @@ final class TimelineWriter implements RecordHost {
     this.ingest = ingest;
     this.open = open;
     this.backupStartLsn = backupStartLsn;
-    this.receivedLsn = startLsn;
+    this.receivedLsn = new ReceivedLsn(startLsn);
     this.consistentLsn = consistentLsn;
     longRecord = new RecordFile(layers, this);
     this.settings = settings;
@@ -94,7 +94,12 @@ final class TimelineWriter implements RecordHost {
 
   /** Everything up to here can be read. */
   long receivedLsn() {
-    return receivedLsn;
+    return receivedLsn.get();
+  }
+
+  /** Waits until {@code lsn} can be read; returns false when it cannot be in time, or ever. */
+  boolean awaitReceived(long lsn, Duration timeout) throws InterruptedException {
+    return receivedLsn.await(lsn, timeout.toNanos(), () -> failure != null || closed);
   }
 
   /** The end of the base backup; 0 while it has not been received. */
@@ -116,6 +121,7 @@ final class TimelineWriter implements RecordHost {
     if (failure == null) {
       failure = reason;
     }
+    receivedLsn.wake();
     signalRoom();
   }
 
@@ -182,7 +188,7 @@ final class TimelineWriter implements RecordHost {
           freezeWhenThereIsRoom();
         }
       }
-      receivedLsn = open.endLsn();
+      receivedLsn.set(open.endLsn());
     } catch (PageserverException e) {
       throw stopped(e);
     } catch (RedoException e) {
@@ -254,7 +260,7 @@ final class TimelineWriter implements RecordHost {
   }
 
   private void freezeWhenThereIsRoom() {
-    receivedLsn = open.endLsn();
+    receivedLsn.set(open.endLsn());
     awaitUntil(() -> !layers.isFull());
     // While this thread waited, the layer may have been frozen for its age.
     if (!open.isEmpty()) {
@@ -322,6 +328,7 @@ final class TimelineWriter implements RecordHost {
 
   void close() {
     closed = true;
+    receivedLsn.wake();
     lock.lock();
     try {
       room.signalAll();

@@ -1,5 +1,6 @@
 package dev.varve.engine.wal;
 
+import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -41,7 +42,12 @@ public final class WalRecord {
   /** {@code BKPBLOCK_HAS_IMAGE} in {@link #blockFlags}. */
   public static final int HAS_IMAGE = 0x10;
 
-  public byte[] bytes = new byte[0];
+  private static final byte[] NOTHING = new byte[0];
+
+  public byte[] bytes = NOTHING;
+
+  /** A tuple that heap redo puts together; made when the first one is. */
+  private byte @Nullable [] tuple;
 
   /** Address of the record's first byte; 0 in a slim record. */
   public long startLsn;
@@ -187,5 +193,20 @@ public final class WalRecord {
   /** Allocates: for messages and rare paths. */
   public RelFileLocator locator(int id) {
     return new RelFileLocator(blockTablespace[id], blockDatabase[id], blockRelation[id]);
+  }
+
+  /** Refers to no bytes any more, until the next record fills it. */
+  public void release() {
+    bytes = NOTHING;
+  }
+
+  /** Scratch for a tuple that redo puts together of this record, as long as a page. */
+  public byte[] tuple() {
+    byte[] made = tuple;
+    if (made == null) {
+      made = new byte[Page.SIZE];
+      tuple = made;
+    }
+    return made;
   }
 }

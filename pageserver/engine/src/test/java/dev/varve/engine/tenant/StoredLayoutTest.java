@@ -11,8 +11,10 @@ import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.timeline.Shard;
 import java.io.IOException;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -20,20 +22,23 @@ import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 
 final class StoredLayoutTest {
-  private static final String PREFIX = "tenants/acme/timelines/orders/";
-  private static final TimelineId WHOLE = new TimelineId("acme", "orders");
+  private static final TimelineId UID = TimelineId.of(1, 2);
+  private static final String PREFIX = "tenants/acme/timelines/" + UID + "/";
+  private static final TimelineLocation WHOLE = TimelineLocation.whole("acme", UID);
 
   private final MemoryObjectStore store = new MemoryObjectStore();
+  private final StoredTimelines timelines =
+      new StoredTimelines(store, new Random(1), InstantSource.system());
 
-  private static TimelineId shard(int index, int count, int stripe) {
-    return new TimelineId("acme", "orders", new Shard(index, count, stripe));
+  private static TimelineLocation shard(int index, int count, int stripe) {
+    return new TimelineLocation("acme", UID, new Shard(index, count, stripe));
   }
 
-  private void refuses(TimelineId id) {
+  private void refuses(TimelineLocation id) {
     List<String> before = names();
     assertThrows(PageserverException.LayoutDiffers.class, () -> StoredLayout.require(store, id));
     assertThrows(PageserverException.LayoutDiffers.class, () -> StoredLayout.claim(store, id));
-    assertThrows(PageserverException.LayoutDiffers.class, () -> StoredLayout.remove(store, id));
+    assertThrows(PageserverException.LayoutDiffers.class, () -> timelines.remove(id));
     assertEquals(before, names());
   }
 
@@ -52,7 +57,7 @@ final class StoredLayoutTest {
     refuses(shard(0, 3, 2048));
     refuses(shard(0, 2, 1024));
     assertEquals(List.of(PREFIX + "layout"), names());
-    StoredLayout.claim(store, new TimelineId("acme", "other"));
+    StoredLayout.claim(store, TimelineLocation.whole("acme", TimelineId.of(1, 3)));
   }
 
   /** A stripe is of no effect without shards. */
@@ -89,16 +94,16 @@ final class StoredLayoutTest {
       StoredLayout.claim(store, shard(i, 2, 2048));
       store.put(shard(i, 2, 2048).objectPrefix() + "manifest/1", new byte[1]);
     }
-    StoredLayout.remove(store, shard(0, 2, 2048));
+    timelines.remove(shard(0, 2, 2048));
     assertEquals(2, names().size());
     refuses(WHOLE);
-    StoredLayout.remove(store, shard(1, 2, 2048));
+    timelines.remove(shard(1, 2, 2048));
     assertTrue(names().isEmpty());
-    StoredLayout.remove(store, shard(1, 2, 2048));
+    timelines.remove(shard(1, 2, 2048));
 
     StoredLayout.claim(store, WHOLE);
     store.put(PREFIX + "manifest/1", new byte[1]);
-    StoredLayout.remove(store, WHOLE);
+    timelines.remove(WHOLE);
     assertTrue(names().isEmpty());
   }
 

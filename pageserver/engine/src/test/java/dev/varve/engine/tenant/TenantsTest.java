@@ -23,7 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A timeline whose objects do not come, beside others. */
 final class TenantsTest {
-  private static final TimelineId SLOW = new TimelineId("t", "slow");
+  private static final TimelineName SLOW = new TimelineName("t", "slow");
+  private static final TimelineId UID = TimelineId.of(1, 1);
 
   @TempDir Path directory;
   private final MemoryObjectStore memory = new MemoryObjectStore();
@@ -52,19 +53,20 @@ final class TenantsTest {
 
   @Test
   void oneThatCannotBeLoadedHoldsUpNoOther() throws Exception {
-    try (Tenants tenants = tenants(neverLists("slow"))) {
+    try (Tenants tenants = tenants(neverLists(UID.text()))) {
       AtomicReference<Throwable> ended = new AtomicReference<>();
       Thread attaching =
           Thread.ofPlatform()
               .start(() ->
                   ended.set(
                       assertThrows(
-                          PageserverException.Unavailable.class, () -> tenants.attach(SLOW, 0))));
+                          PageserverException.Unavailable.class,
+                          () -> tenants.attach(SLOW, UID, 0))));
       asked.await();
       for (int i = 0; i < 100; i++) {
-        assertTrue(tenants.attach(new TimelineId("t", "other-" + i), 0).isEmpty());
+        assertTrue(tenants.attach(new TimelineName("t", "other-" + i), 0).isEmpty());
       }
-      assertThrows(PageserverException.InvalidRequest.class, () -> tenants.attach(SLOW, 0));
+      assertThrows(PageserverException.InvalidRequest.class, () -> tenants.attach(SLOW, UID, 0));
       // Whoever detaches it does not wait for its objects either.
       tenants.detach(SLOW);
       attaching.join();
@@ -76,14 +78,15 @@ final class TenantsTest {
 
   @Test
   void anAttachEndsWithItsCallersDeadline() throws Exception {
-    try (Tenants tenants = tenants(neverLists("slow"))) {
+    try (Tenants tenants = tenants(neverLists(UID.text()))) {
       StoreDeadline.after(Duration.ofMillis(50))
           .run(() ->
-              assertThrows(PageserverException.Unavailable.class, () -> tenants.attach(SLOW, 0)));
+              assertThrows(
+                  PageserverException.Unavailable.class, () -> tenants.attach(SLOW, UID, 0)));
       assertNull(tenants.find(SLOW));
     }
     try (Tenants tenants = tenants(memory)) {
-      assertTrue(tenants.attach(SLOW, 0).isEmpty());
+      assertTrue(tenants.attach(SLOW, UID, 0).isEmpty());
     }
   }
 }

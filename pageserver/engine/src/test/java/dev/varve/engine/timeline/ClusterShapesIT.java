@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.tenant.Tenants;
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.testkit.ClusterReset;
 import dev.varve.testkit.ControlFile.Field;
 import dev.varve.testkit.DdlRich;
@@ -41,7 +41,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * larger than one segment.
  */
 final class ClusterShapesIT {
-  private static final TimelineId ID = new TimelineId("acme", "main");
+  private static final TimelineName ID = new TimelineName("acme", "main");
   private static final int FILE_BLOCKS = 131_072;
   private static final int PAGE = 8192;
 

@@ -204,6 +204,7 @@ final class DatabaseCopyTest {
     try (DeltaRun out = new DeltaRun(layers, 0, startLsn, endLsn, Long.MAX_VALUE)) {
       out.addBoundary(new RecordBoundary(startLsn, endLsn));
       layers.fileWritten(written, out.finish().getFirst());
+      out.keep();
     }
   }
 }

@@ -8,7 +8,7 @@ import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.tenant.Tenants;
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.wal.WalDecoder;
 import dev.varve.engine.wal.WalFiles;
 import dev.varve.engine.wal.WalRecord;
@@ -63,7 +63,7 @@ final class ImageShapesIT {
       TpcB load = new TpcB(primary, 1);
       load.initialize();
       PrimaryFeed feed = new PrimaryFeed(primary);
-      Timeline timeline = tenants.attach(new TimelineId("acme", "main"), 0);
+      Timeline timeline = tenants.attach(new TimelineName("acme", "main"), 0);
       feed.importBackup(timeline, copy, () -> {});
       feed.catchUp(timeline);
       long first = timeline.receivedLsn();

@@ -64,6 +64,7 @@ final class LayerFileTest {
   private static LayerFile write(TimelineLayers layers) throws IOException {
     try (ImageRun run = new ImageRun(layers, 0x1000, Long.MAX_VALUE)) {
       run.value(KEY, VALUE);
+      run.keep();
       return run.finish().getFirst();
     }
   }
@@ -178,12 +179,15 @@ final class LayerFileTest {
       LayerFile unpublished;
       try (DeltaRun run = new DeltaRun(layers, 0, 0x0FF8, 0x1000, Long.MAX_VALUE)) {
         run.add(KEY, 0x1000, ValueKind.VALUE, VALUE, 0, VALUE.length);
+        run.keep();
         unpublished = run.finish().getFirst();
       }
       Path local = directory.resolve(unpublished.descriptor().name());
       flipped = Files.readAllBytes(local);
       flipped[HEADER_BYTES + 100] ^= 1;
       Files.write(local, flipped);
+      assertThrows(PageserverException.Corrupt.class, unpublished::upload);
+      assertThrows(IOException.class, () -> memory.get(unpublished.objectName()));
       assertThrows(PageserverException.Corrupt.class, () -> read(unpublished));
       assertTrue(unpublished.isLocal(), "all there is");
       unpublished.close();

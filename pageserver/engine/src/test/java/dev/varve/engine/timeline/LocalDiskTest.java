@@ -43,6 +43,7 @@ final class LocalDiskTest {
     new Random(lsn).nextBytes(bytes);
     try (DeltaRun run = new DeltaRun(layers, 0, lsn - 8, lsn, Long.MAX_VALUE)) {
       run.add(KEY, lsn, ValueKind.VALUE, bytes, 0, bytes.length);
+      run.keep();
       return run.finish().getFirst();
     }
   }

@@ -10,7 +10,7 @@ import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.tenant.Tenants;
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.testkit.DdlRich;
 import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.TpcB;
@@ -45,11 +45,11 @@ final class ShardedTimelineIT {
       TpcB load = new TpcB(primary, 1);
       load.initialize();
       PrimaryFeed feed = new PrimaryFeed(primary);
-      Timeline whole = tenants.attach(new TimelineId("acme", "whole"), 0);
+      Timeline whole = tenants.attach(new TimelineName("acme", "whole"), 0);
       List<Timeline> shards = new ArrayList<>();
       for (int i = 0; i < SHARDS; i++) {
         Shard shard = new Shard(i, SHARDS, STRIPE);
-        shards.add(tenants.attach(new TimelineId("acme", "main", shard), 0));
+        shards.add(tenants.attach(new TimelineName("acme", "main", shard), 0));
       }
       List<Timeline> all = new ArrayList<>(shards);
       all.add(whole);

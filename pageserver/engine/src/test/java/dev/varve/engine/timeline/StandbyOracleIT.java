@@ -15,7 +15,7 @@ import dev.varve.engine.redo.RandomWorkload;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.tenant.Tenants;
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.testkit.PostgresServer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -145,7 +145,7 @@ final class StandbyOracleIT {
     Files.setPosixFilePermissions(copy, PosixFilePermissions.fromString("rwx------"));
     EngineOptions options = EngineOptions.defaults().withOpenLayer(2 << 20, Duration.ofMillis(300));
     LocalObjectStore store = new LocalObjectStore(directory.resolve("store"));
-    TimelineId id = new TimelineId("acme", "main");
+    TimelineName id = new TimelineName("acme", "main");
     try (PostgresServer primary =
         PostgresServer.builder(major)
             .setting("full_page_writes", "off")
@@ -303,7 +303,7 @@ final class StandbyOracleIT {
                 .start();
         Tenants tenants =
             new Tenants(store, directory.resolve("cache"), options, System::nanoTime)) {
-      Timeline timeline = tenants.attach(new TimelineId("acme", "main"), 0);
+      Timeline timeline = tenants.attach(new TimelineName("acme", "main"), 0);
       PrimaryFeed feed = new PrimaryFeed(primary);
       Files.createDirectories(copy.resolve("pg_wal"));
       PostgresServer.own(copy.resolve("pg_wal"));
@@ -422,7 +422,7 @@ final class StandbyOracleIT {
           "postgres",
           "create table before(id int primary key, t text)",
           "insert into before select i, repeat('x', i % 300) from generate_series(1, 5000) i");
-      Timeline timeline = tenants.attach(new TimelineId("acme", "main"), 0);
+      Timeline timeline = tenants.attach(new TimelineName("acme", "main"), 0);
       PrimaryFeed feed = new PrimaryFeed(primary);
       Files.createDirectories(copy.resolve("pg_wal"));
       PostgresServer.own(copy.resolve("pg_wal"));

@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.tenant.Tenants;
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.testkit.Amcheck;
 import dev.varve.testkit.DdlRich;
 import dev.varve.testkit.PostgresServer;
@@ -43,7 +43,7 @@ final class ThinStartIT {
       TpcB load = new TpcB(primary, 1);
       load.initialize();
       PrimaryFeed feed = new PrimaryFeed(primary);
-      TimelineId id = new TimelineId("acme", "main");
+      TimelineName id = new TimelineName("acme", "main");
       SortedMap<String, String> before;
       long middle;
       try (Tenants tenants =

@@ -20,6 +20,7 @@ import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.store.StoreRefusedException;
 import dev.varve.testkit.ExpectedLog;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -347,6 +348,54 @@ final class TimelineLayersTest {
     }
   }
 
+  /** A merge, and the removal of what it replaced, come between a reader and its layer. */
+  @Test
+  void aReaderOfAReplacedLayerReadsWhatTookItsPlace() throws IOException {
+    MemoryObjectStore memory = new MemoryObjectStore();
+    List<Runnable> beforeARead = new ArrayList<>();
+    ObjectStore store =
+        new ForwardingObjectStore(memory) {
+          @Override
+          public byte[] getRange(String name, long offset, int length) throws IOException {
+            List<Runnable> now = List.copyOf(beforeARead);
+            beforeARead.clear();
+            now.forEach(Runnable::run);
+            return super.getRange(name, offset, length);
+          }
+        };
+    try (TimelineLayers layers = attach(store, new LocalDisk(1))) {
+      layers.commitImport(IDENTITY, 0x1000, List.of());
+      publish(layers, 0x1000, 0x2000); // leaves the disk at once
+      publish(layers, 0x2000, 0x3000);
+      PageReader reader =
+          new PageReader(
+              layers::map,
+              () -> {
+                throw new IllegalStateException("no page is read");
+              });
+      beforeARead.add(() -> {
+        try {
+          List<String> replaced = merge(layers, 0x1000, 0x3000);
+          publish(layers, 0x3000, 0x4000);
+          assertFalse(objects(memory).stream().anyMatch(replaced::contains));
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+      });
+      long key = KeySpace.key(KeySpace.CONTROL, 0);
+      assertEquals(0x3000, reader.version(key, 0x3000).lsn());
+      beforeARead.add(() -> {
+        try {
+          merge(layers, 0x1000, 0x4000);
+          publish(layers, 0x4000, 0x5000);
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+      });
+      assertEquals(0x4000, reader.boundaryAtOrBefore(0x4000).endLsn());
+    }
+  }
+
   private static List<Path> files(Path directory) throws IOException {
     try (Stream<Path> files = Files.list(directory)) {
       return files.toList();
@@ -366,6 +415,7 @@ final class TimelineLayersTest {
     layers.freeze(new OpenLayer(endLsn, 0, layers.memory()), 0);
     layers.fileWritten(open, write(layers, 0, startLsn, endLsn));
     assertTrue(layers.publish());
+    layers.removeUnwanted();
   }
 
   /** Returns the names of what was merged. */
@@ -383,6 +433,7 @@ final class TimelineLayersTest {
     try (DeltaRun run = new DeltaRun(layers, level, startLsn, endLsn, Long.MAX_VALUE)) {
       run.add(KeySpace.key(KeySpace.CONTROL, 0), endLsn, ValueKind.VALUE, new byte[1], 0, 1);
       run.addBoundary(new RecordBoundary(endLsn - 64, endLsn));
+      run.keep();
       return run.finish().getFirst();
     }
   }

@@ -4,22 +4,29 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.ByteWriter;
 import dev.varve.engine.layer.LayerDescriptor;
 import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.redo.RedoContext;
+import dev.varve.engine.store.ForwardingObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
+import dev.varve.engine.store.ObjectEntry;
+import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.wal.WalBuilder;
 import dev.varve.engine.wal.WalDecoder;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -183,6 +190,111 @@ final class TimelineWriterTest {
     }
   }
 
+  @Test
+  @Timeout(60)
+  void whoWaitsForAnLsnIsWokenWhenItComesOrNeverWill() throws Exception {
+    WalBuilder wal = zeroedPages(1);
+    try (TimelineLayers layers = attach()) {
+      TimelineWriter writer = writer(layers);
+      assertFalse(writer.awaitReceived(wal.lsn(), Duration.ZERO));
+      List<Boolean> answers = Collections.synchronizedList(new ArrayList<>());
+      List<Thread> waiters = new ArrayList<>();
+      for (long lsn : new long[] {wal.lsn(), wal.lsn(), wal.lsn() + 8}) {
+        waiters.add(
+            Thread.ofVirtual()
+                .start(() -> {
+                  try {
+                    answers.add(writer.awaitReceived(lsn, Duration.ofHours(1)));
+                  } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                  }
+                }));
+      }
+      Thread receiver = receiver(writer, wal);
+      waiters.get(0).join();
+      waiters.get(1).join();
+      assertEquals(List.of(true, true), answers);
+      writer.fail(new PageserverException.NotHere("handed over"));
+      waiters.get(2).join();
+      assertEquals(List.of(true, true, false), answers);
+      receiver.join();
+    }
+  }
+
+  /** A primary's slot waits for nothing but the files and the manifest that let go of its WAL. */
+  @Test
+  @Timeout(60)
+  void whatIsPublishedWaitsForNoMergeNoRemovalAndNoListing() throws Exception {
+    WalBuilder wal = zeroedPages(30);
+    long firstEnd = wal.written().getFirst().nextLsn();
+    CountDownLatch removals = new CountDownLatch(1);
+    CountDownLatch uploads = new CountDownLatch(1);
+    CountDownLatch merging = new CountDownLatch(1);
+    AtomicBoolean attached = new AtomicBoolean();
+    ObjectStore store =
+        new ForwardingObjectStore(new MemoryObjectStore()) {
+          private static void hang(CountDownLatch end) throws IOException {
+            try {
+              end.await();
+            } catch (InterruptedException e) {
+              throw new IOException(e);
+            }
+          }
+
+          @Override
+          public void putFile(String name, Path file) throws IOException {
+            String merged = "-%016x-".formatted(SEGMENT_SIZE);
+            if (name.contains(merged) && !name.contains("-%016x-".formatted(firstEnd))) {
+              merging.countDown();
+              hang(uploads);
+            }
+            super.putFile(name, file);
+          }
+
+          @Override
+          public void delete(String name) throws IOException {
+            hang(removals);
+            super.delete(name);
+          }
+
+          @Override
+          public List<ObjectEntry> list(String prefix) throws IOException {
+            if (attached.get() && prefix.endsWith("layers/")) {
+              hang(removals);
+            }
+            return super.list(prefix);
+          }
+        };
+    try (TimelineLayers layers = attach(store)) {
+      attached.set(true);
+      TimelineWriter writer = writer(layers);
+      LayerFlusher flusher =
+          new LayerFlusher(
+              "t/m",
+              layers,
+              new PageReader(layers::map, this::context),
+              dictionary,
+              writer,
+              ONE_RECORD_A_LAYER);
+      flusher.start();
+      byte[] bytes = wal.wal();
+      int half = (int) (wal.written().get(15).nextLsn() - SEGMENT_SIZE);
+      writer.receive(SEGMENT_SIZE, bytes, 0, half);
+      flusher.publishNow(Duration.ofMinutes(1));
+      removals.countDown();
+      merging.await();
+      writer.receive(SEGMENT_SIZE + half, bytes, half, bytes.length - half);
+      flusher.publishNow(Duration.ofMinutes(1));
+      assertEquals(wal.lsn(), layers.manifest().publishedLsn());
+      uploads.countDown();
+      while (layers.map().files().size() > 20) {
+        Thread.onSpinWait();
+      }
+      flusher.close();
+      assertEquals(wal.lsn(), layers.manifest().publishedLsn());
+    }
+  }
+
   private static SortedMap<String, String> timeZone(String value) {
     return new TreeMap<>(Map.of("TimeZone", value));
   }
@@ -243,9 +355,13 @@ final class TimelineWriterTest {
   }
 
   private TimelineLayers attach() throws IOException {
+    return attach(new MemoryObjectStore());
+  }
+
+  private TimelineLayers attach(ObjectStore store) throws IOException {
     TimelineLayers layers =
         TimelineLayers.attach(
-            new MemoryObjectStore(),
+            store,
             "tenants/t/timelines/m/",
             directory,
             shared,
@@ -262,6 +378,7 @@ final class TimelineWriterTest {
         new DeltaRun(layers, 0, oldest.startLsn(), oldest.endLsn(), Long.MAX_VALUE)) {
       out.addBoundary(oldest.boundary(0));
       layers.fileWritten(oldest, out.finish().getFirst());
+      out.keep();
     }
   }
 }

@@ -7,6 +7,7 @@ import dev.varve.engine.postgres.CheckPoint;
 import dev.varve.engine.store.StoreDeadline;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.timeline.BaseBackupImport;
 import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.timeline.Timeline;
@@ -148,8 +149,13 @@ public final class Attachment implements AutoCloseable {
     thread.start();
   }
 
-  public TimelineId id() {
+  public TimelineName id() {
     return record.id();
+  }
+
+  /** Which timeline it is, whatever its name is. */
+  public TimelineId uid() {
+    return record.uid();
   }
 
   AttachmentRecord record() {
@@ -228,7 +234,7 @@ public final class Attachment implements AutoCloseable {
     while (timeline == null && !receivingEnds()) {
       try {
         requireObjects();
-        timeline = tenants.attach(record.id(), 0);
+        timeline = tenants.attach(record.id(), record.uid(), 0);
         failure = SourceFailure.NONE;
       } catch (PageserverException.Unavailable e) {
         pause(e, RETRY);
@@ -239,7 +245,7 @@ public final class Attachment implements AutoCloseable {
 
   /** A timeline whose objects are gone is not begun anew: its past would be lost without a word. */
   private void requireObjects() {
-    if (record.copied() && tenants.storedGeneration(record.id()) == 0) {
+    if (record.copied() && tenants.storedGeneration(record.id(), record.uid()) == 0) {
       throw new PageserverException.Unavailable(
           "the object store holds nothing of "
               + record.id()
@@ -422,6 +428,7 @@ public final class Attachment implements AutoCloseable {
     WalReceiver feed = takenOver ? null : receiver;
     return new AttachmentSnapshot(
         record.id(),
+        record.uid(),
         phase,
         failure,
         loaded,

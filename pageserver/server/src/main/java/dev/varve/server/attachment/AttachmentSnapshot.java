@@ -4,6 +4,7 @@ import dev.varve.engine.PageserverException;
 import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.source.ReceiverStatus;
@@ -23,7 +24,8 @@ import org.jspecify.annotations.Nullable;
  * @param storeFailure what every timeline meets at the object store; null: nothing that is known
  */
 record AttachmentSnapshot(
-    TimelineId id,
+    TimelineName id,
+    TimelineId uid,
     AttachmentState phase,
     SourceFailure phaseFailure,
     @Nullable Timeline timeline,
@@ -114,6 +116,7 @@ record AttachmentSnapshot(
     ClusterIdentity identity = imported == null ? null : imported.identity();
     return new TimelineReport(
         id,
+        uid,
         timeline == null ? 0 : timeline.generation(),
         state(),
         problem(),

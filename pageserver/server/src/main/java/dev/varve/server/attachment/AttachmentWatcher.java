@@ -1,10 +1,10 @@
 package dev.varve.server.attachment;
 
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 
 /** Is told of timelines that come and go; calls do not overlap. */
 public interface AttachmentWatcher {
   void attached(Attachment attachment);
 
-  void detached(TimelineId id);
+  void detached(TimelineName id);
 }

@@ -3,8 +3,10 @@ package dev.varve.server.attachment;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.store.StoreFailure;
+import dev.varve.engine.tenant.StoredTimeline;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.source.PrimaryIdentity;
 import dev.varve.server.source.PrimarySource;
@@ -18,6 +20,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -38,7 +41,7 @@ public final class Attachments implements AutoCloseable {
   private final Tls tls;
   private final AttachmentWatcher watcher;
   private volatile boolean draining;
-  private final Map<TimelineId, Attachment> byId = new ConcurrentHashMap<>();
+  private final Map<TimelineName, Attachment> byId = new ConcurrentHashMap<>();
   private final StartRehearsal rehearsal = new StartRehearsal(byId.values());
   private final RetentionWatch retention = new RetentionWatch(byId.values());
   private final TimelineTurns turns = new TimelineTurns();
@@ -71,16 +74,29 @@ public final class Attachments implements AutoCloseable {
    * object store holds is served meanwhile. A higher generation replaces the attachment that is
    * there.
    *
+   * @param target which timeline the name is to stand for
    * @param settings the primary; null to serve what the object store holds
    * @return the generation
    * @throws PageserverException when it cannot be attached; nothing is left of it then
    */
-  public int attach(TimelineId id, @Nullable SourceSettings settings, Tenure tenure) {
-    return turns.take(id, () -> attachInTurn(id, settings, tenure));
+  public int attach(
+      TimelineName id, AttachTarget target, @Nullable SourceSettings settings, Tenure tenure) {
+    return turns.take(id, () -> attachInTurn(id, target, settings, tenure));
   }
 
-  private int attachInTurn(TimelineId id, @Nullable SourceSettings settings, Tenure tenure) {
+  /** The timeline that the name leads to, or else a new one. */
+  public int attach(TimelineName id, @Nullable SourceSettings settings, Tenure tenure) {
+    return attach(id, AttachTarget.BY_NAME, settings, tenure);
+  }
+
+  private int attachInTurn(
+      TimelineName id, AttachTarget target, @Nullable SourceSettings settings, Tenure tenure) {
     Attachment present = byId.get(id);
+    if (present != null && !isOf(present, target.uid())) {
+      throw new PageserverException.Unavailable(
+          id + " is still attached as another timeline, " + present.uid() + "; detach that first",
+          null);
+    }
     if (draining && (present == null || present.isBelow(tenure.generation()))) {
       throw new PageserverException.Unavailable(
           "this pageserver is about to stop and takes nothing any more", null);
@@ -88,7 +104,7 @@ public final class Attachments implements AutoCloseable {
     boolean replaces = present != null && present.isBelow(tenure.generation());
     if (replaces || (present == null && tenure.stored())) {
       // While the object store cannot say so, what is there is kept, and nothing is claimed.
-      requireStored(id, tenure);
+      requireStored(id, present == null ? target.uid() : present.uid(), tenure);
     }
     if (present != null && replaces) {
       remove(present);
@@ -116,8 +132,57 @@ public final class Attachments implements AutoCloseable {
     }
     PrimarySource source = settings == null ? null : new PrimarySource(settings, tls);
     return tenure.isCounted()
-        ? attachCounted(id, settings, source, tenure)
-        : attachOwn(id, settings, source, tenure);
+        ? attachCounted(id, target, settings, source, tenure)
+        : attachOwn(id, target, settings, source, tenure);
+  }
+
+  /**
+   * @param uid null: it may be any
+   */
+  private static boolean isOf(Attachment attachment, @Nullable TimelineId uid) {
+    return uid == null || attachment.uid().equals(uid);
+  }
+
+  /** The timeline that the name is to stand for. */
+  private TimelineId uid(TimelineName id, AttachTarget target, boolean mayBegin) {
+    TimelineId uid = target.uid();
+    if (uid == null) {
+      uid = mayBegin ? tenants.claimName(id, null) : tenants.resolve(id);
+    }
+    if (uid == null) {
+      throw holdsNothing(id.toString());
+    }
+    return uid;
+  }
+
+  /**
+   * @throws PageserverException.NotFound when there is nothing to be adopted
+   * @throws PageserverException.InvalidRequest when the source answers and is another cluster
+   */
+  private void requireAdoptable(TimelineName id, TimelineId uid, @Nullable PrimarySource source) {
+    long stored = tenants.storedSystemIdentifier(id, uid);
+    if (stored == 0) {
+      throw new PageserverException.NotFound(
+          "the object store holds no timeline " + uid + " of tenant " + id.tenant());
+    }
+    if (source == null) {
+      return;
+    }
+    try {
+      long primary = source.identify().systemIdentifier();
+      if (primary != stored) {
+        throw new PageserverException.InvalidRequest(
+            "timeline "
+                + uid
+                + " is of the cluster with system identifier "
+                + Long.toUnsignedString(stored)
+                + ", and the primary is "
+                + Long.toUnsignedString(primary)
+                + ": name its own primary, or leave the source out to serve what is stored");
+      }
+    } catch (SourceException e) {
+      LOG.debug("{}: whether the source is its own is seen when it answers", id, e);
+    }
   }
 
   /** Two that share a slot let go of each other's WAL. */
@@ -140,17 +205,22 @@ public final class Attachments implements AutoCloseable {
   }
 
   private int attachCounted(
-      TimelineId id,
+      TimelineName id,
+      AttachTarget target,
       @Nullable SourceSettings settings,
       @Nullable PrimarySource source,
       Tenure tenure) {
-    Timeline timeline = tenants.attach(id, tenure.generation());
+    TimelineId uid = uid(id, target, source != null);
+    if (target.adopts()) {
+      requireAdoptable(id, uid, source);
+    }
+    Timeline timeline = tenants.attach(id, uid, tenure.generation());
     if (timeline.isEmpty() && (source == null || tenure.stored())) {
       tenants.detach(id);
-      throw source == null ? holdsNothing(timeline) : noLongerHolds(id);
+      throw source == null ? holdsNothing(timeline.name()) : noLongerHolds(id, uid);
     }
     try {
-      begin(new AttachmentRecord(id, settings, 0, false), source, timeline, tenure);
+      begin(new AttachmentRecord(id, uid, settings, 0, false), source, timeline, tenure);
     } catch (PageserverException.Unavailable e) {
       tenants.detach(id);
       throw e;
@@ -159,17 +229,23 @@ public final class Attachments implements AutoCloseable {
   }
 
   private int attachOwn(
-      TimelineId id,
+      TimelineName id,
+      AttachTarget target,
       @Nullable SourceSettings settings,
       @Nullable PrimarySource source,
       Tenure tenure) {
     try {
       PrimaryIdentity primary = source == null ? null : source.identify();
-      Timeline timeline = tenants.attach(id, 0);
+      TimelineId uid = uid(id, target, source != null);
+      if (target.adopts()) {
+        requireAdoptable(id, uid, source);
+        requireName(id, uid);
+      }
+      Timeline timeline = tenants.attach(id, uid, 0);
       try {
         AttachmentRecord record =
             new AttachmentRecord(
-                id, settings, primary == null ? 0 : primary.tli(), !timeline.isEmpty());
+                id, uid, settings, primary == null ? 0 : primary.tli(), !timeline.isEmpty());
         prepare(timeline, source, primary, record);
         begin(record, source, timeline, tenure);
         return timeline.generation();
@@ -194,7 +270,7 @@ public final class Attachments implements AutoCloseable {
       throws SourceException {
     if (source == null || primary == null) {
       if (timeline.isEmpty()) {
-        throw holdsNothing(timeline);
+        throw holdsNothing(timeline.name());
       }
       files.save(record);
     } else if (timeline.isEmpty()) {
@@ -211,25 +287,38 @@ public final class Attachments implements AutoCloseable {
     }
   }
 
-  private void requireStored(TimelineId id, Tenure tenure) {
-    if (tenants.storedGeneration(id) == 0 && tenure.stored()) {
-      throw noLongerHolds(id);
+  /** From now on the name leads there; one that leads elsewhere does so until that is deleted. */
+  private void requireName(TimelineName id, TimelineId uid) {
+    TimelineId present = tenants.claimName(id, uid);
+    if (!present.equals(uid)) {
+      throw new PageserverException.InvalidRequest(
+          "the name " + id + " leads to timeline " + present + " already; take another name");
     }
   }
 
-  private static PageserverException noLongerHolds(TimelineId id) {
+  /**
+   * @param uid null: the one that the name leads to
+   */
+  private void requireStored(TimelineName id, @Nullable TimelineId uid, Tenure tenure) {
+    if (storedGeneration(id, uid) == 0 && tenure.stored()) {
+      throw noLongerHolds(id, uid);
+    }
+  }
+
+  private static PageserverException noLongerHolds(TimelineName id, @Nullable TimelineId uid) {
     return new PageserverException.NotFound(
         "the object store no longer holds the data of "
             + id
+            + (uid == null ? "" : ", timeline " + uid)
             + ", which it held: somebody removed objects, or replaced the bucket; bring those below"
             + " the timeline's prefix back from the bucket's versions");
   }
 
-  private static PageserverException holdsNothing(Timeline timeline) {
+  private static PageserverException holdsNothing(String name) {
     return new PageserverException.NotFound(
         "the object store holds nothing of "
-            + timeline.name()
-            + "; name the primary to copy it from");
+            + name
+            + "; name the primary to copy it from, or the retained timeline to adopt");
   }
 
   private void begin(
@@ -239,7 +328,7 @@ public final class Attachments implements AutoCloseable {
       Tenure tenure) {
     Attachment attachment =
         new Attachment(record, tenants, source, timeline, tenure.isCounted(), this::copied);
-    ReadTokens known = tokens.load(record.id());
+    ReadTokens known = tokens.load(record.id(), record.uid());
     attachment.readableWith(known);
     readWith(attachment, tenure.tokens());
     synchronized (this) {
@@ -256,7 +345,7 @@ public final class Attachments implements AutoCloseable {
   /** Written down before they count. That none are named changes nothing. */
   private void readWith(Attachment attachment, ReadTokens wanted) {
     if (!wanted.isOpen() && !wanted.equals(attachment.tokens())) {
-      tokens.save(attachment.id(), wanted);
+      tokens.save(attachment.id(), attachment.uid(), wanted);
       attachment.readableWith(wanted);
     }
   }
@@ -264,14 +353,23 @@ public final class Attachments implements AutoCloseable {
   /**
    * Sets what readers of an attached timeline must show, whatever its generation.
    *
+   * @param uid null: whichever is attached
    * @throws PageserverException.InvalidRequest when none are named
    */
-  public void setTokens(TimelineId id, ReadTokens wanted) {
+  public void setTokens(TimelineName id, @Nullable TimelineId uid, ReadTokens wanted) {
     if (wanted.isOpen()) {
       throw new PageserverException.InvalidRequest(
           "token_sha256 is empty: what a token closed is opened by no call");
     }
-    turns.run(id, () -> readWith(get(id), wanted));
+    turns.run(
+        id,
+        () -> {
+          Attachment attachment = attached(id, uid);
+          if (attachment == null) {
+            throw notAttached(id);
+          }
+          readWith(attachment, wanted);
+        });
   }
 
   /** Writes down that the object store holds it now. */
@@ -298,49 +396,111 @@ public final class Attachments implements AutoCloseable {
    * @throws PageserverException when the slot cannot be dropped; the timeline is detached all the
    *     same
    */
-  public void detach(TimelineId id, boolean dropSlot) {
-    detach(id, dropSlot, null);
+  public void detach(TimelineName id, boolean dropSlot) {
+    detach(id, null, dropSlot, null);
   }
 
   /**
    * Likewise.
    *
+   * @param uid null: whichever is attached; another one that has the name is left alone
    * @param settings whose slot to drop when it is not attached here; null: that is an error
    */
-  public void detach(TimelineId id, boolean dropSlot, @Nullable SourceSettings settings) {
-    turns.run(id, () -> detachInTurn(id, dropSlot, settings));
+  public void detach(
+      TimelineName id,
+      @Nullable TimelineId uid,
+      boolean dropSlot,
+      @Nullable SourceSettings settings) {
+    turns.run(id, () -> detachInTurn(id, uid, dropSlot, settings));
   }
 
-  private void detachInTurn(TimelineId id, boolean dropSlot, @Nullable SourceSettings settings) {
+  private void detachInTurn(
+      TimelineName id,
+      @Nullable TimelineId uid,
+      boolean dropSlot,
+      @Nullable SourceSettings settings) {
+    Attachment attachment = attached(id, uid);
     PrimarySource source;
-    if (settings != null && !byId.containsKey(id)) {
-      source = new PrimarySource(settings, tls);
-    } else {
-      Attachment attachment = get(id);
+    if (attachment != null) {
       remove(attachment);
       source = attachment.source();
+    } else if (settings != null) {
+      source = new PrimarySource(settings, tls);
+    } else {
+      throw notAttached(id);
     }
     dropSlot(id, dropSlot, source);
+  }
+
+  /** Likewise, and the object store says from now on that nobody attaches it and it is kept. */
+  public void retain(
+      TimelineName id,
+      @Nullable TimelineId uid,
+      boolean dropSlot,
+      @Nullable SourceSettings settings) {
+    turns.run(
+        id,
+        () -> {
+          Attachment attachment = attached(id, uid);
+          TimelineId kept = uid != null || attachment == null ? uid : attachment.uid();
+          try {
+            detachInTurn(id, uid, dropSlot, settings);
+          } finally {
+            if (kept != null) {
+              markRetained(id, kept);
+            }
+          }
+        });
+  }
+
+  /** What is lacking without it is the time. */
+  private void markRetained(TimelineName id, TimelineId uid) {
+    try {
+      tenants.retain(id, uid);
+    } catch (PageserverException e) {
+      LOG.info("{}: {}", id, e.getMessage());
+    }
+  }
+
+  /** Null: it is not attached here, or another one of that name is. */
+  private @Nullable Attachment attached(TimelineName id, @Nullable TimelineId uid) {
+    Attachment attachment = byId.get(id);
+    return attachment != null && isOf(attachment, uid) ? attachment : null;
   }
 
   /**
    * Detaches a timeline if it is attached here, and removes its objects. May be repeated.
    *
+   * @param uid null: the one that is attached, or that the name leads to
    * @param settings whose slot to drop when it is not attached here
    */
-  public void delete(TimelineId id, boolean dropSlot, @Nullable SourceSettings settings) {
-    turns.run(id, () -> deleteInTurn(id, dropSlot, settings));
+  public void delete(
+      TimelineName id,
+      @Nullable TimelineId uid,
+      boolean dropSlot,
+      @Nullable SourceSettings settings) {
+    turns.run(id, () -> deleteInTurn(id, uid, dropSlot, settings));
   }
 
-  private void deleteInTurn(TimelineId id, boolean dropSlot, @Nullable SourceSettings settings) {
-    Attachment attachment = byId.get(id);
+  private void deleteInTurn(
+      TimelineName id,
+      @Nullable TimelineId wanted,
+      boolean dropSlot,
+      @Nullable SourceSettings settings) {
+    Attachment attachment = attached(id, wanted);
     PrimarySource source = settings == null ? null : new PrimarySource(settings, tls);
+    TimelineId uid = wanted;
     if (attachment != null) {
       remove(attachment);
       source = attachment.source();
+      uid = attachment.uid();
+    } else if (uid == null) {
+      uid = tenants.resolve(id);
     }
-    tenants.deleteObjects(id);
-    tokens.delete(id);
+    if (uid != null) {
+      tenants.deleteObjects(id, uid);
+      tokens.delete(id, uid);
+    }
     dropSlot(id, dropSlot, source);
   }
 
@@ -354,9 +514,19 @@ public final class Attachments implements AutoCloseable {
     return tenants.storeFailure();
   }
 
-  /** The generation that attached this timeline last, here or elsewhere; 0 for none. */
-  public int storedGeneration(TimelineId id) {
-    return tenants.storedGeneration(id);
+  /**
+   * The generation that attached this timeline last, here or elsewhere; 0 for none.
+   *
+   * @param uid null: the one that the name leads to
+   */
+  public int storedGeneration(TimelineName id, @Nullable TimelineId uid) {
+    TimelineId wanted = uid == null ? tenants.resolve(id) : uid;
+    return wanted == null ? 0 : tenants.storedGeneration(id, wanted);
+  }
+
+  /** The timelines of a tenant that the object store holds, but some. */
+  public List<StoredTimeline> stored(String tenant, Set<TimelineId> but) {
+    return tenants.stored(tenant, but);
   }
 
   /**
@@ -367,8 +537,11 @@ public final class Attachments implements AutoCloseable {
    * @return the published LSN
    * @throws PageserverException.Unavailable when it cannot be published now; it is received on then
    */
-  public long handOver(TimelineId id) {
-    Attachment attachment = get(id);
+  public long handOver(TimelineName id, @Nullable TimelineId uid) {
+    Attachment attachment = attached(id, uid);
+    if (attachment == null) {
+      throw notAttached(id);
+    }
     long publishedLsn = attachment.handOver();
     turns.run(
         id,
@@ -388,17 +561,17 @@ public final class Attachments implements AutoCloseable {
     }
     watcher.detached(attachment.id());
     attachment.close();
-    removeLocalFiles(attachment.id());
+    removeLocalFiles(attachment);
     synchronized (this) {
       notifyAll(); // of those who drain
     }
   }
 
-  private void removeLocalFiles(TimelineId id) {
+  private void removeLocalFiles(Attachment attachment) {
     try {
-      tenants.removeLocalFiles(id);
+      tenants.removeLocalFiles(attachment.id(), attachment.uid());
     } catch (PageserverException.Unavailable e) {
-      LOG.warn("{}: detached, but its local files are left: {}", id, e.getMessage());
+      LOG.warn("{}: detached, but its local files are left: {}", attachment.id(), e.getMessage());
     }
   }
 
@@ -439,7 +612,7 @@ public final class Attachments implements AutoCloseable {
     return draining;
   }
 
-  private static void dropSlot(TimelineId id, boolean dropSlot, @Nullable PrimarySource source) {
+  private static void dropSlot(TimelineName id, boolean dropSlot, @Nullable PrimarySource source) {
     if (dropSlot && source != null) {
       try {
         source.slot().drop();
@@ -452,22 +625,28 @@ public final class Attachments implements AutoCloseable {
   }
 
   /** The attachment of this timeline. */
-  public Attachment get(TimelineId id) {
+  public Attachment get(TimelineName id) {
     Attachment attachment = byId.get(id);
     if (attachment == null) {
-      throw new PageserverException.NotFound(id + " is not attached to this pageserver");
+      throw notAttached(id);
     }
     return attachment;
+  }
+
+  private static PageserverException notAttached(TimelineName id) {
+    return new PageserverException.NotFound(id + " is not attached to this pageserver");
   }
 
   /**
    * The attachment of this timeline, for a reader. One who names no shard of a sharded timeline
    * gets the first: sizes, lists and images are the same on all.
    *
+   * @param uid null: whichever has the name
    * @param token what the reader showed; null: nothing
-   * @throws PageserverException.NotHere when it is not attached to this pageserver
+   * @throws PageserverException.NotHere when it is not attached to this pageserver, or another one
+   *     of that name is
    */
-  public Attachment get(TimelineId id, @Nullable Token token) {
+  public Attachment get(TimelineName id, @Nullable TimelineId uid, @Nullable Token token) {
     Attachment attachment = byId.get(id);
     if (attachment == null && id.shard().coversAll()) {
       attachment = firstShard(id);
@@ -476,12 +655,21 @@ public final class Attachments implements AutoCloseable {
       throw new PageserverException.NotHere(id + " is not attached to this pageserver");
     }
     attachment.requireToken(token);
+    if (!isOf(attachment, uid)) {
+      throw new PageserverException.NotHere(
+          id
+              + " is another timeline now, "
+              + attachment.uid()
+              + " and not "
+              + uid
+              + ": what was made from that one is not read here any more; make it anew");
+    }
     return attachment;
   }
 
-  private @Nullable Attachment firstShard(TimelineId whole) {
+  private @Nullable Attachment firstShard(TimelineName whole) {
     for (Attachment one : byId.values()) {
-      TimelineId id = one.id();
+      TimelineName id = one.id();
       if (id.shard().index() == 0
           && id.timeline().equals(whole.timeline())
           && id.tenant().equals(whole.tenant())) {

@@ -2,6 +2,7 @@ package dev.varve.server.attachment;
 
 import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.server.source.SourceRoom;
 import org.jspecify.annotations.Nullable;
 
@@ -23,7 +24,8 @@ import org.jspecify.annotations.Nullable;
  * @param fullSource null unless the primary has no slot or WAL sender left for it
  */
 public record TimelineReport(
-    TimelineId id,
+    TimelineName id,
+    TimelineId uid,
     int generation,
     AttachmentState state,
     String problem,

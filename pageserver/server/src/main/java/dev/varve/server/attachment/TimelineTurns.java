@@ -2,7 +2,7 @@ package dev.varve.server.attachment;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.store.StoreDeadline;
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -14,7 +14,7 @@ import java.util.function.Supplier;
  * turn does so until the caller's {@link StoreDeadline}. Any thread.
  */
 final class TimelineTurns {
-  private final Map<TimelineId, Turn> turns = new HashMap<>();
+  private final Map<TimelineName, Turn> turns = new HashMap<>();
 
   private static final class Turn {
     final ReentrantLock lock = new ReentrantLock();
@@ -24,7 +24,7 @@ final class TimelineTurns {
   /**
    * @throws PageserverException.Unavailable when the turn did not come in time
    */
-  <T> T take(TimelineId id, Supplier<T> work) {
+  <T> T take(TimelineName id, Supplier<T> work) {
     Turn turn = want(id);
     try {
       if (!turn.lock.tryLock(StoreDeadline.current().nanosLeft(), TimeUnit.NANOSECONDS)) {
@@ -44,7 +44,7 @@ final class TimelineTurns {
     }
   }
 
-  void run(TimelineId id, Runnable work) {
+  void run(TimelineName id, Runnable work) {
     var _ =
         take(
             id,
@@ -54,13 +54,13 @@ final class TimelineTurns {
             });
   }
 
-  private synchronized Turn want(TimelineId id) {
+  private synchronized Turn want(TimelineName id) {
     Turn turn = turns.computeIfAbsent(id, _ -> new Turn());
     turn.wanted++;
     return turn;
   }
 
-  private synchronized void done(TimelineId id, Turn turn) {
+  private synchronized void done(TimelineName id, Turn turn) {
     if (--turn.wanted == 0) {
       turns.remove(id);
     }

@@ -6,6 +6,7 @@ import dev.varve.engine.PageserverException;
 import dev.varve.engine.PageserverException.InvalidRequest;
 import dev.varve.engine.store.FailureText;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -17,10 +18,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The tokens of timelines on disk, by their SHA-256: {@code tokens/TENANT/TIMELINE/whole.json} or
- * {@code SHARD.json} in the data directory. They outlive the attachment, since a timeline that was
- * closed must not be opened by an attachment that names no token; they go when its objects are
- * deleted. One thread at a time for each shard.
+ * The tokens of timelines on disk, by their SHA-256: {@code tokens/TENANT/ID/whole.json} or {@code
+ * SHARD.json} in the data directory. They outlive the attachment, since a timeline that was closed
+ * must not be opened by an attachment that names no token; they go when its objects are deleted.
+ * One thread at a time for each shard.
  */
 final class TokenFiles {
   private static final Logger LOG = LoggerFactory.getLogger(TokenFiles.class);
@@ -43,12 +44,12 @@ final class TokenFiles {
     directory = dataDirectory.resolve("tokens");
   }
 
-  private Path directory(TimelineId id) {
-    return directory.resolve(id.tenant()).resolve(id.timeline());
+  private Path directory(TimelineName id, TimelineId uid) {
+    return directory.resolve(id.tenant()).resolve(uid.text());
   }
 
-  private Path file(TimelineId id) {
-    return directory(id)
+  private Path file(TimelineName id, TimelineId uid) {
+    return directory(id, uid)
         .resolve((id.shard().coversAll() ? "whole" : id.shard().toString()) + SUFFIX);
   }
 
@@ -56,16 +57,16 @@ final class TokenFiles {
    * What a timeline was read with last; of a shard that is new here, what another shard was. A file
    * that is damaged closes its timeline.
    */
-  ReadTokens load(TimelineId id) {
-    Path own = file(id);
+  ReadTokens load(TimelineName id, TimelineId uid) {
+    Path own = file(id, uid);
     try {
       if (Files.exists(own)) {
         return read(own);
       }
-      if (!Files.isDirectory(directory(id))) {
+      if (!Files.isDirectory(directory(id, uid))) {
         return ReadTokens.NONE;
       }
-      try (Stream<Path> files = Files.list(directory(id))) {
+      try (Stream<Path> files = Files.list(directory(id, uid))) {
         List<Path> others =
             files.filter(f -> f.getFileName().toString().endsWith(SUFFIX)).sorted().toList();
         return others.isEmpty() ? ReadTokens.NONE : read(others.getFirst());
@@ -93,10 +94,10 @@ final class TokenFiles {
     }
   }
 
-  void save(TimelineId id, ReadTokens tokens) {
+  void save(TimelineName id, TimelineId uid, ReadTokens tokens) {
     try {
       PrivateFile.replace(
-          file(id),
+          file(id, uid),
           json.writeValueAsBytes(
               new Content(
                   tokens.accepted().stream().map(Token::hash).map(HEX::formatHex).toList())));
@@ -105,15 +106,15 @@ final class TokenFiles {
     }
   }
 
-  void delete(TimelineId id) {
+  void delete(TimelineName id, TimelineId uid) {
     try {
-      PrivateFile.delete(file(id));
+      PrivateFile.delete(file(id, uid));
     } catch (IOException e) {
       throw unavailable("remove", id, e);
     }
   }
 
-  private PageserverException unavailable(String what, TimelineId id, Exception e) {
+  private PageserverException unavailable(String what, TimelineName id, Exception e) {
     return new PageserverException.Unavailable(
         "cannot " + what + " the tokens of " + id + " in " + directory + ": " + FailureText.of(e),
         e);

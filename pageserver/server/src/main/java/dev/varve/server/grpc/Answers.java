@@ -1,6 +1,9 @@
 package dev.varve.server.grpc;
 
+import dev.varve.server.grpc.BlockingReads.Room;
+import dev.varve.server.grpc.BlockingReads.Work;
 import io.grpc.stub.StreamObserver;
+import java.util.function.Function;
 
 /** The boundary of a call: whatever its work throws becomes the call's status. */
 final class Answers {
@@ -15,5 +18,17 @@ final class Answers {
         answers.onError(GrpcStatus.of(e).asRuntimeException());
       }
     };
+  }
+
+  /** Likewise, for a read: what {@code read} returns is the only answer. */
+  static <T> Work guarded(StreamObserver<T> answers, Function<Room, T> read) {
+    return room ->
+        guarded(
+                answers,
+                () -> {
+                  answers.onNext(read.apply(room));
+                  answers.onCompleted();
+                })
+            .run();
   }
 }

@@ -10,12 +10,14 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Where reads that may block run: a virtual thread each, so many at once and no more, of one
  * timeline half of that, so that one whose objects do not come leaves room for the others. Others
- * wait in their threads; how many those are is bounded by the streams' own limits.
+ * wait in their threads; how many those are is bounded by the streams' own limits. Waiting for an
+ * LSN to be received needs no room: a timeline that lags takes none from those that do not.
  *
  * <p>A read waits for the object store until shortly before the deadline of its call, so that the
  * caller gets the failure itself, and no longer than {@link #STORE_TIMEOUT}, over all of its
@@ -47,21 +49,30 @@ final class BlockingReads implements AutoCloseable {
     permitsOfOne = Math.max(1, concurrency / 2);
   }
 
-  /**
-   * Runs {@code read} as soon as there is room; {@code read} answers its own errors.
-   *
-   * @param timeline by its name, as the caller wrote it
-   */
-  void execute(String timeline, Runnable read) {
-    Deadline call = Context.current().getDeadline();
-    threads.execute(() -> {
+  /** What a read does, on a thread of its own. */
+  interface Work {
+    void run(Room room);
+  }
+
+  /** One read's way to the limit. */
+  final class Room {
+    private final String timeline;
+    private final @Nullable Deadline call;
+
+    private Room(String timeline, @Nullable Deadline call) {
+      this.timeline = timeline;
+      this.call = call;
+    }
+
+    /** Reads as soon as there is room. */
+    <T> T read(Supplier<T> read) {
       Share share = begin(timeline);
       try {
         share.permits.acquireUninterruptibly();
         try {
           permits.acquireUninterruptibly();
           try {
-            deadline(call, STORE_TIMEOUT).run(read);
+            return deadline(call, STORE_TIMEOUT).call(read);
           } finally {
             permits.release();
           }
@@ -71,7 +82,18 @@ final class BlockingReads implements AutoCloseable {
       } finally {
         end(timeline, share);
       }
-    });
+    }
+  }
+
+  /**
+   * Runs {@code work}, which waits for what it needs and then reads in its {@link Room}; it answers
+   * its own errors.
+   *
+   * @param timeline by its name, as the caller wrote it
+   */
+  void execute(String timeline, Work work) {
+    Room room = new Room(timeline, Context.current().getDeadline());
+    threads.execute(() -> work.run(room));
   }
 
   private Share begin(String timeline) {

@@ -10,16 +10,20 @@ import dev.varve.api.v1.GetStoredGenerationResponse;
 import dev.varve.api.v1.GetTimelineRequest;
 import dev.varve.api.v1.HandOverTimelineRequest;
 import dev.varve.api.v1.HandOverTimelineResponse;
+import dev.varve.api.v1.ListStoredTimelinesRequest;
+import dev.varve.api.v1.ListStoredTimelinesResponse;
 import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesResponse;
 import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.SetReadTokensRequest;
 import dev.varve.api.v1.SetReadTokensResponse;
 import dev.varve.api.v1.StoreFailureKind;
+import dev.varve.api.v1.StoredTimeline;
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.AttachmentState;
 import dev.varve.server.attachment.Attachments;
@@ -29,6 +33,7 @@ import dev.varve.server.attachment.Token;
 import dev.varve.server.source.SourceRoom;
 import io.grpc.stub.StreamObserver;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,10 +60,14 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     answer(
         answers,
         () -> {
-          TimelineId id =
+          TimelineName id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           int generation =
-              attachments.attach(id, Requests.source(id, request), Requests.tenure(request));
+              attachments.attach(
+                  id,
+                  Requests.target(request),
+                  Requests.source(id, request),
+                  Requests.tenure(request));
           return AttachTimelineResponse.newBuilder().setGeneration(generation).build();
         });
   }
@@ -69,12 +78,16 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     answer(
         answers,
         () -> {
-          TimelineId id =
+          TimelineName id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
+          TimelineId uid = Requests.uid(request.getTimelineId());
+          boolean dropsSlot = request.getDropSlot();
           if (request.getDeleteObjects()) {
-            attachments.delete(id, request.getDropSlot(), Requests.source(id, request));
+            attachments.delete(id, uid, dropsSlot, Requests.source(id, request));
+          } else if (request.getRetain()) {
+            attachments.retain(id, uid, dropsSlot, Requests.source(id, request));
           } else {
-            attachments.detach(id, request.getDropSlot(), Requests.source(id, request));
+            attachments.detach(id, uid, dropsSlot, Requests.source(id, request));
           }
           return DetachTimelineResponse.getDefaultInstance();
         });
@@ -86,10 +99,10 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     answer(
         answers,
         () -> {
-          TimelineId id =
+          TimelineName id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           return HandOverTimelineResponse.newBuilder()
-              .setPublishedLsn(attachments.handOver(id))
+              .setPublishedLsn(attachments.handOver(id, Requests.uid(request.getTimelineId())))
               .build();
         });
   }
@@ -100,10 +113,11 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     answer(
         answers,
         () -> {
-          TimelineId id =
+          TimelineName id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           attachments.setTokens(
               id,
+              Requests.uid(request.getTimelineId()),
               ReadTokens.ofHashes(
                   request.getTokenSha256().toByteArray(),
                   request.getPreviousTokenSha256().toByteArray()));
@@ -116,7 +130,7 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     answer(
         answers,
         () -> {
-          TimelineId id =
+          TimelineName id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           return status(attachments.get(id));
         });
@@ -146,12 +160,46 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
     answer(
         answers,
         () -> {
-          TimelineId id =
+          TimelineName id =
               Requests.timeline(request.getTenant(), request.getTimeline(), request.getShard());
           return GetStoredGenerationResponse.newBuilder()
-              .setGeneration(attachments.storedGeneration(id))
+              .setGeneration(
+                  attachments.storedGeneration(id, Requests.uid(request.getTimelineId())))
               .build();
         });
+  }
+
+  @Override
+  public void listStoredTimelines(
+      ListStoredTimelinesRequest request, StreamObserver<ListStoredTimelinesResponse> answers) {
+    answer(
+        answers,
+        () -> {
+          ListStoredTimelinesResponse.Builder all = ListStoredTimelinesResponse.newBuilder();
+          attachments
+              .stored(
+                  Requests.tenant(request.getTenant()),
+                  request.getExceptTimelineIdsList().stream()
+                      .map(TimelineId::new)
+                      .collect(Collectors.toSet()))
+              .forEach(one -> all.addTimelines(stored(one)));
+          return all.build();
+        });
+  }
+
+  private static StoredTimeline stored(dev.varve.engine.tenant.StoredTimeline one) {
+    return StoredTimeline.newBuilder()
+        .setTimelineId(one.uid().text())
+        .setTimeline(one.name())
+        .setDeleted(one.isDeleted())
+        .setRetainedSinceSeconds(one.retainedSinceSeconds())
+        .setShardCount(one.shards())
+        .setStripeBlocks(one.stripeBlocks())
+        .setSystemIdentifier(one.systemIdentifier())
+        .setPostgresMajor(one.postgresMajor())
+        .setPublishedLsn(one.publishedLsn())
+        .setLayerBytes(one.layerBytes())
+        .build();
   }
 
   private <T> void answer(StreamObserver<T> answers, Supplier<T> work) {
@@ -177,6 +225,7 @@ final class ManagementService extends ManagementServiceGrpc.ManagementServiceImp
         TimelineStatus.newBuilder()
             .setTenant(report.id().tenant())
             .setTimeline(report.id().timeline())
+            .setTimelineId(report.uid().text())
             .setShard(report.id().shard().coversAll() ? "" : report.id().shard().toString())
             .setGeneration(report.generation())
             .setState(state(report.state()))

@@ -42,8 +42,8 @@ final class PageReads {
     return pages == null ? null : answer(request, pages);
   }
 
-  /** The answer. Blocks while pages are fetched, and while the LSN has not been received. */
-  GetPagesResponse read(Timeline timeline, GetPagesRequest request) {
+  /** Blocks while the request's LSN has not been received. */
+  void awaitLsn(Timeline timeline, GetPagesRequest request) {
     int count = request.getBlockCount();
     if (count < 1 || count > MAX_BLOCKS) {
       throw new InvalidRequest(
@@ -54,17 +54,22 @@ final class PageReads {
           "no relation has " + count + " blocks from " + request.getFirstBlock() + " on");
     }
     timeline.waitFor(request.getLsn(), lsnTimeout);
+  }
+
+  /** The answer, after {@link #awaitLsn}. Blocks while pages are fetched. */
+  GetPagesResponse read(Timeline timeline, GetPagesRequest request) {
     if (Requests.isSlru(request.getRelation())) {
       int slru = Requests.slru(request.getRelation());
       long first = Integer.toUnsignedLong(request.getFirstBlock());
-      return answer(request, timeline.view(request.getLsn()).slruPages(slru, first, count));
+      return answer(
+          request, timeline.view(request.getLsn()).slruPages(slru, first, request.getBlockCount()));
     }
     byte[][] pages =
         timeline.sharedPages(
             Requests.locator(request.getRelation()),
             Requests.fork(request.getRelation()),
             request.getFirstBlock(),
-            count,
+            request.getBlockCount(),
             request.getLsn());
     return answer(request, pages);
   }

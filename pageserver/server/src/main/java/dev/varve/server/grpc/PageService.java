@@ -18,7 +18,6 @@ import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.image.ThinImage;
 import dev.varve.engine.store.FailureText;
-import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.timeline.ClusterView;
 import dev.varve.engine.timeline.RelationPage;
 import dev.varve.engine.timeline.Shard;
@@ -26,13 +25,15 @@ import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.Token;
+import dev.varve.server.grpc.Requests.ReadTarget;
 import dev.varve.server.metrics.PageMeters;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads for computes. Methods are called on the connections' threads and may not block there: page
@@ -84,11 +85,10 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
                   Requests.locator(request.getRelation()),
                   Requests.fork(request.getRelation()),
                   request.getLsn());
-          answers.onNext(
-              GetRelationSizeResponse.newBuilder()
-                  .setExists(blocks != -1)
-                  .setBlocks(blocks == -1 ? 0 : blocks)
-                  .build());
+          return GetRelationSizeResponse.newBuilder()
+              .setExists(blocks != -1)
+              .setBlocks(blocks == -1 ? 0 : blocks)
+              .build();
         });
   }
 
@@ -101,41 +101,41 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
         request.getLsn(),
         timeline -> {
           ClusterView view = timeline.view(request.getLsn());
-          answers.onNext(
-              message(
-                  request.getRelationNumber() != 0
-                      ? view.relation(
-                          request.getTablespaceOid(),
-                          request.getDatabaseOid(),
-                          request.getRelationNumber())
-                      : view.relations(
-                          request.getTablespaceOid(),
-                          request.getDatabaseOid(),
-                          request.getPosition(),
-                          ClusterView.PAGE_FORKS)));
+          return message(
+              request.getRelationNumber() != 0
+                  ? view.relation(
+                      request.getTablespaceOid(),
+                      request.getDatabaseOid(),
+                      request.getRelationNumber())
+                  : view.relations(
+                      request.getTablespaceOid(),
+                      request.getDatabaseOid(),
+                      request.getPosition(),
+                      ClusterView.PAGE_FORKS));
         });
   }
 
   /**
    * Answers from a timeline once the LSN was received. Whoever may not read it is refused on the
-   * connection's thread: that costs no thread, no permit and no buffer.
+   * connection's thread: that costs no thread, no permit and no buffer. The wait for the LSN holds
+   * no permit.
    */
-  private void read(StreamObserver<?> answers, String name, long lsn, Consumer<Timeline> work) {
+  private <T> void read(
+      StreamObserver<T> answers, String name, long lsn, Function<Timeline, T> read) {
     Token token = Bearer.shown();
     Answers.guarded(
             answers,
             () -> {
-              TimelineId id = Requests.timeline(name);
-              Attachment _ = attachments.get(id, token);
+              ReadTarget target = Requests.read(name);
+              Attachment _ = attachment(target, token);
               blocking.execute(
                   name,
                   Answers.guarded(
                       answers,
-                      () -> {
-                        Timeline timeline = attachments.get(id, token).timeline();
+                      room -> {
+                        Timeline timeline = attachment(target, token).timeline();
                         timeline.waitFor(lsn, lsnTimeout);
-                        work.accept(timeline);
-                        answers.onCompleted();
+                        return room.read(() -> read.apply(timeline));
                       }));
             })
         .run();
@@ -164,12 +164,12 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
     Answers.guarded(
             answers,
             () -> {
-              TimelineId id = Requests.timeline(request.getTimeline());
-              Attachment _ = attachments.get(id, token);
+              ReadTarget target = Requests.read(request.getTimeline());
+              Attachment _ = attachment(target, token);
               ThinImageStream stream = new ThinImageStream(out);
               blocking.executeLong(
                   Answers.guarded(
-                      answers, () -> send(attachments.get(id, token), request, out, stream)));
+                      answers, () -> send(attachment(target, token), request, out, stream)));
             })
         .run();
   }
@@ -184,7 +184,7 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
     timeline.waitFor(lsn, lsnTimeout);
     attachment.refreshSettings(lsn);
     ThinImage image = ThinImage.at(timeline, lsn);
-    ThinImageHeader.Builder header = header(image, timeline);
+    ThinImageHeader.Builder header = header(image, attachment);
     if (request.getSlruPages()) {
       header.addAllSlruPages(oldSegments(image));
     }
@@ -202,7 +202,8 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
     answers.onCompleted();
   }
 
-  private static ThinImageHeader.Builder header(ThinImage image, Timeline timeline) {
+  private static ThinImageHeader.Builder header(ThinImage image, Attachment attachment) {
+    Timeline timeline = attachment.timeline();
     Shard shard = timeline.shard();
     ThinImageHeader.Builder header =
         ThinImageHeader.newBuilder()
@@ -212,7 +213,8 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
             .setDataChecksums(image.hasChecksums())
             .setWalSegmentBytes(image.identity().walSegmentBytes())
             .setShardCount(shard.count())
-            .setStripeBlocks(shard.stripeBlocks());
+            .setStripeBlocks(shard.stripeBlocks())
+            .setTimelineId(attachment.uid().text());
     for (var directory : image.directories()) {
       header.addDirectories(
           DatabaseDirectory.newBuilder()
@@ -245,5 +247,9 @@ final class PageService extends PageServiceGrpc.PageServiceImplBase {
                 .setPageCount((int) run.pages())
                 .build())
         .toList();
+  }
+
+  private Attachment attachment(ReadTarget target, @Nullable Token token) {
+    return attachments.get(target.id(), target.uid(), token);
   }
 }

@@ -2,10 +2,11 @@ package dev.varve.server.grpc;
 
 import dev.varve.api.v1.GetPagesRequest;
 import dev.varve.api.v1.GetPagesResponse;
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.Token;
+import dev.varve.server.grpc.Requests.ReadTarget;
 import dev.varve.server.metrics.PageMeter;
 import dev.varve.server.metrics.PageMeters;
 import io.grpc.stub.ServerCallStreamObserver;
@@ -36,7 +37,7 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
 
   // Of the connection's thread only: the timeline that the last request named.
   private String lastName = "";
-  private @Nullable TimelineId lastId;
+  private @Nullable ReadTarget lastTarget;
 
   PageStream(
       ServerCallStreamObserver<GetPagesResponse> out,
@@ -70,11 +71,11 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
   @Override
   public void onNext(GetPagesRequest request) {
     long startNanos = System.nanoTime();
-    TimelineId id;
+    ReadTarget target;
     PageMeter meter;
     try {
-      id = timeline(request.getTimeline());
-      Attachment attachment = attachments.get(id, token);
+      target = target(request.getTimeline());
+      Attachment attachment = attachments.get(target.id(), target.uid(), token);
       meter = meters.of(attachment.id());
       GetPagesResponse hit = reads.cached(attachment.timeline(), request);
       if (hit != null && answerAtOnce(hit)) {
@@ -87,23 +88,25 @@ final class PageStream implements StreamObserver<GetPagesRequest> {
     }
     Pending entry = new Pending(request, startNanos);
     enqueue(entry, null);
-    blocking.execute(request.getTimeline(), () -> read(entry, id, meter));
+    blocking.execute(request.getTimeline(), room -> read(entry, target, meter, room));
   }
 
-  private TimelineId timeline(String name) {
-    TimelineId id = lastId;
-    if (id == null || !name.equals(lastName)) {
-      id = Requests.timeline(name);
-      lastId = id;
+  private ReadTarget target(String name) {
+    ReadTarget target = lastTarget;
+    if (target == null || !name.equals(lastName)) {
+      target = Requests.read(name);
+      lastTarget = target;
       lastName = name;
     }
-    return id;
+    return target;
   }
 
-  private void read(Pending entry, TimelineId id, PageMeter meter) {
+  private void read(Pending entry, ReadTarget target, PageMeter meter, BlockingReads.Room room) {
     GetPagesResponse response;
     try {
-      response = reads.read(attachments.get(id, token).timeline(), entry.request);
+      Timeline timeline = attachments.get(target.id(), target.uid(), token).timeline();
+      reads.awaitLsn(timeline, entry.request);
+      response = room.read(() -> reads.read(timeline, entry.request));
       meter.answered(entry.request.getBlockCount(), System.nanoTime() - entry.startNanos);
     } catch (RuntimeException | Error e) {
       response = PageReads.failed(entry.request, e);

@@ -9,7 +9,9 @@ import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.redo.ClusterEffects;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.timeline.Shard;
+import dev.varve.server.attachment.AttachTarget;
 import dev.varve.server.attachment.ReadTokens;
 import dev.varve.server.attachment.Tenure;
 import dev.varve.server.source.SourceSettings;
@@ -21,8 +23,37 @@ import org.jspecify.annotations.Nullable;
 final class Requests {
   private Requests() {}
 
-  /** {@code tenant/timeline}, or with {@code /shard} behind. */
-  static TimelineId timeline(String name) {
+  /**
+   * What a read names.
+   *
+   * @param uid null: whatever has the name
+   */
+  record ReadTarget(TimelineName id, @Nullable TimelineId uid) {}
+
+  /** {@code tenant/timeline}, or with {@code /shard} behind; either with {@code @id} behind. */
+  static ReadTarget read(String name) {
+    int at = name.indexOf('@');
+    return at < 0
+        ? new ReadTarget(timeline(name), null)
+        : new ReadTarget(timeline(name.substring(0, at)), uid(name.substring(at + 1)));
+  }
+
+  /** Null when it is empty. */
+  static @Nullable TimelineId uid(String text) {
+    return text.isEmpty() ? null : new TimelineId(text);
+  }
+
+  /** A tenant's name. */
+  static String tenant(String name) {
+    return new TimelineName(name, "any").tenant();
+  }
+
+  /** Which timeline an attach request speaks of. */
+  static AttachTarget target(AttachTimelineRequest request) {
+    return new AttachTarget(uid(request.getTimelineId()), request.getAdopt());
+  }
+
+  private static TimelineName timeline(String name) {
     String[] parts = name.split("/", -1);
     if (parts.length != 2 && (parts.length != 3 || parts[2].isEmpty())) {
       throw new InvalidRequest(
@@ -32,8 +63,8 @@ final class Requests {
   }
 
   /** An empty shard is the whole timeline. */
-  static TimelineId timeline(String tenant, String timeline, String shard) {
-    return new TimelineId(tenant, timeline, shard.isEmpty() ? Shard.WHOLE : Shard.parse(shard));
+  static TimelineName timeline(String tenant, String timeline, String shard) {
+    return new TimelineName(tenant, timeline, shard.isEmpty() ? Shard.WHOLE : Shard.parse(shard));
   }
 
   static RelFileLocator locator(RelationFork relation) {
@@ -75,12 +106,12 @@ final class Requests {
    * The source of an attach request, with the defaults that the contract names; null when there is
    * none.
    */
-  static @Nullable SourceSettings source(TimelineId id, AttachTimelineRequest request) {
+  static @Nullable SourceSettings source(TimelineName id, AttachTimelineRequest request) {
     return request.hasPrimary() ? source(id, request.getPrimary()) : null;
   }
 
   /** The source of a detach request, likewise. */
-  static @Nullable SourceSettings source(TimelineId id, DetachTimelineRequest request) {
+  static @Nullable SourceSettings source(TimelineName id, DetachTimelineRequest request) {
     return request.hasPrimary() ? source(id, request.getPrimary()) : null;
   }
 
@@ -98,7 +129,7 @@ final class Requests {
             request.getPreviousTokenSha256().toByteArray()));
   }
 
-  private static SourceSettings source(TimelineId id, PrimarySource primary) {
+  private static SourceSettings source(TimelineName id, PrimarySource primary) {
     return SourceSettings.of(
             id,
             primary.getHost(),

@@ -2,6 +2,8 @@ package dev.varve.server.http;
 
 import dev.varve.engine.PageserverException.InvalidRequest;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
+import dev.varve.server.attachment.AttachTarget;
 import dev.varve.server.source.SourceSettings;
 import dev.varve.server.source.SslMode;
 import dev.varve.server.source.WalRetention;
@@ -10,8 +12,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * The JSON of an attach request: the primary, or nothing to serve what the object store holds. All
  * but the host have defaults.
+ *
+ * @param timelineId the timeline that the name is to lead to, which is there already; null: the one
+ *     that it leads to, or a new one
  */
-public record AttachBody(@Nullable Primary primary) {
+public record AttachBody(@Nullable Primary primary, @Nullable String timelineId) {
   /** As {@code PrimarySource} of the gRPC contract. */
   public record Primary(
       @Nullable String host,
@@ -25,7 +30,13 @@ public record AttachBody(@Nullable Primary primary) {
       long maxRetainedWalBytes,
       @Nullable String retainedWalAction) {}
 
-  @Nullable SourceSettings source(TimelineId id) {
+  AttachTarget target() {
+    return timelineId == null
+        ? AttachTarget.BY_NAME
+        : new AttachTarget(new TimelineId(timelineId), true);
+  }
+
+  @Nullable SourceSettings source(TimelineName id) {
     if (primary == null) {
       return null;
     }

@@ -1,7 +1,8 @@
 package dev.varve.server.http;
 
 import dev.varve.engine.PageserverException.InvalidRequest;
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
+import dev.varve.server.attachment.AttachTarget;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.attachment.Tenure;
 import io.smallrye.common.annotation.RunOnVirtualThread;
@@ -37,7 +38,7 @@ public class TimelineResource {
   @Path("/{tenant}/{timeline}")
   public TimelineView get(
       @PathParam("tenant") String tenant, @PathParam("timeline") String timeline) {
-    return TimelineView.of(attachments.get(new TimelineId(tenant, timeline)).report());
+    return TimelineView.of(attachments.get(new TimelineName(tenant, timeline)).report());
   }
 
   /**
@@ -50,8 +51,12 @@ public class TimelineResource {
       @PathParam("tenant") String tenant,
       @PathParam("timeline") String timeline,
       @Nullable AttachBody body) {
-    TimelineId id = new TimelineId(tenant, timeline);
-    attachments.attach(id, body == null ? null : body.source(id), Tenure.OWN);
+    TimelineName id = new TimelineName(tenant, timeline);
+    attachments.attach(
+        id,
+        body == null ? AttachTarget.BY_NAME : body.target(),
+        body == null ? null : body.source(id),
+        Tenure.OWN);
     return TimelineView.of(attachments.get(id).report());
   }
 
@@ -66,10 +71,10 @@ public class TimelineResource {
       @PathParam("timeline") String timeline,
       @QueryParam("dropSlot") @DefaultValue("false") String dropSlot,
       @QueryParam("deleteObjects") @DefaultValue("false") String deleteObjects) {
-    TimelineId id = new TimelineId(tenant, timeline);
+    TimelineName id = new TimelineName(tenant, timeline);
     boolean drops = flag("dropSlot", dropSlot);
     if (flag("deleteObjects", deleteObjects)) {
-      attachments.delete(id, drops, null);
+      attachments.delete(id, null, drops, null);
     } else {
       attachments.detach(id, drops);
     }

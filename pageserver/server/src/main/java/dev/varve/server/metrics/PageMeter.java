@@ -1,6 +1,6 @@
 package dev.varve.server.metrics;
 
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import io.grpc.Status;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -36,7 +36,7 @@ public final class PageMeter {
   private final Timer reads;
   private final Counter pages;
 
-  PageMeter(MeterRegistry registry, TimelineId id) {
+  PageMeter(MeterRegistry registry, TimelineName id) {
     this.registry = registry;
     tags = TimelineMeters.tags(id);
     reads =

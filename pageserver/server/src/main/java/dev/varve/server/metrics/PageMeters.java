@@ -1,6 +1,6 @@
 package dev.varve.server.metrics;
 
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -11,20 +11,20 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 public final class PageMeters {
   private final MeterRegistry registry;
-  private final Map<TimelineId, PageMeter> byId = new ConcurrentHashMap<>();
+  private final Map<TimelineName, PageMeter> byId = new ConcurrentHashMap<>();
 
   public PageMeters(MeterRegistry registry) {
     this.registry = registry;
   }
 
   /** The meter of an attached timeline. */
-  public PageMeter of(TimelineId id) {
+  public PageMeter of(TimelineName id) {
     PageMeter meter = byId.get(id);
     return meter != null ? meter : byId.computeIfAbsent(id, key -> new PageMeter(registry, key));
   }
 
   /** Forgets a timeline that was detached. */
-  void remove(TimelineId id) {
+  void remove(TimelineName id) {
     byId.remove(id);
   }
 }

@@ -1,6 +1,6 @@
 package dev.varve.server.metrics;
 
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.timeline.LayerMemory;
 import dev.varve.engine.timeline.LocalDisk;
 import dev.varve.engine.timeline.PageCache;
@@ -32,7 +32,7 @@ public final class TimelineMeters implements AttachmentWatcher {
     this.pageMeters = pageMeters;
   }
 
-  static Tags tags(TimelineId id) {
+  static Tags tags(TimelineName id) {
     return Tags.of(
         "tenant",
         id.tenant(),
@@ -104,7 +104,7 @@ public final class TimelineMeters implements AttachmentWatcher {
   }
 
   @Override
-  public void detached(TimelineId id) {
+  public void detached(TimelineName id) {
     pageMeters.remove(id);
     List<Tag> tags = tags(id).stream().toList();
     List<Meter> own =

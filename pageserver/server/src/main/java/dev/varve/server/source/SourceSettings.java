@@ -1,7 +1,7 @@
 package dev.varve.server.source;
 
 import dev.varve.engine.PageserverException.InvalidRequest;
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import java.util.Objects;
 import java.util.regex.Pattern;
 
@@ -59,7 +59,7 @@ public record SourceSettings(
    * the timeline. A shard's slot has its index behind.
    */
   public static SourceSettings of(
-      TimelineId id,
+      TimelineName id,
       String host,
       int port,
       String user,

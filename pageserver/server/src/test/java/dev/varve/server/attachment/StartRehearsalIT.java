@@ -8,7 +8,7 @@ import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.tenant.Tenants;
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.engine.timeline.Shard;
 import dev.varve.engine.timeline.Timeline;
@@ -45,7 +45,7 @@ final class StartRehearsalIT {
 
   @Test
   void ofANewTimelineAndAfterARestart() throws Exception {
-    TimelineId id = new TimelineId("test", "main", Shard.WHOLE);
+    TimelineName id = new TimelineName("test", "main", Shard.WHOLE);
     try (PostgresServer primary = PostgresServer.builder(17).start()) {
       try (Attachments first = attachments()) {
         SourceSettings settings =

@@ -8,6 +8,7 @@ import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.server.source.PrimarySettings;
 import dev.varve.server.source.PrimarySource;
@@ -33,7 +34,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** An {@link Error} on a thread of an attachment shows in its state; no thread ends unseen. */
 @Timeout(60)
 final class ThreadErrorsIT {
-  private static final TimelineId ID = new TimelineId("acme", "main");
+  private static final TimelineName ID = new TimelineName("acme", "main");
 
   private static PostgresServer primary;
 
@@ -63,7 +64,13 @@ final class ThreadErrorsIT {
     Tenants tenants = new Tenants(failing, directory, EngineOptions.defaults(), System::nanoTime);
     try (Attachment attachment =
         new Attachment(
-            new AttachmentRecord(ID, null, 0, false), tenants, null, null, false, _ -> {})) {
+            new AttachmentRecord(
+                ID, new TimelineId("0123456789abcdef0123456789abcdef"), null, 0, false),
+            tenants,
+            null,
+            null,
+            false,
+            _ -> {})) {
       attachment.start();
       await(() -> attachment.report().state() == AttachmentState.BROKEN);
       assertTrue(attachment.report().problem().contains("injected"));

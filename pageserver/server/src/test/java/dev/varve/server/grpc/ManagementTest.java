@@ -14,16 +14,18 @@ import dev.varve.api.v1.GetStoredGenerationRequest;
 import dev.varve.api.v1.GetThinImageRequest;
 import dev.varve.api.v1.GetTimelineRequest;
 import dev.varve.api.v1.HandOverTimelineRequest;
+import dev.varve.api.v1.ListStoredTimelinesRequest;
 import dev.varve.api.v1.ListTimelinesRequest;
 import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.PageServiceGrpc;
 import dev.varve.api.v1.PrimarySource;
 import dev.varve.api.v1.SetReadTokensRequest;
+import dev.varve.api.v1.StoredTimeline;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.tenant.Tenants;
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.AttachmentWatcher;
@@ -138,7 +140,7 @@ final class ManagementTest {
     public void attached(Attachment attachment) {}
 
     @Override
-    public void detached(TimelineId id) {}
+    public void detached(TimelineName id) {}
   }
 
   private static Metadata bearer(String token) {
@@ -458,6 +460,100 @@ final class ManagementTest {
     }
     assertEquals(before, names());
     assertEquals(2, b.management(MANAGEMENT).attachTimeline(attach(2, "t")).getGeneration());
+  }
+
+  /** Retained, and the name given to a new timeline; then the old one adopted under another. */
+  @Test
+  void aNameLeadsToTheTimelineThatItsHolderSays() throws Exception {
+    String old = "00000000000000000000000000000001";
+    String young = "00000000000000000000000000000002";
+    String name = TENANT + "/" + TIMELINE;
+    AttachTimelineRequest first = attach(5, "old's").toBuilder().setTimelineId(old).build();
+    AttachTimelineRequest second = attach(1, "t").toBuilder().setTimelineId(young).build();
+    DetachTimelineRequest retain =
+        DetachTimelineRequest.newBuilder()
+            .setTenant(TENANT)
+            .setTimeline(TIMELINE)
+            .setTimelineId(old)
+            .setRetain(true)
+            .build();
+    GetStoredGenerationRequest stored =
+        GetStoredGenerationRequest.newBuilder()
+            .setTenant(TENANT)
+            .setTimeline(TIMELINE)
+            .setTimelineId(young)
+            .build();
+    var management = a.management(MANAGEMENT);
+    management.attachTimeline(first);
+    assertEquals(old, a.await(s -> true).getTimelineId());
+    assertEquals(Status.Code.UNAVAILABLE, code(() -> management.attachTimeline(second)));
+    management.detachTimeline(retain);
+    assertEquals(0, management.getStoredGeneration(stored).getGeneration());
+    management.attachTimeline(second);
+    assertEquals(young, a.await(s -> true).getTimelineId());
+
+    // Whoever is late, of the old one: it reads nothing, and ends nothing.
+    assertEquals(Status.Code.ABORTED.value(), page("t", name + "@" + old));
+    assertTrue(page("t", name + "@" + young) != Status.Code.ABORTED.value());
+    assertTrue(page("t") != Status.Code.ABORTED.value());
+    assertEquals(Status.Code.INVALID_ARGUMENT.value(), page("t", name + "@../" + old));
+    assertEquals(Status.Code.UNAUTHENTICATED.value(), page("old's", name + "@" + young));
+    assertEquals(Status.Code.NOT_FOUND, code(() -> management.detachTimeline(retain)));
+    SetReadTokensRequest tokens =
+        SetReadTokensRequest.newBuilder()
+            .setTenant(TENANT)
+            .setTimeline(TIMELINE)
+            .setTimelineId(old)
+            .setTokenSha256(hash("old's"))
+            .build();
+    assertEquals(Status.Code.NOT_FOUND, code(() -> management.setReadTokens(tokens)));
+    assertEquals(
+        Status.Code.NOT_FOUND,
+        code(() ->
+            management.handOverTimeline(
+                HandOverTimelineRequest.newBuilder()
+                    .setTenant(TENANT)
+                    .setTimeline(TIMELINE)
+                    .setTimelineId(old)
+                    .build())));
+    management.detachTimeline(retain.toBuilder().setDeleteObjects(true).build());
+    assertEquals(young, a.await(s -> true).getTimelineId());
+    assertReadWith("t");
+    assertTrue(names().stream().noneMatch(object -> object.contains(old)), names()::toString);
+    assertEquals(1, management.getStoredGeneration(stored).getGeneration());
+  }
+
+  @Test
+  void whatIsRetainedIsListedAndAdoptedWhenItIsThere() throws Exception {
+    String uid = "00000000000000000000000000000003";
+    var management = a.management(MANAGEMENT);
+    AttachTimelineRequest adopting =
+        attach(1, "t").toBuilder().setTimelineId(uid).setAdopt(true).build();
+    assertEquals(Status.Code.NOT_FOUND, code(() -> management.attachTimeline(adopting)));
+    assertEquals(List.of(), names());
+
+    management.attachTimeline(attach(1, "t").toBuilder().setTimelineId(uid).build());
+    ListStoredTimelinesRequest list =
+        ListStoredTimelinesRequest.newBuilder().setTenant(TENANT).build();
+    assertEquals(0, management.listStoredTimelines(list).getTimelines(0).getRetainedSinceSeconds());
+    management.detachTimeline(
+        DetachTimelineRequest.newBuilder()
+            .setTenant(TENANT)
+            .setTimeline(TIMELINE)
+            .setTimelineId(uid)
+            .setRetain(true)
+            .build());
+    StoredTimeline one = b.management(MANAGEMENT).listStoredTimelines(list).getTimelines(0);
+    assertEquals(uid, one.getTimelineId());
+    assertEquals(TIMELINE, one.getTimeline());
+    assertTrue(one.getRetainedSinceSeconds() > 0);
+    assertEquals(
+        0,
+        management
+            .listStoredTimelines(list.toBuilder().addExceptTimelineIds(uid).build())
+            .getTimelinesCount());
+    // Nothing of it was ever published.
+    assertEquals(Status.Code.NOT_FOUND, code(() -> management.attachTimeline(adopting)));
   }
 
   private List<String> names() {

@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.testkit.PostgresServer;
 import java.io.IOException;
 import java.io.InputStream;
@@ -31,7 +31,7 @@ final class BaseBackupIT {
       PrimarySource source =
           new PrimarySource(
               SourceSettings.of(
-                  new TimelineId("test", "main"),
+                  new TimelineName("test", "main"),
                   "127.0.0.1",
                   line.getLocalPort(),
                   "postgres",

@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.postgres.PostgresMajor;
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import dev.varve.server.source.SourceException.Kind;
 import java.net.NoRouteToHostException;
 import java.util.HashMap;
@@ -76,7 +76,7 @@ final class PrimarySourceTest {
   void aPortThatAServiceDoesNotHaveIsNamed() {
     SourceSettings settings =
         SourceSettings.of(
-            new TimelineId("acme", "main"), "db", 5433, "varve", "", "", SslMode.DISABLE, "");
+            new TimelineName("acme", "main"), "db", 5433, "varve", "", "", SslMode.DISABLE, "");
     SourceException e =
         new PrimarySource(settings, new Tls(null))
             .failure(new NoRouteToHostException("No route to host"));
@@ -154,7 +154,7 @@ final class PrimarySourceTest {
   private static PrimarySource source() {
     return new PrimarySource(
         SourceSettings.of(
-            new TimelineId("acme", "main"), "db", 0, "postgres", "", "", SslMode.DISABLE, ""),
+            new TimelineName("acme", "main"), "db", 0, "postgres", "", "", SslMode.DISABLE, ""),
         new Tls(null));
   }
 }

@@ -1,6 +1,6 @@
 package dev.varve.server.source;
 
-import dev.varve.engine.tenant.TimelineId;
+import dev.varve.engine.tenant.TimelineName;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -29,7 +29,7 @@ final class ScriptedPrimary implements AutoCloseable {
 
   SourceSettings settings() {
     return SourceSettings.of(
-        new TimelineId("acme", "main"),
+        new TimelineName("acme", "main"),
         "127.0.0.1",
         listener.getLocalPort(),
         "postgres",
