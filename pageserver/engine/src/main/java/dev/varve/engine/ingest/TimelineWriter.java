@@ -7,14 +7,13 @@ import dev.varve.engine.postgres.ClusterIdentity;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.redo.RedoException;
 import dev.varve.engine.redo.ResourceManagers;
-import dev.varve.engine.timeline.Timeline;
+import dev.varve.engine.tree.AwaitedLsn;
 import dev.varve.engine.tree.OpenLayer;
 import dev.varve.engine.tree.TimelineLayers;
 import dev.varve.engine.wal.WalDecoder;
 import dev.varve.engine.wal.WalRecord;
 import java.time.Duration;
 import java.util.SortedMap;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
@@ -32,6 +31,9 @@ public final class TimelineWriter implements RecordHost {
   private static final Logger log = LoggerFactory.getLogger(TimelineWriter.class);
   private static final Duration RETRY = Duration.ofSeconds(1);
 
+  /** The first record after a while does not stay alone in its layer. */
+  private static final Duration GATHERING = Duration.ofMillis(200);
+
   private final TimelineLayers layers;
   private final EngineOptions options;
   private final LongSupplier nanos;
@@ -43,6 +45,11 @@ public final class TimelineWriter implements RecordHost {
   private final Condition room = lock.newCondition();
   private OpenLayer open;
 
+  /** When the open layer's first record came. */
+  private long begunNanos;
+
+  private boolean begun;
+
   /** Whether the lock is given up while the open layer has half of a record. */
   private boolean inRecord;
 
@@ -51,7 +58,7 @@ public final class TimelineWriter implements RecordHost {
   /** 0: {@code XLOG_BACKUP_END} says it. */
   private long standbyBackupEndLsn;
 
-  private final ReceivedLsn receivedLsn;
+  private final AwaitedLsn receivedLsn;
   private volatile ClusterSettings settings;
 
   /** What had been received when the primary was asked for its settings last. */
@@ -59,6 +66,7 @@ public final class TimelineWriter implements RecordHost {
 
   private volatile long consistentLsn;
   private volatile @Nullable PageserverException failure;
+  private volatile Runnable stopped = () -> {};
   private volatile boolean closed;
 
   /**
@@ -87,7 +95,7 @@ public final class TimelineWriter implements RecordHost {
     this.ingest = ingest;
     this.open = open;
     this.backupStartLsn = backupStartLsn;
-    this.receivedLsn = new ReceivedLsn(startLsn);
+    this.receivedLsn = new AwaitedLsn(startLsn);
     this.consistentLsn = consistentLsn;
     longRecord = new RecordFile(layers, this);
     this.settings = settings;
@@ -129,6 +137,15 @@ public final class TimelineWriter implements RecordHost {
     }
     receivedLsn.wake();
     signalRoom();
+    stopped.run();
+  }
+
+  /** Runs when the timeline stops; at once when it has. */
+  public void onStop(Runnable listener) {
+    stopped = listener;
+    if (failure != null) {
+      listener.run();
+    }
   }
 
   public long newestCommitMicros() {
@@ -144,7 +161,7 @@ public final class TimelineWriter implements RecordHost {
     return settingsAskedLsn;
   }
 
-  /** See {@link Timeline#setSettings}. */
+  /** What the primary answered when it was asked for its settings just now. Any thread. */
   public void setSettings(SortedMap<String, String> values) {
     lock.lock();
     try {
@@ -162,7 +179,7 @@ public final class TimelineWriter implements RecordHost {
     }
   }
 
-  /** See {@link Timeline#receive}. */
+  /** Takes in the WAL bytes at {@code lsn}, which go on where the last ones ended. */
   public void receive(long lsn, byte[] wal, int offset, int length) {
     lock.lock();
     try {
@@ -182,6 +199,11 @@ public final class TimelineWriter implements RecordHost {
         decoded = true;
         ingest.ingest(record, this);
         open.endRecord(record.startLsn, decoder.nextLsn());
+        if (!begun) {
+          begun = true;
+          begunNanos = nanos.getAsLong();
+          layers.begun();
+        }
         decoded = false;
         longRecord.close();
         if (consistentLsn == 0 && isBackupEnd(record.endLsn)) {
@@ -240,22 +262,34 @@ public final class TimelineWriter implements RecordHost {
    * Freezes the open layer when it holds anything and is older than allowed, or when {@code now} is
    * asked for.
    *
-   * @return whether it is empty now
+   * @return after how many nanoseconds it is to be called again; {@link Long#MAX_VALUE}: when the
+   *     open layer begins to hold something, or the frozen ones are written
    */
-  public boolean freezeIfOld(boolean now) {
+  public long freezeIfOld(boolean now) {
     lock.lock();
     try {
-      if (failure == null
-          && !inRecord
-          && !open.isEmpty()
-          && layers.map().frozen().isEmpty()
-          && (now || nanos.getAsLong() - open.createdNanos() >= options.openLayerAge().toNanos())) {
-        freeze();
+      if (failure != null || open.isEmpty() || !layers.map().frozen().isEmpty()) {
+        return Long.MAX_VALUE;
       }
-      return open.isEmpty();
+      if (inRecord) {
+        return RETRY.toNanos();
+      }
+      long left = now ? 0 : untilOld();
+      if (left > 0) {
+        return left;
+      }
+      freeze();
+      return Long.MAX_VALUE;
     } finally {
       lock.unlock();
     }
+  }
+
+  private long untilOld() {
+    long time = nanos.getAsLong();
+    return Math.max(
+        options.openLayerAge().toNanos() - (time - open.createdNanos()),
+        GATHERING.toNanos() - (time - begunNanos));
   }
 
   private void freeze() {
@@ -263,6 +297,7 @@ public final class TimelineWriter implements RecordHost {
     layers.freeze(next, consistentLsn);
     ingest.continueIn(next);
     open = next;
+    begun = false;
   }
 
   private void freezeWhenThereIsRoom() {
@@ -273,15 +308,22 @@ public final class TimelineWriter implements RecordHost {
       freeze();
     }
     // Whoever has the memory, it becomes files at the latest when its layers are old enough.
-    awaitUntil(() -> !layers.memory().isFull());
+    if (layers.memory().isFull()) {
+      Runnable released = this::signalRoom;
+      layers.memory().watch(released);
+      try {
+        awaitUntil(() -> !layers.memory().isFull());
+      } finally {
+        layers.memory().unwatch(released);
+      }
+    }
   }
 
   private void awaitUntil(BooleanSupplier condition) {
     while (!condition.getAsBoolean()) {
       requireHealthy();
       try {
-        // Other timelines do not signal.
-        room.await(50, TimeUnit.MILLISECONDS);
+        room.await();
       } catch (InterruptedException e) {
         throw interrupted(e);
       }

@@ -163,7 +163,7 @@ public final class Tenants implements AutoCloseable {
             options,
             nanos);
     try {
-      return new Timeline(id.toString(), id.shard(), layers, options, resources.pageCache(), nanos);
+      return new Timeline(id.toString(), id.shard(), layers, options, resources, nanos);
     } catch (RuntimeException | Error e) {
       layers.close(); // what it holds of files and memory
       throw e;
@@ -350,5 +350,6 @@ public final class Tenants implements AutoCloseable {
     for (TimelineName id : list()) {
       detach(id);
     }
+    resources.scheduler().close();
   }
 }

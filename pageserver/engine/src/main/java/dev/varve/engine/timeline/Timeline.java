@@ -31,7 +31,7 @@ import dev.varve.engine.tree.KeySpace;
 import dev.varve.engine.tree.OpenLayer;
 import dev.varve.engine.tree.TimelineLayers;
 import dev.varve.engine.wal.WalDecoder;
-import dev.varve.engine.work.LayerFlusher;
+import dev.varve.engine.work.TimelineWork;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -61,6 +61,7 @@ public final class Timeline implements AutoCloseable {
   private final Shard shard;
   private final TimelineLayers layers;
   private final EngineOptions options;
+  private final SharedResources resources;
   private final PageCache pageCache;
   private final LongSupplier nanos;
   private final long serial = SERIALS.incrementAndGet();
@@ -74,7 +75,7 @@ public final class Timeline implements AutoCloseable {
       WalIngest ingest,
       boolean checksums,
       TimelineWriter writer,
-      LayerFlusher flusher) {}
+      TimelineWork work) {}
 
   /**
    * Opens a timeline whose manifest this attachment has claimed.
@@ -88,13 +89,14 @@ public final class Timeline implements AutoCloseable {
       Shard shard,
       TimelineLayers layers,
       EngineOptions options,
-      PageCache pageCache,
+      SharedResources resources,
       LongSupplier nanos) {
     this.name = name;
     this.shard = shard;
     this.layers = layers;
     this.options = options;
-    this.pageCache = pageCache;
+    this.resources = resources;
+    this.pageCache = resources.pageCache();
     this.nanos = nanos;
     this.reader = new PageReader(layers::map, this::redoContext);
     if (!layers.manifest().isEmpty()) {
@@ -163,9 +165,11 @@ public final class Timeline implements AutoCloseable {
             manifest.readableFromLsn(),
             view.settings());
     writer.endBackupAt(LittleEndian.i64(controlFile, ControlFile.MIN_RECOVERY_POINT));
-    LayerFlusher flusher = new LayerFlusher(name, layers, reader, dictionary, writer, options);
-    running = new Running(identity, ingest, checksums, writer, flusher);
-    flusher.start();
+    TimelineWork work =
+        new TimelineWork(
+            name, layers, reader, dictionary, writer, options, resources.scheduler(), nanos);
+    running = new Running(identity, ingest, checksums, writer, work);
+    work.start();
   }
 
   /** By every version of the control file up to {@code lsn}: a restart of the server makes one. */
@@ -230,7 +234,7 @@ public final class Timeline implements AutoCloseable {
 
   /** Freezes and publishes what is in memory now, without waiting for it. */
   public void flush() {
-    running().flusher.flushNow();
+    running().work.flushNow();
   }
 
   /**
@@ -240,7 +244,7 @@ public final class Timeline implements AutoCloseable {
    * @throws PageserverException when the timeline stopped
    */
   public void publishNow(Duration timeout) {
-    running().flusher.publishNow(timeout);
+    running().work.publishNow(timeout);
   }
 
   /**
@@ -261,7 +265,7 @@ public final class Timeline implements AutoCloseable {
           .fail(
               new PageserverException.NotHere(
                   name + " was handed over: what comes after is received by another pageserver"));
-      running().flusher.close();
+      running().work.close();
     }
     return publishedLsn();
   }
@@ -564,7 +568,7 @@ public final class Timeline implements AutoCloseable {
     Running current = running;
     if (current != null) {
       current.writer.close();
-      current.flusher.close();
+      current.work.close();
     }
     layers.close();
   }

@@ -14,6 +14,7 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -66,18 +67,23 @@ final class LayerAudit {
   /**
    * Looks when it is time to.
    *
-   * @param manifest the newest that was committed
+   * @param newest gives the manifest that was committed last
    * @param files all layers of the timeline
+   * @return in how many nanoseconds it will be time again
    */
-  void step(Manifest manifest, Collection<LayerFile> files) {
-    long age = nanos.getAsLong() - lookedNanos;
-    if (age < (wanted ? SHORTEST_INTERVAL : INTERVAL).toNanos()) {
-      return;
+  long step(Supplier<Manifest> newest, Collection<LayerFile> files) {
+    if (untilNext() > 0) {
+      return untilNext();
     }
     lookedNanos = nanos.getAsLong();
     wanted = false;
     try {
+      Manifest manifest = newest.get();
       Set<String> gone = gone(manifest);
+      if (newest.get().number() != manifest.number()) {
+        // What was replaced may have been removed meanwhile.
+        gone.retainAll(newest.get().layers().stream().map(LayerDescriptor::name).toList());
+      }
       if (!gone.isEmpty()) {
         requireOwner.run();
       }
@@ -90,6 +96,12 @@ final class LayerAudit {
     } catch (IOException | PageserverException.Unavailable e) {
       failed(e);
     }
+    return untilNext();
+  }
+
+  private long untilNext() {
+    long age = nanos.getAsLong() - lookedNanos;
+    return Math.max(0, (wanted ? SHORTEST_INTERVAL : INTERVAL).toNanos() - age);
   }
 
   private void failed(Exception e) {

@@ -120,7 +120,7 @@ public final class LayerFile implements LayerSource, AutoCloseable {
     keptLocal = wanted;
   }
 
-  boolean isLocal() {
+  public boolean isLocal() {
     return local != null;
   }
 

@@ -1,5 +1,7 @@
 package dev.varve.engine.tree;
 
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -10,6 +12,7 @@ import java.util.concurrent.atomic.AtomicLong;
 public final class LayerMemory {
   private final long limitBytes;
   private final AtomicLong bytes = new AtomicLong();
+  private final Set<Runnable> waiting = ConcurrentHashMap.newKeySet();
 
   /**
    * @param limitBytes beyond which WAL waits; a record that is being taken in may exceed it
@@ -37,5 +40,15 @@ public final class LayerMemory {
 
   public void release(long less) {
     bytes.addAndGet(-less);
+    waiting.forEach(Runnable::run);
+  }
+
+  /** From now on {@code released} runs after each release. */
+  public void watch(Runnable released) {
+    waiting.add(released);
+  }
+
+  public void unwatch(Runnable released) {
+    waiting.remove(released);
   }
 }

@@ -48,9 +48,6 @@ public final class TimelineLayers implements AutoCloseable {
   private static final String LAYERS = "layers/";
   private static final String COMMITTING = "committing a manifest";
 
-  /** Of one timeline: a pageserver may be given many at once, and their disk is one. */
-  private static final long WARM_BYTES = 256L << 20;
-
   /** Whoever had the timeline before may be read from so long, and read what a merge replaces. */
   private static final Duration OBSOLETE_AFTER = Duration.ofMinutes(1);
 
@@ -79,6 +76,8 @@ public final class TimelineLayers implements AutoCloseable {
   /** A manifest of which it is not known whether it is stored; guarded by {@code commits}. */
   private @Nullable Manifest undecided;
 
+  private final AwaitedLsn publishedLsn;
+  private volatile WorkSignals signals = WorkSignals.NONE;
   private volatile LayerMap map;
   private volatile Manifest manifest;
   private volatile long consistentLsn;
@@ -122,6 +121,7 @@ public final class TimelineLayers implements AutoCloseable {
     this.nanos = nanos;
     this.claimedNanos = nanos.getAsLong() - (claimed.isEmpty() ? OBSOLETE_AFTER.toNanos() : 0);
     this.consistentLsn = claimed.readableFromLsn();
+    this.publishedLsn = new AwaitedLsn(claimed.publishedLsn());
     this.audit = new LayerAudit(store, prefix + LAYERS, failures, this::requireOwner, nanos);
     this.nextSequence = new AtomicInteger(claimed.nextSequence());
     Files.createDirectories(directory);
@@ -217,7 +217,32 @@ public final class TimelineLayers implements AutoCloseable {
     return unpublishedBytes;
   }
 
+  /** Those who do the work; they look at everything once by themselves. */
+  public void setSignals(WorkSignals signals) {
+    this.signals = signals;
+  }
+
+  /**
+   * Waits until a manifest covers {@code lsn}.
+   *
+   * @param ended whether none will; asked again after {@link #wakePublished}
+   * @return whether one does
+   */
+  public boolean awaitPublished(long lsn, Duration timeout, BooleanSupplier ended)
+      throws InterruptedException {
+    return publishedLsn.await(lsn, timeout.toNanos(), ended);
+  }
+
+  public void wakePublished() {
+    publishedLsn.wake();
+  }
+
   // The writer's side
+
+  /** The open layer holds something. */
+  public void begun() {
+    signals.flush();
+  }
 
   public synchronized void open(OpenLayer layer) {
     map = map.withOpen(layer);
@@ -227,6 +252,7 @@ public final class TimelineLayers implements AutoCloseable {
   public synchronized void freeze(OpenLayer next, long consistentUpTo) {
     consistentLsn = consistentUpTo;
     map = map.withFrozen(next);
+    signals.flush();
   }
 
   public LayerMemory memory() {
@@ -250,7 +276,13 @@ public final class TimelineLayers implements AutoCloseable {
         resources.disk(),
         resources.blockCache(),
         published,
-        audit::want);
+        this::missed);
+  }
+
+  /** A read found an object gone. */
+  private void missed() {
+    audit.want();
+    signals.audit();
   }
 
   /** A new file; it gets its name when it is finished. */
@@ -301,19 +333,24 @@ public final class TimelineLayers implements AutoCloseable {
         unwanted.add(file.objectName());
       }
     }
+    signals.remove();
   }
 
   /** The file of a frozen layer takes its place; it is yet to be published. */
-  public synchronized void fileWritten(OpenLayer layer, LayerFile file) {
-    unpublishedBytes += file.descriptor().fileBytes();
-    map = map.withFile(layer, file);
+  public void fileWritten(OpenLayer layer, LayerFile file) {
+    synchronized (this) {
+      unpublishedBytes += file.descriptor().fileBytes();
+      map = map.withFile(layer, file);
+    }
     layer.release();
+    signals.publish();
   }
 
   /** The same for images at the end of a record that is just being taken in. */
   public synchronized void imagesWritten(Collection<LayerFile> files) {
     unpublishedBytes += files.stream().mapToLong(file -> file.descriptor().fileBytes()).sum();
     map = map.withFiles(List.of(), files);
+    signals.publish();
   }
 
   /** Brings a finished file to the object store, and the local disk within its bound. */
@@ -367,29 +404,43 @@ public final class TimelineLayers implements AutoCloseable {
       unpublishedBytes -= added.stream().mapToLong(LayerDescriptor::fileBytes).sum();
     }
     obsolete.forEach(name -> unwanted.add(prefix + LAYERS + name));
+    publishedLsn.set(newest.endLsn());
+    signals.published();
     resources.disk().shrink();
     return true;
   }
 
   /** Whether nobody reads any more what the attachment before left. */
   private boolean isAlone() {
-    return nanos.getAsLong() - claimedNanos >= OBSOLETE_AFTER.toNanos();
+    return untilAlone() == 0;
   }
 
-  /** Looks now and then whether the store still holds what the manifest lists. */
-  public void audit() {
-    audit.step(manifest, map.files());
+  private long untilAlone() {
+    return Math.max(0, OBSOLETE_AFTER.toNanos() - (nanos.getAsLong() - claimedNanos));
+  }
+
+  /**
+   * Looks now and then whether the store still holds what the manifest lists.
+   *
+   * @return in how many nanoseconds it is to be called again
+   */
+  public long audit() {
+    return audit.step(this::manifest, map.files());
   }
 
   /**
    * Removes objects, when the store lets it: whether it does makes no difference to what is
    * published, so that a failure shows and is all there is of it. One thread.
    *
-   * @return whether more are to be removed now
+   * @return in how many nanoseconds it is to be called again, at the latest; {@link
+   *     Long#MAX_VALUE}: when there is something to remove
    */
-  public boolean removeUnwanted() {
-    if (removalFailed && nanos.getAsLong() - removalFailedNanos < REMOVAL_PAUSE.toNanos()) {
-      return false;
+  public long removeUnwanted() {
+    if (removalFailed) {
+      long left = REMOVAL_PAUSE.toNanos() - (nanos.getAsLong() - removalFailedNanos);
+      if (left > 0) {
+        return left;
+      }
     }
     try {
       for (int i = 0; i < REMOVED_AT_ONCE; i++) {
@@ -408,14 +459,17 @@ public final class TimelineLayers implements AutoCloseable {
       }
       failures.over(REMOVING);
       removalFailed = false;
-      return !unwanted.isEmpty();
+      if (!unwanted.isEmpty()) {
+        return 0;
+      }
+      return isSwept || manifest.isEmpty() ? Long.MAX_VALUE : untilAlone();
     } catch (IOException e) {
       removalFailed = true;
       removalFailedNanos = nanos.getAsLong();
       if (failures.failed(REMOVING, e)) {
         log.warn("{}{} failed and is tried again: {}", prefix, REMOVING, e.toString());
       }
-      return false;
+      return REMOVAL_PAUSE.toNanos();
     }
   }
 
@@ -532,7 +586,7 @@ public final class TimelineLayers implements AutoCloseable {
         if (e instanceof ManifestGoneException) {
           // What is local may be all there is; the audit lets go of it again.
           map.files().forEach(file -> file.keepLocal(true));
-          audit.want();
+          missed();
         }
         failures.failed(COMMITTING, e);
         if (pause.equals(FIRST_COMMIT_PAUSE)) {
@@ -557,28 +611,21 @@ public final class TimelineLayers implements AutoCloseable {
   }
 
   /**
-   * Brings the newest layers to the local disk, which is empty after a move: reads of them need the
-   * object store no longer. One thread.
+   * Brings a layer to the local disk, when there is room for it. One thread.
    *
    * @param stopped asked now and then
+   * @return whether there was room, and time
    */
-  public void warm(BooleanSupplier stopped) throws IOException {
-    long bytes = 0;
-    for (LayerFile file : map.files()) {
-      bytes += file.descriptor().fileBytes();
-      if (stopped.getAsBoolean()
-          || bytes > WARM_BYTES
-          || !resources.disk().hasRoomFor(file.descriptor().fileBytes())) {
-        return;
-      }
-      if (!file.isLocal()) {
-        file.fetch(directory.resolve("fetching-" + file.descriptor().name()), stopped);
-        if (!map.files().contains(file)) {
-          // Merged meanwhile.
-          file.discardLocal();
-        }
-      }
+  public boolean fetch(LayerFile file, BooleanSupplier stopped) throws IOException {
+    if (stopped.getAsBoolean() || !resources.disk().hasRoomFor(file.descriptor().fileBytes())) {
+      return false;
     }
+    file.fetch(directory.resolve("fetching-" + file.descriptor().name()), stopped);
+    if (!map.files().contains(file)) {
+      // Merged meanwhile.
+      file.discardLocal();
+    }
+    return !stopped.getAsBoolean();
   }
 
   @Override

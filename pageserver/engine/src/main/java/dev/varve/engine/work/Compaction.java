@@ -9,6 +9,8 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -20,16 +22,28 @@ import org.jspecify.annotations.Nullable;
  * waits for it, and what is published meanwhile lies above what it merges.
  */
 final class Compaction implements Step {
+  /** A merge that nothing waits for leaves half of the time to others. */
+  private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
   private final TimelineLayers layers;
   private final ChainBounder bounder;
   private final EngineOptions options;
+  private final LongSupplier nanos;
   private @Nullable Merge merge;
   private volatile boolean paused;
 
-  Compaction(TimelineLayers layers, ChainBounder bounder, EngineOptions options) {
+  /** Runs that wait to be merged with those of {@code merge}, as multiples of one merge. */
+  private int debt;
+
+  /**
+   * @param nanos a monotonic clock
+   */
+  Compaction(
+      TimelineLayers layers, ChainBounder bounder, EngineOptions options, LongSupplier nanos) {
     this.layers = layers;
     this.bounder = bounder;
     this.options = options;
+    this.nanos = nanos;
   }
 
   /**
@@ -55,6 +69,11 @@ final class Compaction implements Step {
   }
 
   @Override
+  public StepPool pool() {
+    return StepPool.IDLE;
+  }
+
+  @Override
   public long run() throws IOException {
     if (paused) {
       return WHEN_SIGNALLED;
@@ -65,6 +84,7 @@ final class Compaction implements Step {
     }
     merge = current;
     boolean keeps = false;
+    long begin = nanos.getAsLong();
     try {
       keeps = !current.step();
     } catch (IOException e) {
@@ -75,7 +95,7 @@ final class Compaction implements Step {
         close();
       }
     }
-    return 0;
+    return keeps && debt < 2 ? Math.min(nanos.getAsLong() - begin, LONGEST_PAUSE_NANOS) : 0;
   }
 
   @Override
@@ -100,6 +120,7 @@ final class Compaction implements Step {
         begin--;
       }
       if (from - begin >= options.compactAfterLayers()) {
+        debt = (from - begin) / options.compactAfterLayers();
         return new Merge(
             layers,
             bounder,

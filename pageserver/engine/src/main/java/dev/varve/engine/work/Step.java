@@ -14,6 +14,8 @@ interface Step {
   /** For messages: "publishing". */
   String name();
 
+  StepPool pool();
+
   /**
    * Does one unit.
    *

@@ -35,7 +35,8 @@ import dev.varve.engine.tree.OpenLayer;
 import dev.varve.engine.tree.TimelineLayers;
 import dev.varve.engine.wal.WalBuilder;
 import dev.varve.engine.wal.WalDecoder;
-import dev.varve.engine.work.LayerFlusher;
+import dev.varve.engine.work.StepScheduler;
+import dev.varve.engine.work.TimelineWork;
 import dev.varve.testkit.ExpectedLog;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -49,8 +50,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Records that are longer, or do more, than memory should hold, with a flusher beside the writer;
- * and what becomes of a timeline one of whose threads meets an {@link Error}.
+ * Records that are longer, or do more, than memory should hold, with a work beside the writer; and
+ * what becomes of a timeline one of whose threads meets an {@link Error}.
  */
 @Timeout(120)
 final class LargeRecordsTest {
@@ -77,11 +78,12 @@ final class LargeRecordsTest {
   private final LayerResources shared = LayerResources.of(OPTIONS);
   private final RelationDictionary dictionary = new RelationDictionary();
   private final WalBuilder wal = new WalBuilder(PostgresMajor.V17, SEGMENT_SIZE, SEGMENT_SIZE);
+  private final StepScheduler scheduler = StepScheduler.started();
   private TimelineLayers layers;
   private PageReader reader;
   private WalIngest ingest;
   private TimelineWriter writer;
-  private LayerFlusher flusher;
+  private TimelineWork work;
 
   @BeforeEach
   void open() throws IOException {
@@ -113,7 +115,9 @@ final class LargeRecordsTest {
             WalDecoder.UNKNOWN_PREV,
             0,
             ClusterSettings.NONE);
-    flusher = new LayerFlusher("t/m", layers, reader, dictionary, writer, OPTIONS);
+    work =
+        new TimelineWork(
+            "t/m", layers, reader, dictionary, writer, OPTIONS, scheduler, System::nanoTime);
   }
 
   private void receive() {
@@ -126,7 +130,8 @@ final class LargeRecordsTest {
 
   private void close() {
     writer.close();
-    flusher.close();
+    work.close();
+    scheduler.close();
     layers.close();
     assertEquals(0, shared.memory().bytes(), "nothing is left of it in memory");
     assertFalse(Files.exists(layers.recordFile()), "nor on disk");
@@ -159,7 +164,7 @@ final class LargeRecordsTest {
     wal.append(
         WalBuilder.record(
             XACT, HAS_INFO, top, commit(HAS_SUBXACTS | HAS_INVALIDATIONS, parts.toByteArray())));
-    flusher.start();
+    work.start();
     receive();
     assertEquals(wal.lsn(), writer.receivedLsn());
     assertEquals(top + count + 1, (int) view(wal.lsn()).nextXid());
@@ -189,7 +194,7 @@ final class LargeRecordsTest {
       parts.i32(DATABASE_OID);
       parts.i32(20_000 + i);
     }
-    flusher.start();
+    work.start();
     receive();
     long before = wal.lsn();
     wal.append(WalBuilder.record(XACT, HAS_INFO, 1001, commit(HAS_RELATIONS, parts.toByteArray())));
@@ -208,7 +213,7 @@ final class LargeRecordsTest {
     wal.append(WalBuilder.record(XACT, HAS_INFO, 1002, commit(0, new byte[0])));
     receive();
     assertEquals(3, view(wal.lsn()).relationSize(other - 1));
-    flusher.publishNow(Duration.ofMinutes(1));
+    work.publishNow(Duration.ofMinutes(1));
     assertEquals(wal.lsn(), layers.manifest().publishedLsn());
     close();
   }
@@ -226,7 +231,7 @@ final class LargeRecordsTest {
     ingest.state().putDatabase(DATABASE_OID, TABLESPACE, null);
     ingest.state().putDatabase(DATABASE_OID, other, null);
     wal.append(WalBuilder.record(XACT, HAS_INFO, 1000, commit(0, new byte[0])));
-    flusher.start();
+    work.start();
     receive();
     // The layer that is open then begins before the record.
     wal.append(WalBuilder.record(XACT, HAS_INFO, 1001, commit(0, new byte[0])));
@@ -245,7 +250,7 @@ final class LargeRecordsTest {
     assertEquals(List.of(), view(lsn).relations(TABLESPACE, DATABASE_OID));
     assertEquals(List.of(), view(lsn).directories());
     assertEquals(List.of(lsn), imageLsns());
-    flusher.publishNow(Duration.ofMinutes(1));
+    work.publishNow(Duration.ofMinutes(1));
     assertEquals(lsn, layers.manifest().publishedLsn());
     close();
   }
@@ -262,7 +267,7 @@ final class LargeRecordsTest {
     Objects.requireNonNull(layers.map().open())
         .put(KeySpace.key(id, 500_000), SEGMENT_SIZE + 8, ValueKind.IMAGE, image, 0, length);
     wal.append(WalBuilder.record(XACT, HAS_INFO, 1000, commit(0, new byte[0])));
-    flusher.start();
+    work.start();
     receive();
     long before = wal.lsn();
     ingest.state().setSize(id, 100);
@@ -329,7 +334,7 @@ final class LargeRecordsTest {
       state.i32(1000 + i);
     }
     wal.append(WalBuilder.record(XACT, PREPARE, 1000, WalBuilder.main(state.toByteArray())));
-    flusher.start();
+    work.start();
     PageserverException stopped = assertThrows(PageserverException.class, this::receive);
     String message = String.valueOf(stopped.getMessage());
     for (String part :
@@ -413,11 +418,11 @@ final class LargeRecordsTest {
             throw new NoClassDefFoundError("injected");
           }
         });
-    flusher.start();
+    work.start();
     wal.append(WalBuilder.record(XACT, HAS_INFO, 1000, commit(0, new byte[0])));
     receive();
     PageserverException stopped =
-        assertThrows(PageserverException.class, () -> flusher.publishNow(Duration.ofMinutes(1)));
+        assertThrows(PageserverException.class, () -> work.publishNow(Duration.ofMinutes(1)));
     assertTrue(String.valueOf(stopped.getMessage()).contains("NoClassDefFoundError: injected"));
     assertEquals(stopped, writer.failure());
     close();

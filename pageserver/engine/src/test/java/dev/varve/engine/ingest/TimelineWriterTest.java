@@ -30,7 +30,8 @@ import dev.varve.engine.tree.OpenLayer;
 import dev.varve.engine.tree.TimelineLayers;
 import dev.varve.engine.wal.WalBuilder;
 import dev.varve.engine.wal.WalDecoder;
-import dev.varve.engine.work.LayerFlusher;
+import dev.varve.engine.work.StepScheduler;
+import dev.varve.engine.work.TimelineWork;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -42,6 +43,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -62,6 +64,17 @@ final class TimelineWriterTest {
 
   private final LayerResources shared = LayerResources.of(ONE_RECORD_A_LAYER);
   private final RelationDictionary dictionary = new RelationDictionary();
+  private final StepScheduler scheduler = StepScheduler.started();
+
+  @AfterEach
+  void stop() {
+    scheduler.close();
+  }
+
+  private TimelineWork work(TimelineLayers layers, PageReader reader, TimelineWriter writer) {
+    return new TimelineWork(
+        "t/m", layers, reader, dictionary, writer, ONE_RECORD_A_LAYER, scheduler, System::nanoTime);
+  }
 
   @Test
   @Timeout(60)
@@ -141,11 +154,10 @@ final class TimelineWriterTest {
       ingest.state().setSize(source, 1);
       open.put(KeySpace.key(source, 0), SEGMENT_SIZE + 8, ValueKind.ZERO_PAGE, new byte[0], 0, 0);
       TimelineWriter writer = writer(layers, ingest, open);
-      LayerFlusher flusher =
-          new LayerFlusher("t/m", layers, reader, dictionary, writer, ONE_RECORD_A_LAYER);
-      flusher.start();
+      TimelineWork work = work(layers, reader, writer);
+      work.start();
       writer.receive(SEGMENT_SIZE, wal.wal(), 0, wal.wal().length);
-      flusher.close();
+      work.close();
       assertEquals(List.of(0), inMemory);
       assertEquals(
           List.of(wal.lsn()),
@@ -283,29 +295,22 @@ final class TimelineWriterTest {
     try (TimelineLayers layers = attach(store)) {
       attached.set(true);
       TimelineWriter writer = writer(layers);
-      LayerFlusher flusher =
-          new LayerFlusher(
-              "t/m",
-              layers,
-              new PageReader(layers::map, this::context),
-              dictionary,
-              writer,
-              ONE_RECORD_A_LAYER);
-      flusher.start();
+      TimelineWork work = work(layers, new PageReader(layers::map, this::context), writer);
+      work.start();
       byte[] bytes = wal.wal();
       int half = (int) (wal.written().get(15).nextLsn() - SEGMENT_SIZE);
       writer.receive(SEGMENT_SIZE, bytes, 0, half);
-      flusher.publishNow(Duration.ofMinutes(1));
+      work.publishNow(Duration.ofMinutes(1));
       removals.countDown();
       merging.await();
       writer.receive(SEGMENT_SIZE + half, bytes, half, bytes.length - half);
-      flusher.publishNow(Duration.ofMinutes(1));
+      work.publishNow(Duration.ofMinutes(1));
       assertEquals(wal.lsn(), layers.manifest().publishedLsn());
       uploads.countDown();
       while (layers.map().files().size() > 20) {
         Thread.onSpinWait();
       }
-      flusher.close();
+      work.close();
       assertEquals(wal.lsn(), layers.manifest().publishedLsn());
     }
   }

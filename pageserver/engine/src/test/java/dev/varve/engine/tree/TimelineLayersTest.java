@@ -230,15 +230,17 @@ final class TimelineLayersTest {
             EngineOptions.defaults(),
             System::nanoTime)) {
       AtomicInteger asked = new AtomicInteger();
-      here.warm(() -> asked.incrementAndGet() > 1);
+      List<LayerFile> all = here.map().files();
+      assertFalse(here.fetch(all.getFirst(), () -> asked.incrementAndGet() > 1));
       assertEquals(List.of(), files(elsewhere), "stopped in the first file");
-      here.warm(() -> false);
+      for (LayerFile file : all) {
+        assertTrue(here.fetch(file, () -> false));
+      }
       assertEquals(2, files(elsewhere).size());
       down.set(true);
       Chain chain = new Chain();
       here.map().collect(KeySpace.key(KeySpace.CONTROL, 0), 0x3000, chain);
       assertEquals(0x3000, chain.lsn(0));
-      here.warm(() -> false);
     }
   }
 

@@ -185,7 +185,7 @@ final class FailedWorkTest {
     long pause;
     do {
       pause = compaction.run();
-    } while (pause == 0);
+    } while (pause != Step.WHEN_SIGNALLED);
   }
 
   private static Compaction compaction(TimelineLayers layers) {
@@ -194,7 +194,10 @@ final class FailedWorkTest {
         new PageReader(
             layers::map, () -> new RedoContext(PostgresMajor.V17, HintLogging.always(true)));
     return new Compaction(
-        layers, new ChainBounder(reader, dictionary, OPTIONS.imageAfterRecords(), true), OPTIONS);
+        layers,
+        new ChainBounder(reader, dictionary, OPTIONS.imageAfterRecords(), true),
+        OPTIONS,
+        System::nanoTime);
   }
 
   @Test

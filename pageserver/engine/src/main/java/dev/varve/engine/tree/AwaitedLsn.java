@@ -1,4 +1,4 @@
-package dev.varve.engine.ingest;
+package dev.varve.engine.tree;
 
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
@@ -6,30 +6,30 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 
 /**
- * Up to where WAL can be read, and those who wait for more of it: they are woken when there is, and
- * cost whoever receives it nothing while there are none. One writer, any number of readers.
+ * An LSN that moves on, and those who wait for it to: they are woken when it does, and cost whoever
+ * moves it nothing while there are none. One writer, any number of readers.
  */
-final class ReceivedLsn {
+public final class AwaitedLsn {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private volatile long lsn;
   private final AtomicInteger waiters = new AtomicInteger();
 
-  ReceivedLsn(long lsn) {
+  public AwaitedLsn(long lsn) {
     this.lsn = lsn;
   }
 
-  long get() {
+  public long get() {
     return lsn;
   }
 
-  void set(long received) {
-    lsn = received;
+  public void set(long reached) {
+    lsn = reached;
     wake();
   }
 
   /** Whoever waits looks again. */
-  void wake() {
+  public void wake() {
     if (waiters.get() > 0) {
       lock.lock();
       try {
@@ -41,12 +41,13 @@ final class ReceivedLsn {
   }
 
   /**
-   * Waits until {@code wanted} was received.
+   * Waits until {@code wanted} is reached.
    *
-   * @param ended whether nothing more comes; asked whenever this is woken
-   * @return whether it was received
+   * @param ended whether it moves no more; asked whenever this is woken
+   * @return whether it was reached
    */
-  boolean await(long wanted, long timeoutNanos, BooleanSupplier ended) throws InterruptedException {
+  public boolean await(long wanted, long timeoutNanos, BooleanSupplier ended)
+      throws InterruptedException {
     if (Long.compareUnsigned(lsn, wanted) >= 0) {
       return true;
     }
