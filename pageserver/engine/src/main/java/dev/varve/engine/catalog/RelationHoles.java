@@ -17,14 +17,15 @@ import java.util.Arrays;
  *
  * <p>Holes are ascending, by blocks and by LSN, and do not overlap. A new one becomes part of the
  * last one when no block of it had an entry since that one's LSN, that is when the fork was not
- * longer since (the hole's <em>peak</em>). So each truncation costs one hole at most.
+ * longer since (the hole's <em>peak</em>). So there is at most one between two truncations.
  *
  * <p>In a size, a hole is u32 first block, u32 end, u32 peak, u64 LSN.
  */
 final class RelationHoles {
   static final RelationHoles NONE = new RelationHoles(0);
 
-  private static final int BYTES = 20;
+  /** Of one hole in a size. */
+  static final int BYTES = 20;
 
   /** So many make a size of 1.3 kB, which each extension writes again. */
   private static final int MAX = 64;
@@ -143,7 +144,7 @@ final class RelationHoles {
     }
   }
 
-  /** Reads what {@link #encode} wrote, up to the end of the bytes. */
+  /** Reads what {@link #encode} wrote, up to the end of the bytes: a multiple of {@link #BYTES}. */
   static RelationHoles decode(byte[] bytes, int offset) {
     int count = (bytes.length - offset) / BYTES;
     if (count == 0) {

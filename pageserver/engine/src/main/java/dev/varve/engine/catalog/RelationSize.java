@@ -58,7 +58,7 @@ public final class RelationSize {
     if (value == null || value.length == 0) {
       return NONE;
     }
-    if (value.length < BLOCKS_BYTES) {
+    if (value.length < BLOCKS_BYTES || (value.length - BLOCKS_BYTES) % RelationHoles.BYTES != 0) {
       throw new PageserverException.Corrupt("a relation's size of " + value.length + " bytes");
     }
     return new RelationSize(LittleEndian.i32(value, 0), RelationHoles.decode(value, BLOCKS_BYTES));
