@@ -13,6 +13,7 @@ import dev.varve.engine.tree.KeySpace;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -38,6 +39,10 @@ public final class ClusterState {
   private final Journal journal;
   private final RelationDictionary dictionary;
   private int[] sizes = new int[1024];
+
+  /** Of the few forks that have any. */
+  private final Map<Integer, RelationHoles> holes = new HashMap<>();
+
   private final Map<Integer, DatabaseDirectories> databases =
       new TreeMap<>(Integer::compareUnsigned);
   private final Map<Integer, String> tablespaces = new TreeMap<>(Integer::compareUnsigned);
@@ -74,14 +79,77 @@ public final class ClusterState {
     return relationId < sizes.length ? sizes[relationId] : -1;
   }
 
+  /** The same, with its holes. */
+  public RelationSize sizeWithHoles(int relationId) {
+    return new RelationSize(size(relationId), holes(relationId));
+  }
+
+  private RelationHoles holes(int relationId) {
+    return holes.isEmpty()
+        ? RelationHoles.NONE
+        : holes.getOrDefault(relationId, RelationHoles.NONE);
+  }
+
   /** Sets the fork's size; -1: it does not exist any more. */
   public void setSize(int relationId, int blocks) {
-    loadSize(relationId, blocks);
+    RelationHoles before = holes(relationId);
+    if (!before.isEmpty()) {
+      setSize(
+          relationId,
+          new RelationSize(blocks, blocks == -1 ? RelationHoles.NONE : before.at(blocks)));
+      return;
+    }
+    putSize(relationId, blocks);
     putI32(scratch, 0, blocks);
     journal.value(KeySpace.key(KeySpace.RELATION_SIZE, relationId), scratch, blocks == -1 ? 0 : 4);
   }
 
+  private void setSize(int relationId, RelationSize size) {
+    loadSize(relationId, size);
+    value(KeySpace.key(KeySpace.RELATION_SIZE, relationId), size.encode());
+  }
+
+  /**
+   * Whether the fork, which ends before {@code first}, has room for one more {@linkplain
+   * RelationHoles hole} there.
+   */
+  public boolean mayHaveHole(int relationId, int first) {
+    return !holes(relationId).isFull(first);
+  }
+
+  /**
+   * Makes the fork so long that {@code block} is its last one. From {@code first}, its end, to
+   * before {@code block} nobody wrote it.
+   *
+   * @param lsn the end of the record that does
+   */
+  public void extendOverHole(int relationId, int first, int block, long lsn) {
+    int blocks = block + 1;
+    setSize(
+        relationId, new RelationSize(blocks, holes(relationId).with(first, block, lsn).at(blocks)));
+  }
+
+  /** Gives {@code copyId} the size that the fork has, at the end of the record that copies it. */
+  public void copySize(int relationId, int copyId, long lsn) {
+    setSize(copyId, new RelationSize(size(relationId), holes(relationId).copiedAt(lsn)));
+  }
+
+  /** Takes over a size, without writing anything. */
+  public void loadSize(int relationId, RelationSize size) {
+    putSize(relationId, size.blocks());
+    if (size.holes().isEmpty()) {
+      holes.remove(relationId);
+    } else {
+      holes.put(relationId, size.holes());
+    }
+  }
+
+  /** The same, of a fork without holes; -1: it does not exist. */
   public void loadSize(int relationId, int blocks) {
+    loadSize(relationId, RelationSize.of(blocks));
+  }
+
+  private void putSize(int relationId, int blocks) {
     if (relationId >= sizes.length) {
       int length = sizes.length;
       sizes = Arrays.copyOf(sizes, Math.max(length * 2, relationId + 1));
@@ -374,7 +442,7 @@ public final class ClusterState {
    */
   public void load(ClusterView view) {
     for (int id = KeySpace.FIRST_RELATION; id < dictionary.end(); id++) {
-      loadSize(id, view.relationSize(id));
+      loadSize(id, view.size(id));
     }
     for (int oid : view.directory(KeySpace.DATABASE)) {
       databases.put(oid, view.database(oid));

@@ -51,8 +51,12 @@ public final class ClusterView {
   }
 
   public int relationSize(int relationId) {
-    byte[] value = reader.value(KeySpace.key(KeySpace.RELATION_SIZE, relationId), lsn);
-    return value == null || value.length == 0 ? -1 : LittleEndian.i32(value, 0);
+    return size(relationId).blocks();
+  }
+
+  /** A fork's size, with what nobody wrote of it. */
+  public RelationSize size(int relationId) {
+    return RelationSize.decode(reader.value(KeySpace.key(KeySpace.RELATION_SIZE, relationId), lsn));
   }
 
   /**
@@ -231,7 +235,7 @@ public final class ClusterView {
    * @return whether there is one; else {@code target} is zeroed
    */
   public boolean slruPage(int slru, int page, byte[] target) {
-    if (reader.page(KeySpace.key(KeySpace.FIRST_SLRU + slru, page), lsn, target, new Chain())) {
+    if (reader.page(KeySpace.key(KeySpace.FIRST_SLRU + slru, page), lsn, 0, target, new Chain())) {
       return true;
     }
     Arrays.fill(target, 0, Page.SIZE, (byte) 0);

@@ -2,8 +2,10 @@ package dev.varve.engine.ingest;
 
 import dev.varve.engine.EngineOptions;
 import dev.varve.engine.PageserverException;
+import dev.varve.engine.catalog.RelationSize;
 import dev.varve.engine.catalog.Shard;
 import dev.varve.engine.layer.Chain;
+import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.read.PageReader;
@@ -22,7 +24,7 @@ public final class DatabaseCopy {
   private static final String WORK = "copying a database";
 
   /** A fork to copy: {@code sourceId} and {@code copyId} of the dictionary, and its size. */
-  record Fork(int sourceId, int copyId, RelFileLocator source, int fork, int blocks) {}
+  record Fork(int sourceId, int copyId, RelFileLocator source, int fork, RelationSize size) {}
 
   /** Takes one copied page, which is only lent. */
   private interface Target {
@@ -67,22 +69,32 @@ public final class DatabaseCopy {
     byte[] page = new byte[Page.SIZE];
     for (Fork fork : forks) {
       RelFileLocator source = fork.source();
-      for (int block = 0; block != fork.blocks(); block++) {
+      for (int block = 0; block != fork.size().blocks(); block++) {
         if (shard.owns(source.databaseOid(), source.relationNumber(), fork.fork(), block)) {
           while (!read(fork, block, lsn, page, chain, host)) {
             host.requireHealthy();
           }
-          target.page(KeySpace.key(fork.copyId(), block), page);
+          if (!isUnwritten(fork, block, chain)) {
+            target.page(KeySpace.key(fork.copyId(), block), page);
+          }
         }
       }
       host.requireHealthy();
     }
   }
 
+  /** Whether a block that was just read has no entry: the copy has none, either. */
+  private static boolean isUnwritten(Fork fork, int block, Chain chain) {
+    return fork.size().zerosLsn(block) != 0
+        && chain.size() == 1
+        && chain.kind(0) == ValueKind.ZERO_PAGE;
+  }
+
   /** Returns false when it has to be done again, after a while that has passed. */
   private boolean read(Fork fork, int block, long lsn, byte[] page, Chain chain, RecordHost host) {
     try {
-      if (reader.page(KeySpace.key(fork.sourceId(), block), lsn, page, chain)) {
+      if (reader.page(
+          KeySpace.key(fork.sourceId(), block), lsn, fork.size().zerosLsn(block), page, chain)) {
         return true;
       }
     } catch (PageserverException.Unavailable e) {

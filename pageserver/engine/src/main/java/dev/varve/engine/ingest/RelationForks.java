@@ -7,7 +7,6 @@ import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.tree.KeySpace;
 import dev.varve.engine.wal.MainData;
-import dev.varve.engine.wal.WalRecord;
 
 /**
  * Which forks there are and how long they are, as records change that. A fork that grows gets zero
@@ -19,14 +18,16 @@ final class RelationForks {
   private static final int MANY_FORKS = 1 << 16;
 
   /**
-   * A record that makes a fork this many blocks longer than it says itself is about a sparse file:
-   * the bucket pages of a new hash index, for one ({@code _hash_alloc_buckets} in PostgreSQL 17
-   * {@code src/backend/access/hash/hashpage.c} writes the last of them only).
+   * What PostgreSQL makes a relation longer by at once ({@code MAX_BUFFERS_TO_EXTEND_BY} of
+   * PostgreSQL 17 {@code src/backend/access/heap/hio.c}), so that records of several transactions
+   * may come out of order. A record that skips more is about a sparse file: the bucket pages of a
+   * new hash index, for one ({@code _hash_alloc_buckets} of {@code
+   * src/backend/access/hash/hashpage.c} writes the last of them only). So many zero pages take less
+   * memory than a page image.
    */
-  private static final int SPARSE_BLOCKS = 1 << 16;
+  private static final int MAX_ZERO_PAGES = 64;
 
   private static final String DROPPING = "dropping relations";
-  private static final String EXTENDING = "extending a relation";
   private static final byte[] DROPPED = new byte[0];
 
   private final RelationDictionary dictionary;
@@ -59,18 +60,6 @@ final class RelationForks {
     return lastId;
   }
 
-  /** The same, but negative for a fork that was never there. */
-  private int knownId(int tablespace, int database, int relation, int fork) {
-    if (isLast(tablespace, database, relation, fork)) {
-      return lastId;
-    }
-    int id = dictionary.find(tablespace, database, relation, fork);
-    if (id >= 0) {
-      remember(tablespace, database, relation, fork, id);
-    }
-    return id;
-  }
-
   private boolean isLast(int tablespace, int database, int relation, int fork) {
     return relation == lastRelation
         && fork == lastFork
@@ -88,30 +77,6 @@ final class RelationForks {
 
   // Sizes
 
-  /** Whether a block of the record lies far behind its fork's end. */
-  boolean isSparse(WalRecord record) {
-    for (int id = 0; id <= record.maxBlockId; id++) {
-      if (record.blockPresent[id]
-          && Integer.compareUnsigned(record.blockNumber[id], SPARSE_BLOCKS) > 0) {
-        int relationId =
-            knownId(
-                record.blockTablespace[id],
-                record.blockDatabase[id],
-                record.blockRelation[id],
-                record.blockFork[id]);
-        int size = relationId < 0 || !exists(relationId) ? 0 : state.size(relationId);
-        if (isSparse(size, record.blockNumber[id])) {
-          return true;
-        }
-      }
-    }
-    return false;
-  }
-
-  private static boolean isSparse(int size, int block) {
-    return Integer.toUnsignedLong(block) - Integer.toUnsignedLong(size) > SPARSE_BLOCKS;
-  }
-
   /**
    * Makes the fork long enough to hold {@code block}.
    *
@@ -124,30 +89,19 @@ final class RelationForks {
     } else if (Integer.compareUnsigned(block, size) < 0) {
       return;
     }
-    int end = base ? block + 1 : block;
-    if (isSparse(size, block)) {
-      zeroPages(relationId, size, block);
+    if (Integer.compareUnsigned(block - size, MAX_ZERO_PAGES) > 0
+        && state.mayHaveHole(relationId, size)) {
+      state.extendOverHole(relationId, size, block, entries.lsn());
       size = block;
+    } else {
+      state.setSize(relationId, block + 1);
     }
+    int end = base ? block + 1 : block;
     for (int gap = size; gap != end; gap++) {
       if (owns(relationId, gap)) {
         entries.zeroPage(KeySpace.key(relationId, gap));
       }
     }
-    state.setSize(relationId, block + 1);
-  }
-
-  /** Zero pages of blocks from {@code from} to before {@code end}, too many for the open layer. */
-  private void zeroPages(int relationId, int from, int end) {
-    entries.writeImages(
-        EXTENDING,
-        images -> {
-          for (int block = from; block != end; block++) {
-            if (owns(relationId, block)) {
-              images.zeroPage(KeySpace.key(relationId, block));
-            }
-          }
-        });
   }
 
   private boolean owns(int relationId, int block) {

@@ -114,9 +114,7 @@ public final class WalIngest implements ClusterEffects {
     entries.begin(record.endLsn, host);
     endedBackupStartLsn = 0;
     ResourceManager manager = ResourceManagers.of(record.rmid);
-    if (record.maxBlockId < 0
-        ? record.length > LARGE_TRANSACTION_BYTES && record.rmid == WalRecord.RMGR_XACT
-        : forks.isSparse(record)) {
+    if (record.length > LARGE_TRANSACTION_BYTES && record.rmid == WalRecord.RMGR_XACT) {
       entries.writeOut();
     }
     for (int id = 0; id <= record.maxBlockId; id++) {
@@ -229,8 +227,8 @@ public final class WalIngest implements ClusterEffects {
       RelFileLocator source = dictionary.locator(id);
       int fork = dictionary.fork(id);
       int copy = state.intern(tablespaceOid, databaseOid, source.relationNumber(), fork);
-      state.setSize(copy, state.size(id));
-      copies.add(new DatabaseCopy.Fork(id, copy, source, fork, state.size(id)));
+      state.copySize(id, copy, entries.lsn());
+      copies.add(new DatabaseCopy.Fork(id, copy, source, fork, state.sizeWithHoles(id)));
     }
     if (large) {
       databases.toImageLayers(copies, entries);

@@ -8,6 +8,8 @@ import java.util.Arrays;
  * Reused; not thread-safe.
  */
 public final class Chain {
+  private static final byte[] NOTHING = new byte[0];
+
   private int size;
   private boolean complete;
   private ValueKind[] kinds = new ValueKind[16];
@@ -23,11 +25,25 @@ public final class Chain {
     complete = false;
   }
 
-  /** Takes the oldest entries back, of which none ends the chain, until {@code left} are there. */
+  /** Takes the oldest entries back, until {@code left} are there, of which none ends the chain. */
   public void cutTo(int left) {
     Arrays.fill(arrays, left, size, null);
     size = left;
     complete = false;
+  }
+
+  /** The page was zeros at {@code lsn}: entries older than that do not count. */
+  public void beginWithZerosAt(long lsn) {
+    int left = size;
+    while (left > 0 && Long.compareUnsigned(lsns[left - 1], lsn) < 0) {
+      left--;
+    }
+    if (left < size) {
+      cutTo(left);
+    }
+    if (!complete) {
+      add(ValueKind.ZERO_PAGE, lsn, NOTHING, 0, 0);
+    }
   }
 
   /** Adds an older entry. */

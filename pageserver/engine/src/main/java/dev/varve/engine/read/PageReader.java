@@ -53,13 +53,17 @@ public final class PageReader {
   /**
    * Fills {@code target} with the page as of {@code lsn}.
    *
+   * @param zerosLsn where the page was zeros, whatever there is of it before that; 0: not known
    * @param chain scratch, cleared first
    * @return false when nothing is known of the page
    * @throws PageserverException.Corrupt when its chain has no beginning, or does not replay
    */
-  public boolean page(long key, long lsn, byte[] target, Chain chain) {
+  public boolean page(long key, long lsn, long zerosLsn, byte[] target, Chain chain) {
     chain.clear();
     collect(key, lsn, chain);
+    if (zerosLsn != 0) {
+      chain.beginWithZerosAt(zerosLsn);
+    }
     if (chain.size() == 0) {
       return false;
     }
@@ -72,11 +76,15 @@ public final class PageReader {
    * {@code belowLsn}; the chain has the entries above that.
    *
    * @param lsn of the newest of them
+   * @param zerosLsn as of {@link #page}
    * @throws PageserverException.Corrupt as {@link #page} does
    */
-  public void pageOf(long key, long lsn, Chain chain, long belowLsn, byte[] target) {
+  public void pageOf(long key, long lsn, long zerosLsn, Chain chain, long belowLsn, byte[] target) {
     if (!chain.isComplete()) {
       collect(key, belowLsn, chain);
+    }
+    if (zerosLsn != 0) {
+      chain.beginWithZerosAt(zerosLsn);
     }
     ChainReplay.replay(key, lsn, chain, target, context.get());
   }

@@ -7,6 +7,7 @@ import dev.varve.engine.catalog.ClusterSettings;
 import dev.varve.engine.catalog.ClusterView;
 import dev.varve.engine.catalog.RelationDictionary;
 import dev.varve.engine.catalog.RelationEntry;
+import dev.varve.engine.catalog.RelationSize;
 import dev.varve.engine.catalog.Shard;
 import dev.varve.engine.ingest.BaseBackupImport;
 import dev.varve.engine.ingest.DatabaseCopy;
@@ -451,21 +452,20 @@ public final class Timeline implements AutoCloseable {
             relation.tablespaceOid(), relation.databaseOid(), relation.relationNumber(), fork);
     byte[][] pages = new byte[count][];
     Chain chain = null;
-    boolean sizeChecked = false;
+    RelationSize size = null;
     for (int i = 0; i < count; i++) {
       int block = firstBlock + i;
       long key = KeySpace.key(id, block);
       byte[] page = id < 0 ? null : pageCache.get(serial, key, lsn);
       if (page == null) {
         requireOwned(relation, fork, block);
-        if (!sizeChecked) {
-          requireBlocks(relation, fork, id, Integer.toUnsignedLong(firstBlock) + count, lsn);
-          sizeChecked = true;
+        if (size == null) {
+          size = requireBlocks(relation, fork, id, Integer.toUnsignedLong(firstBlock) + count, lsn);
         }
         if (chain == null) {
           chain = new Chain();
         }
-        page = materialise(relation, fork, key, lsn, chain);
+        page = materialise(relation, fork, key, lsn, size.zerosLsn(block), chain);
       }
       pages[i] = page;
     }
@@ -492,9 +492,10 @@ public final class Timeline implements AutoCloseable {
     return pages;
   }
 
-  private byte[] materialise(RelFileLocator relation, int fork, long key, long lsn, Chain chain) {
+  private byte[] materialise(
+      RelFileLocator relation, int fork, long key, long lsn, long zerosLsn, Chain chain) {
     byte[] page = new byte[Page.SIZE];
-    if (!reader.page(key, lsn, page, chain)) {
+    if (!reader.page(key, lsn, zerosLsn, page, chain)) {
       throw new PageserverException.Corrupt(
           "%s: no layer knows block %s of fork %d of %s at %s"
               .formatted(
@@ -524,23 +525,25 @@ public final class Timeline implements AutoCloseable {
     }
   }
 
-  private void requireBlocks(RelFileLocator relation, int fork, int id, long end, long lsn) {
-    int blocks = id < 0 ? -1 : new ClusterView(reader, dictionary, lsn).relationSize(id);
-    if (blocks == -1) {
+  private RelationSize requireBlocks(
+      RelFileLocator relation, int fork, int id, long end, long lsn) {
+    RelationSize size = id < 0 ? null : new ClusterView(reader, dictionary, lsn).size(id);
+    if (size == null || size.blocks() == -1) {
       throw new PageserverException.NotFound(
           name + ": fork " + fork + " of " + relation + " does not exist at " + Lsn.format(lsn));
     }
-    if (end > Integer.toUnsignedLong(blocks)) {
+    if (end > Integer.toUnsignedLong(size.blocks())) {
       throw new PageserverException.NotFound(
           "%s: fork %d of %s has %s blocks at %s; asked for up to block %d"
               .formatted(
                   name,
                   fork,
                   relation,
-                  Integer.toUnsignedString(blocks),
+                  Integer.toUnsignedString(size.blocks()),
                   Lsn.format(lsn),
                   end - 1));
     }
+    return size;
   }
 
   private void requireReadable(long lsn) {

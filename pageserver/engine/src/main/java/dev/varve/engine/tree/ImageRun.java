@@ -36,10 +36,6 @@ public final class ImageRun implements AutoCloseable {
     add(key, length == 0 ? ValueKind.ZERO_PAGE : ValueKind.IMAGE, encoded, length);
   }
 
-  public void zeroPage(long key) throws IOException {
-    add(key, ValueKind.ZERO_PAGE, encoded, 0);
-  }
-
   public void value(long key, byte[] bytes) throws IOException {
     add(key, ValueKind.VALUE, bytes, bytes.length);
   }

@@ -2,6 +2,7 @@ package dev.varve.engine.tree;
 
 import dev.varve.engine.catalog.ClusterSettings;
 import dev.varve.engine.catalog.DatabaseDirectories;
+import dev.varve.engine.catalog.RelationSize;
 import dev.varve.engine.catalog.SlruBounds;
 
 /**
@@ -13,7 +14,7 @@ public final class KeySpace {
   /** Block = relation id → locator and fork, written once. */
   public static final int DICTIONARY = 0;
 
-  /** Block = relation id → u32 blocks; an empty value: the fork does not exist. */
+  /** Block = relation id → {@link RelationSize}; an empty value: the fork does not exist. */
   public static final int RELATION_SIZE = 1;
 
   /** Pages of {@code pg_xact}; the four SLRUs stand in the order of {@code ClusterEffects}. */

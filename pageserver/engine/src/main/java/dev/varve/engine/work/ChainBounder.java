@@ -2,6 +2,7 @@ package dev.varve.engine.work;
 
 import dev.varve.engine.catalog.ClusterView;
 import dev.varve.engine.catalog.RelationDictionary;
+import dev.varve.engine.catalog.RelationSize;
 import dev.varve.engine.layer.Chain;
 import dev.varve.engine.layer.ImagePage;
 import dev.varve.engine.layer.ValueKind;
@@ -41,7 +42,10 @@ final class ChainBounder {
 
   private long baseLsn;
   private int records;
+
+  /** Of the key's newest entry that was written; 0 while there is none. */
   private long lastLsn;
+
   private boolean counts;
 
   /**
@@ -67,6 +71,7 @@ final class ChainBounder {
     this.consistentLsn = consistentFromLsn;
     pending.clear();
     baseLength = -1;
+    lastLsn = 0;
     records = 0;
     counts = consistentFromLsn != 0 && KeySpace.isPage(key);
     if (counts && countsBelow) {
@@ -76,7 +81,7 @@ final class ChainBounder {
 
   /** An entry at {@code lsn} comes next: the page as of the entries before it is complete. */
   void beforeLsn(long lsn, DeltaRun out) throws IOException {
-    if (counts && records >= maxRecords && lsn != lastLsn) {
+    if (counts && records >= maxRecords && lastLsn != 0 && lsn != lastLsn) {
       image(out);
     }
   }
@@ -104,8 +109,18 @@ final class ChainBounder {
   }
 
   private void image(DeltaRun out) throws IOException {
-    if (Long.compareUnsigned(lastLsn, consistentLsn) < 0 || !isLive()) {
+    if (Long.compareUnsigned(lastLsn, consistentLsn) < 0) {
       return;
+    }
+    long zerosLsn = 0;
+    int relationId = KeySpace.relationId(key);
+    if (relationId >= KeySpace.FIRST_RELATION) {
+      RelationSize size = new ClusterView(reader, dictionary, lastLsn).size(relationId);
+      int block = KeySpace.block(key);
+      if (size.blocks() == -1 || Integer.compareUnsigned(block, size.blocks()) >= 0) {
+        return;
+      }
+      zerosLsn = size.zerosLsn(block);
     }
     chain.clear();
     for (int i = pending.size() - 1; i >= 0; i--) {
@@ -115,7 +130,7 @@ final class ChainBounder {
     if (baseLength >= 0) {
       chain.add(imageKind(baseLength), baseLsn, encoded, 0, baseLength);
     }
-    reader.pageOf(key, lastLsn, chain, belowLsn, page);
+    reader.pageOf(key, lastLsn, zerosLsn, chain, belowLsn, page);
     baseLength = ImagePage.encode(page, encoded);
     baseLsn = lastLsn;
     out.add(key, lastLsn, imageKind(baseLength), encoded, 0, baseLength);
@@ -125,14 +140,5 @@ final class ChainBounder {
 
   private static ValueKind imageKind(int length) {
     return length == 0 ? ValueKind.ZERO_PAGE : ValueKind.IMAGE;
-  }
-
-  private boolean isLive() {
-    int relationId = KeySpace.relationId(key);
-    if (relationId < KeySpace.FIRST_RELATION) {
-      return true;
-    }
-    int blocks = new ClusterView(reader, dictionary, lastLsn).relationSize(relationId);
-    return blocks != -1 && Integer.compareUnsigned(KeySpace.block(key), blocks) < 0;
   }
 }

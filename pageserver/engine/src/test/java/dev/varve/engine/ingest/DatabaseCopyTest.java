@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.EngineOptions;
 import dev.varve.engine.PageserverException;
+import dev.varve.engine.catalog.RelationSize;
 import dev.varve.engine.catalog.Shard;
 import dev.varve.engine.layer.Chain;
 import dev.varve.engine.layer.ImagePage;
@@ -48,7 +49,9 @@ final class DatabaseCopyTest {
   private static final int COPY = SOURCE + 1;
   private static final int BLOCKS = 300;
   private static final List<DatabaseCopy.Fork> FORKS =
-      List.of(new DatabaseCopy.Fork(SOURCE, COPY, new RelFileLocator(1663, 5, 16384), 0, BLOCKS));
+      List.of(
+          new DatabaseCopy.Fork(
+              SOURCE, COPY, new RelFileLocator(1663, 5, 16384), 0, RelationSize.of(BLOCKS)));
 
   @TempDir Path temporary;
 
@@ -132,9 +135,9 @@ final class DatabaseCopyTest {
     PageReader reader = new PageReader(layers::map, () -> context);
     for (int block = 0; block < BLOCKS; block++) {
       long key = KeySpace.key(COPY, block);
-      assertTrue(reader.page(key, COPIED, target, new Chain()), "block " + block);
+      assertTrue(reader.page(key, COPIED, 0, target, new Chain()), "block " + block);
       assertArrayEquals(page(block), target, "block " + block);
-      assertFalse(reader.page(key, COPIED - 8, target, new Chain()), "before the record");
+      assertFalse(reader.page(key, COPIED - 8, 0, target, new Chain()), "before the record");
     }
   }
 

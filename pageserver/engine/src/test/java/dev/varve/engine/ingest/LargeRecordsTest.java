@@ -1,6 +1,5 @@
 package dev.varve.engine.ingest;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -13,8 +12,6 @@ import dev.varve.engine.catalog.ClusterSettings;
 import dev.varve.engine.catalog.ClusterView;
 import dev.varve.engine.catalog.RelationDictionary;
 import dev.varve.engine.catalog.Shard;
-import dev.varve.engine.layer.Chain;
-import dev.varve.engine.layer.ImagePage;
 import dev.varve.engine.layer.LayerDescriptor;
 import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.ClusterIdentity;
@@ -27,7 +24,6 @@ import dev.varve.engine.redo.Slru;
 import dev.varve.engine.store.ForwardingObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectStore;
-import dev.varve.engine.tree.KeySpace;
 import dev.varve.engine.tree.LayerFile;
 import dev.varve.engine.tree.LayerMemory;
 import dev.varve.engine.tree.LayerResources;
@@ -43,7 +39,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -60,7 +55,6 @@ final class LargeRecordsTest {
   private static final int PREPARE = 0x10;
   private static final int DATABASE = 4;
   private static final int DROP = 0x20;
-  private static final int GENERIC = 20;
   private static final int HAS_INFO = 0x80;
   private static final int HAS_SUBXACTS = 0x2;
   private static final int HAS_RELATIONS = 0x4;
@@ -253,60 +247,6 @@ final class LargeRecordsTest {
     work.publishNow(Duration.ofMinutes(1));
     assertEquals(lsn, layers.manifest().publishedLsn());
     close();
-  }
-
-  /** The pages in between are zeros, whatever was there before the relation was cut off. */
-  @Test
-  void aSparseExtensionIsNotHeldInMemory() {
-    int id = ingest.state().intern(TABLESPACE, DATABASE_OID, 20_000, 0);
-    byte[] old = new byte[Page.SIZE];
-    old[100] = 1;
-    ingest.state().setSize(id, 500_001);
-    byte[] image = new byte[ImagePage.MAX_BYTES];
-    int length = ImagePage.encode(old, image);
-    Objects.requireNonNull(layers.map().open())
-        .put(KeySpace.key(id, 500_000), SEGMENT_SIZE + 8, ValueKind.IMAGE, image, 0, length);
-    wal.append(WalBuilder.record(XACT, HAS_INFO, 1000, commit(0, new byte[0])));
-    work.start();
-    receive();
-    long before = wal.lsn();
-    ingest.state().setSize(id, 100);
-    wal.append(WalBuilder.record(XACT, HAS_INFO, 1001, commit(0, new byte[0])));
-    receive();
-    int last = 1_000_000;
-    wal.append(WalBuilder.record(GENERIC, 0, 0, stretch(last)));
-    receive();
-    long lsn = wal.lsn();
-    assertEquals(last + 1, view(lsn).relationSize(id));
-    byte[] page = new byte[Page.SIZE];
-    Chain chain = new Chain();
-    assertTrue(reader.page(KeySpace.key(id, 500_000), before, page, chain));
-    assertArrayEquals(old, page);
-    for (int block : new int[] {100, 500_000, last - 1}) {
-      assertTrue(reader.page(KeySpace.key(id, block), lsn, page, chain));
-      assertArrayEquals(new byte[Page.SIZE], page);
-    }
-    assertTrue(reader.page(KeySpace.key(id, last), lsn, page, chain));
-    assertEquals(24, Page.lower(page));
-    assertTrue(imageLsns().contains(lsn));
-    close();
-  }
-
-  /** A generic record that writes a page's lower and upper bounds. */
-  private static byte[] stretch(int block) {
-    ByteWriter body = new ByteWriter();
-    body.u8(0);
-    body.u8(0x20);
-    body.u16(8);
-    body.i32(TABLESPACE);
-    body.i32(DATABASE_OID);
-    body.i32(20_000);
-    body.i32(block);
-    body.u16(12);
-    body.u16(4);
-    body.u16(24);
-    body.u16(Page.SIZE);
-    return body.toByteArray();
   }
 
   private List<Long> imageLsns() {

@@ -459,6 +459,18 @@ final class StandbyOracleIT {
         "drop table gone",
         "truncate before",
         "insert into before select i, 'again' from generate_series(1, 100) i",
+        // A hash index doubles: of the new buckets it writes the last one, hundreds of blocks on.
+        "create table grown(i int)",
+        "create index on grown using hash (i)",
+        "insert into grown select generate_series(1, 100000)",
+        // Pages at the end are cut off and written again.
+        "create table cut as select i, repeat('x', 300) t from generate_series(1, 20000) i",
+        "delete from cut where i > 5000",
+        "vacuum cut",
+        "insert into cut select i, repeat('y', 200) from generate_series(1, 10000) i",
+        "delete from cut where t like 'y%'",
+        "vacuum cut",
+        "insert into cut select i, repeat('z', 400) from generate_series(1, 10000) i",
         "checkpoint",
         "create database other",
         "select pg_switch_wal()");
