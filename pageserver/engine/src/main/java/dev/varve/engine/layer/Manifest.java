@@ -3,10 +3,10 @@ package dev.varve.engine.layer;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.ByteReader;
 import dev.varve.engine.bytes.ByteWriter;
-import dev.varve.engine.bytes.Crc32c;
-import dev.varve.engine.bytes.LittleEndian;
+import dev.varve.engine.bytes.Enveloped;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.PostgresMajor;
+import dev.varve.format.FileKind;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -45,8 +45,6 @@ public record Manifest(
     int nextSequence,
     List<LayerDescriptor> layers,
     List<String> obsolete) {
-  private static final long MAGIC = 0x314E_414D_5652_4156L; // "VARVMAN1"
-  private static final int VERSION = 1;
   private static final int MAX_LAYERS = 10_000_000;
 
   /** {@code number} of the manifest before any. */
@@ -235,8 +233,6 @@ public record Manifest(
 
   public byte[] encode() {
     ByteWriter out = new ByteWriter();
-    out.i64(MAGIC);
-    out.u16(VERSION);
     out.u16(majorOrNull == null ? 0 : majorOrNull.number());
     out.i32(generation);
     out.i64(number);
@@ -269,8 +265,7 @@ public record Manifest(
       out.u16(bytes.length);
       out.bytes(bytes);
     }
-    out.i32(Crc32c.compute(out.array(), 0, out.length()));
-    return out.toByteArray();
+    return Enveloped.seal(FileKind.MANIFEST, out);
   }
 
   /**
@@ -278,28 +273,12 @@ public record Manifest(
    *
    * @param name of the object, for messages
    * @throws PageserverException.Corrupt when a byte is not what was written
+   * @throws PageserverException.TooNew when a newer release wrote it
+   * @throws PageserverException.TooOld when this release reads its format no more
    */
   public static Manifest decode(String name, byte[] bytes) {
-    int end = bytes.length - 4;
-    if (end < 0 || LittleEndian.i32(bytes, end) != Crc32c.compute(bytes, 0, end)) {
-      throw new PageserverException.Corrupt("manifest " + name + ": wrong checksum");
-    }
-    ByteReader in = new ByteReader("manifest " + name, bytes, 0, end);
-    if (in.i64() != MAGIC) {
-      throw new PageserverException.Corrupt(name + " is no manifest");
-    }
-    int version = in.u16();
-    if (version != VERSION) {
-      throw new PageserverException.Corrupt(
-          "manifest "
-              + name
-              + " has format version "
-              + version
-              + "; this program knows "
-              + VERSION);
-    }
     try {
-      return decodeBody(in);
+      return decodeBody(Enveloped.open(FileKind.MANIFEST, name, bytes));
     } catch (IllegalArgumentException e) {
       throw new PageserverException.Corrupt("manifest " + name + ": " + e.getMessage(), e);
     }

@@ -20,9 +20,9 @@ import org.junit.jupiter.api.io.TempDir;
 final class LayerFormatTest {
   private static final long KEY = 64L << 32 | 7;
   private static final LayerDescriptor DELTA =
-      new LayerDescriptor(false, 0, 0, -1L, 0x1000, 0x1100, 3, 17, 215, 83, 3, 0x1048);
+      new LayerDescriptor(false, 0, 0, -1L, 0x1000, 0x1100, 3, 17, 223, 95, 3, 0x1048);
   private static final LayerDescriptor IMAGE =
-      new LayerDescriptor(true, 0, 64L << 32, 64L << 32 | 1, 0x1000, 0x1000, 3, 1, 166, 70, 2, 0);
+      new LayerDescriptor(true, 0, 64L << 32, 64L << 32 | 1, 0x1000, 0x1000, 3, 1, 174, 82, 2, 0);
 
   @TempDir Path directory;
 
