@@ -1,9 +1,9 @@
 package dev.varve.bench;
 
+import dev.varve.engine.ingest.BaseBackupImport;
+import dev.varve.engine.postgres.ClusterIdentity;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.PostgresMajor;
-import dev.varve.engine.timeline.BaseBackupImport;
-import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.testkit.PostgresServer;
 import java.io.BufferedInputStream;

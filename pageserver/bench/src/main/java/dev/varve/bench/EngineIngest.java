@@ -1,13 +1,13 @@
 package dev.varve.bench;
 
+import dev.varve.engine.EngineOptions;
+import dev.varve.engine.catalog.RelationEntry;
+import dev.varve.engine.ingest.BaseBackupImport;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineName;
-import dev.varve.engine.timeline.BaseBackupImport;
-import dev.varve.engine.timeline.EngineOptions;
-import dev.varve.engine.timeline.RelationEntry;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.testkit.PostgresServer;
 import java.io.BufferedInputStream;

@@ -1,8 +1,8 @@
 package dev.varve.bench;
 
+import dev.varve.engine.postgres.ClusterIdentity;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.PostgresMajor;
-import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.wal.WalDecoder;
 import dev.varve.testkit.PostgresServer;
 import dev.varve.testkit.TpcB;

@@ -2,7 +2,7 @@ package dev.varve.bench;
 
 import dev.varve.engine.layer.Chain;
 import dev.varve.engine.postgres.Page;
-import dev.varve.engine.timeline.ChainReplay;
+import dev.varve.engine.read.ChainReplay;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;

@@ -1,10 +1,10 @@
 package dev.varve.bench;
 
+import dev.varve.engine.EngineOptions;
 import dev.varve.engine.image.ThinImage;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineName;
-import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.testkit.PostgresServer;
 import java.io.OutputStream;

@@ -13,7 +13,21 @@ import org.junit.jupiter.api.Test;
 final class LayeringTest {
   /** Lowest first. */
   private static final List<String> PACKAGES =
-      List.of("bytes", "postgres", "wal", "redo", "store", "layer", "timeline", "tenant", "image");
+      List.of(
+          "store",
+          "bytes",
+          "postgres",
+          "wal",
+          "layer",
+          "redo",
+          "tree",
+          "read",
+          "catalog",
+          "ingest",
+          "work",
+          "timeline",
+          "tenant",
+          "image");
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter()

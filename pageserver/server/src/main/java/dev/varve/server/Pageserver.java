@@ -1,8 +1,8 @@
 package dev.varve.server;
 
+import dev.varve.engine.EngineOptions;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.tenant.Tenants;
-import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.server.attachment.Attachments;
 import dev.varve.server.config.ServerConfig;
 import dev.varve.server.grpc.GrpcServer;

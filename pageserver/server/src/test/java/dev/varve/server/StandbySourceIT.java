@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
+import dev.varve.engine.EngineOptions;
 import dev.varve.engine.store.MemoryObjectStore;
-import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.testkit.ExpectedLog;
 import dev.varve.testkit.PostgresServer;
 import io.grpc.Status;

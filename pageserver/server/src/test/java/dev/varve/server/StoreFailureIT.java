@@ -6,11 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.api.v1.TimelineState;
 import dev.varve.api.v1.TimelineStatus;
+import dev.varve.engine.EngineOptions;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.store.ProbedObjectStore;
 import dev.varve.engine.store.RetryingObjectStore;
 import dev.varve.engine.store.StoreProbe;
-import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.server.store.S3ObjectStore;
 import dev.varve.server.store.S3Settings;
 import dev.varve.testkit.ExpectedLog;

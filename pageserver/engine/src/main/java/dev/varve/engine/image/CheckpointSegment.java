@@ -6,7 +6,7 @@ import static dev.varve.engine.bytes.LittleEndian.putU16;
 import static dev.varve.engine.bytes.LittleEndian.putU8;
 
 import dev.varve.engine.postgres.CheckPoint;
-import dev.varve.engine.timeline.ClusterIdentity;
+import dev.varve.engine.postgres.ClusterIdentity;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.NavigableMap;

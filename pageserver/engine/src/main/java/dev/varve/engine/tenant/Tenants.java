@@ -1,15 +1,15 @@
 package dev.varve.engine.tenant;
 
+import dev.varve.engine.EngineOptions;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.ManifestStore;
 import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.store.StoreDeadline;
 import dev.varve.engine.store.StoreFailure;
-import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.engine.timeline.SharedResources;
 import dev.varve.engine.timeline.Timeline;
-import dev.varve.engine.timeline.TimelineLayers;
+import dev.varve.engine.tree.TimelineLayers;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -158,7 +158,7 @@ public final class Tenants implements AutoCloseable {
             manifests,
             location.objectPrefix(),
             location.localDirectory(directory),
-            resources,
+            resources.layers(),
             generation,
             options,
             nanos);

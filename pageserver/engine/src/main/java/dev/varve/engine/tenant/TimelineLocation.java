@@ -1,6 +1,6 @@
 package dev.varve.engine.tenant;
 
-import dev.varve.engine.timeline.Shard;
+import dev.varve.engine.catalog.Shard;
 import java.nio.file.Path;
 
 /**

@@ -1,7 +1,7 @@
 package dev.varve.engine.tenant;
 
 import dev.varve.engine.PageserverException;
-import dev.varve.engine.timeline.Shard;
+import dev.varve.engine.catalog.Shard;
 import java.util.regex.Pattern;
 
 /**

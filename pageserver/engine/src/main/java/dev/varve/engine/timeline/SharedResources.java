@@ -1,22 +1,16 @@
 package dev.varve.engine.timeline;
 
-import dev.varve.engine.layer.BlockCache;
+import dev.varve.engine.EngineOptions;
+import dev.varve.engine.read.PageCache;
+import dev.varve.engine.tree.LayerResources;
 
 /**
- * What the timelines of one pageserver share, each within a bound.
+ * What the timelines of one pageserver share.
  *
- * @param disk layer files
- * @param layerMemory layers that are not in files yet
- * @param blockCache decompressed blocks of layers
  * @param pageCache materialised pages
  */
-public record SharedResources(
-    LocalDisk disk, LayerMemory layerMemory, BlockCache blockCache, PageCache pageCache) {
+public record SharedResources(LayerResources layers, PageCache pageCache) {
   public static SharedResources of(EngineOptions options) {
-    return new SharedResources(
-        new LocalDisk(options.localCacheBytes()),
-        new LayerMemory(options.layerMemoryBytes()),
-        new BlockCache(options.blockCacheBytes()),
-        new PageCache(options.pageCacheBytes()));
+    return new SharedResources(LayerResources.of(options), new PageCache(options.pageCacheBytes()));
   }
 }

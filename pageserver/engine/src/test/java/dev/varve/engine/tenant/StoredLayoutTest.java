@@ -7,9 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.FormatExample;
 import dev.varve.engine.PageserverException;
+import dev.varve.engine.catalog.Shard;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectEntry;
-import dev.varve.engine.timeline.Shard;
 import java.io.IOException;
 import java.time.InstantSource;
 import java.util.ArrayList;

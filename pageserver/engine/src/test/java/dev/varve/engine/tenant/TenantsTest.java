@@ -5,13 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.engine.EngineOptions;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.store.ForwardingObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.store.StoreDeadline;
-import dev.varve.engine.timeline.EngineOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;

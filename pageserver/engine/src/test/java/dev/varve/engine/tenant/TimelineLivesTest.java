@@ -8,15 +8,15 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.engine.EngineOptions;
 import dev.varve.engine.FormatExample;
 import dev.varve.engine.PageserverException;
+import dev.varve.engine.catalog.Shard;
 import dev.varve.engine.layer.ManifestStore;
 import dev.varve.engine.store.ForwardingObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.store.ObjectStore;
-import dev.varve.engine.timeline.EngineOptions;
-import dev.varve.engine.timeline.Shard;
 import dev.varve.engine.timeline.Timeline;
 import java.io.IOException;
 import java.nio.file.Path;

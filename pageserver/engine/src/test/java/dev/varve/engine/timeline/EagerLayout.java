@@ -1,6 +1,8 @@
 package dev.varve.engine.timeline;
 
 import com.github.luben.zstd.ZstdInputStream;
+import dev.varve.engine.catalog.ClusterView;
+import dev.varve.engine.catalog.RelationEntry;
 import dev.varve.engine.image.ThinImage;
 import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.Page;

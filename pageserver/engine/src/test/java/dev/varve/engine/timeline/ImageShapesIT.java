@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.engine.EngineOptions;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.store.LocalObjectStore;

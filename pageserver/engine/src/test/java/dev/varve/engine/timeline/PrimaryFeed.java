@@ -1,5 +1,7 @@
 package dev.varve.engine.timeline;
 
+import dev.varve.engine.ingest.BaseBackupImport;
+import dev.varve.engine.postgres.ClusterIdentity;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.testkit.PostgresServer;

@@ -5,7 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.engine.EngineOptions;
 import dev.varve.engine.PageserverException;
+import dev.varve.engine.catalog.ClusterView;
+import dev.varve.engine.catalog.RelationEntry;
+import dev.varve.engine.catalog.Shard;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.store.LocalObjectStore;

@@ -3,6 +3,8 @@ package dev.varve.engine.timeline;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.engine.catalog.ClusterView;
+import dev.varve.engine.catalog.RelationEntry;
 import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.Page;

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
+import dev.varve.engine.EngineOptions;
+import dev.varve.engine.catalog.ClusterView;
 import dev.varve.engine.layer.ManifestStore;
 import dev.varve.engine.postgres.CheckPoint;
 import dev.varve.engine.postgres.ControlFile;

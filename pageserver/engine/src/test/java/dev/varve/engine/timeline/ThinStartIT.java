@@ -3,6 +3,7 @@ package dev.varve.engine.timeline;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.engine.EngineOptions;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineName;

@@ -3,13 +3,13 @@ package dev.varve.server.attachment;
 import static dev.varve.engine.bytes.LittleEndian.i32;
 
 import dev.varve.engine.PageserverException;
+import dev.varve.engine.ingest.BaseBackupImport;
 import dev.varve.engine.postgres.CheckPoint;
+import dev.varve.engine.postgres.ClusterIdentity;
 import dev.varve.engine.store.StoreDeadline;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.tenant.TimelineName;
-import dev.varve.engine.timeline.BaseBackupImport;
-import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.source.BaseBackup;
 import dev.varve.server.source.ConfigurationFiles;

@@ -1,11 +1,11 @@
 package dev.varve.server.attachment;
 
 import dev.varve.engine.PageserverException;
+import dev.varve.engine.postgres.ClusterIdentity;
 import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.StoreFailure;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.tenant.TimelineName;
-import dev.varve.engine.timeline.ClusterIdentity;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.source.ReceiverStatus;
 import dev.varve.server.source.SourceFailure;

@@ -1,6 +1,6 @@
 package dev.varve.server.attachment;
 
-import dev.varve.engine.timeline.BaseBackupImport;
+import dev.varve.engine.ingest.BaseBackupImport;
 import dev.varve.server.source.BackupSink;
 import java.io.IOException;
 import java.io.InputStream;

@@ -1,10 +1,10 @@
 package dev.varve.server.attachment;
 
+import dev.varve.engine.catalog.ClusterView;
+import dev.varve.engine.catalog.RelationPage;
 import dev.varve.engine.image.ThinImage;
 import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.RelFileLocator;
-import dev.varve.engine.timeline.ClusterView;
-import dev.varve.engine.timeline.RelationPage;
 import dev.varve.engine.timeline.Timeline;
 import java.io.IOException;
 import java.io.OutputStream;

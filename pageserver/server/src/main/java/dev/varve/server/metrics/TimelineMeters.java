@@ -1,10 +1,11 @@
 package dev.varve.server.metrics;
 
+import dev.varve.engine.read.PageCache;
 import dev.varve.engine.tenant.TimelineName;
-import dev.varve.engine.timeline.LayerMemory;
-import dev.varve.engine.timeline.LocalDisk;
-import dev.varve.engine.timeline.PageCache;
 import dev.varve.engine.timeline.SharedResources;
+import dev.varve.engine.tree.LayerMemory;
+import dev.varve.engine.tree.LayerResources;
+import dev.varve.engine.tree.LocalDisk;
 import dev.varve.server.attachment.Attachment;
 import dev.varve.server.attachment.AttachmentState;
 import dev.varve.server.attachment.AttachmentWatcher;
@@ -44,13 +45,14 @@ public final class TimelineMeters implements AttachmentWatcher {
 
   /** What all timelines share. */
   public void watch(SharedResources shared) {
-    Gauge.builder(MetricName.LAYER_MEMORY.id(), shared.layerMemory(), LayerMemory::bytes)
+    LayerResources layers = shared.layers();
+    Gauge.builder(MetricName.LAYER_MEMORY.id(), layers.memory(), LayerMemory::bytes)
         .description(MetricName.LAYER_MEMORY.description())
         .register(registry);
-    Gauge.builder(MetricName.LOCAL_DISK.id(), shared.disk(), LocalDisk::bytes)
+    Gauge.builder(MetricName.LOCAL_DISK.id(), layers.disk(), LocalDisk::bytes)
         .description(MetricName.LOCAL_DISK.description())
         .register(registry);
-    FunctionCounter.builder(MetricName.DAMAGED_COPIES.id(), shared.disk(), LocalDisk::damagedCopies)
+    FunctionCounter.builder(MetricName.DAMAGED_COPIES.id(), layers.disk(), LocalDisk::damagedCopies)
         .description(MetricName.DAMAGED_COPIES.description())
         .register(registry);
     PageCache cache = shared.pageCache();

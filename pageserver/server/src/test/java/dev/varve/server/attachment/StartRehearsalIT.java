@@ -4,13 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.engine.EngineOptions;
+import dev.varve.engine.catalog.Shard;
 import dev.varve.engine.postgres.ForkNumber;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineName;
-import dev.varve.engine.timeline.EngineOptions;
-import dev.varve.engine.timeline.Shard;
 import dev.varve.engine.timeline.Timeline;
 import dev.varve.server.metrics.PageMeters;
 import dev.varve.server.metrics.TimelineMeters;

@@ -3,13 +3,13 @@ package dev.varve.server.attachment;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.engine.EngineOptions;
 import dev.varve.engine.store.ForwardingObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.tenant.TimelineName;
-import dev.varve.engine.timeline.EngineOptions;
 import dev.varve.server.source.PrimarySettings;
 import dev.varve.server.source.PrimarySource;
 import dev.varve.server.source.ReceiverStatus;

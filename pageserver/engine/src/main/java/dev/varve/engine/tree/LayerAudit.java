@@ -1,0 +1,129 @@
+package dev.varve.engine.tree;
+
+import dev.varve.engine.PageserverException;
+import dev.varve.engine.layer.LayerDescriptor;
+import dev.varve.engine.layer.Manifest;
+import dev.varve.engine.store.ObjectEntry;
+import dev.varve.engine.store.ObjectStore;
+import dev.varve.engine.store.ObjectsMissingException;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Looks whether the object store still holds the layers that a timeline's manifest lists, so that
+ * one that is gone shows before somebody wants its pages: by one listing, which costs a request for
+ * a thousand objects, after the attachment, every hour, and soon after a read that found none. It
+ * changes nothing: WAL is published on, since what is gone is older. The local copies of layers
+ * that are gone stay. Only {@link #want} may be called by other threads than the one that steps.
+ */
+final class LayerAudit {
+  private static final Logger log = LoggerFactory.getLogger(LayerAudit.class);
+  private static final String CHECKING = "checking the layers in the object store";
+  private static final Duration INTERVAL = Duration.ofHours(1);
+  private static final Duration SHORTEST_INTERVAL = Duration.ofSeconds(10);
+
+  private final ObjectStore store;
+  private final String prefix;
+  private final StorageFailures failures;
+  private final Runnable requireOwner;
+  private final LongSupplier nanos;
+  private long lookedNanos;
+  private volatile boolean wanted;
+
+  /**
+   * @param prefix of the timeline's layers, with a slash at its end
+   * @param failures records what is gone
+   * @param requireOwner fails when another owner has the timeline, who may remove layers
+   * @param nanos a monotonic clock
+   */
+  LayerAudit(
+      ObjectStore store,
+      String prefix,
+      StorageFailures failures,
+      Runnable requireOwner,
+      LongSupplier nanos) {
+    this.store = store;
+    this.prefix = prefix;
+    this.failures = failures;
+    this.requireOwner = requireOwner;
+    this.nanos = nanos;
+    lookedNanos = nanos.getAsLong() - INTERVAL.toNanos();
+  }
+
+  /** A read found that a layer is gone. */
+  void want() {
+    wanted = true;
+  }
+
+  /**
+   * Looks when it is time to.
+   *
+   * @param manifest the newest that was committed
+   * @param files all layers of the timeline
+   */
+  void step(Manifest manifest, Collection<LayerFile> files) {
+    long age = nanos.getAsLong() - lookedNanos;
+    if (age < (wanted ? SHORTEST_INTERVAL : INTERVAL).toNanos()) {
+      return;
+    }
+    lookedNanos = nanos.getAsLong();
+    wanted = false;
+    try {
+      Set<String> gone = gone(manifest);
+      if (!gone.isEmpty()) {
+        requireOwner.run();
+      }
+      files.forEach(file -> file.keepLocal(gone.contains(file.descriptor().name())));
+      if (gone.isEmpty()) {
+        failures.over(CHECKING);
+      } else {
+        failed(new ObjectsMissingException(text(manifest, gone)));
+      }
+    } catch (IOException | PageserverException.Unavailable e) {
+      failed(e);
+    }
+  }
+
+  private void failed(Exception e) {
+    wanted = true;
+    if (failures.failed(CHECKING, e)) {
+      log.warn("{}: {} failed and is tried again: {}", prefix, CHECKING, e.toString());
+    }
+  }
+
+  /** Names of listed layers that the store has not, or in another length. */
+  private Set<String> gone(Manifest manifest) throws IOException {
+    Map<String, Long> stored = new HashMap<>();
+    for (ObjectEntry entry : store.list(prefix)) {
+      stored.put(entry.name().substring(prefix.length()), entry.length());
+    }
+    Set<String> gone = new HashSet<>();
+    for (LayerDescriptor layer : manifest.layers()) {
+      Long length = stored.get(layer.name());
+      if (length == null || length != layer.fileBytes()) {
+        gone.add(layer.name());
+      }
+    }
+    return gone;
+  }
+
+  private String text(Manifest manifest, Set<String> gone) {
+    return "the object store no longer holds "
+        + gone.size()
+        + " of "
+        + manifest.layers().size()
+        + " layers, among them "
+        + prefix
+        + gone.stream().sorted().findFirst().orElseThrow()
+        + ": pages in them cannot be read where no local copy is. Bring these objects back from the"
+        + " bucket's versions";
+  }
+}
