@@ -9,6 +9,8 @@ public enum FileKind {
   LAYER("LAYR", "layer", 2, 2),
   /** {@code docs/formats/manifest.md}. */
   MANIFEST("MANI", "manifest", 2, 2),
+  /** {@code docs/formats/manifest.md}. */
+  MANIFEST_PART("PART", "manifest part", 2, 2),
   /** {@code docs/formats/sharding.md}. */
   LAYOUT("SHRD", "record of a layout", 2, 2),
   /** {@code docs/formats/timeline.md}. */

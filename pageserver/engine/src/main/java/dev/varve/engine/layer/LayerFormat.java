@@ -7,9 +7,9 @@ import dev.varve.format.Envelope;
  * The layout of a layer file; {@code docs/formats/layer.md} is its specification.
  *
  * <pre>
- * header   68 bytes: the envelope's head, then u8 kind (1 delta, 2 image), 3 bytes 0, u32 generation,
- *                    u64 first key, u64 last key, u64 start LSN, u64 end LSN,
- *                    u32 CRC of the 64 bytes before
+ * header   92 bytes: the envelope's head, then u8 kind (1 delta, 2 image), 3 bytes 0, u32 generation,
+ *                    origin (16 bytes timeline, u16 shard, u16 shards, u32 stripe), u64 first key, u64 last key, u64 start LSN, u64 end LSN,
+ *                    u32 CRC of the 88 bytes before
  * blocks   each a zstd frame or, when that would be longer, the bytes themselves
  * index    u32 data blocks, u32 boundary blocks, then 36 bytes for each:
  *                    u64 first key (boundary block: 0), u64 first LSN, u64 offset, u32 stored length, u32 length, u32 CRC of the stored bytes
@@ -28,7 +28,8 @@ final class LayerFormat {
   static final int IMAGE = 2;
   static final int KIND = Envelope.HEAD_BYTES;
   static final int GENERATION = KIND + 4;
-  static final int FIRST_KEY = GENERATION + 4;
+  static final int ORIGIN = GENERATION + 4;
+  static final int FIRST_KEY = ORIGIN + LayerOrigin.BYTES;
   static final int LAST_KEY = FIRST_KEY + 8;
   static final int START_LSN = LAST_KEY + 8;
   static final int END_LSN = START_LSN + 8;

@@ -2,10 +2,12 @@ package dev.varve.engine.layer;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.ByteReader;
+import dev.varve.engine.bytes.ByteWriter;
 import dev.varve.engine.bytes.Crc32c;
 import dev.varve.engine.bytes.Enveloped;
 import dev.varve.engine.bytes.LittleEndian;
 import dev.varve.format.FileKind;
+import java.util.Arrays;
 
 /**
  * The index of a layer in memory: where each block is and what it starts with, and the Bloom filter
@@ -75,6 +77,7 @@ final class LayerIndex {
   private static void requireLayer(LayerDescriptor descriptor, byte[] header) {
     if (LittleEndian.u8(header, LayerFormat.KIND)
             != (descriptor.isImage() ? LayerFormat.IMAGE : LayerFormat.DELTA)
+        || !isOf(descriptor.origin(), header)
         || LittleEndian.i32(header, LayerFormat.GENERATION) != descriptor.generation()
         || LittleEndian.i64(header, LayerFormat.FIRST_KEY) != descriptor.firstKey()
         || LittleEndian.i64(header, LayerFormat.LAST_KEY) != descriptor.lastKey()
@@ -83,6 +86,18 @@ final class LayerIndex {
       throw new PageserverException.Corrupt(
           "layer " + descriptor.name() + ": the file is another layer's");
     }
+  }
+
+  private static boolean isOf(LayerOrigin origin, byte[] header) {
+    ByteWriter expected = new ByteWriter(LayerOrigin.BYTES);
+    origin.write(expected);
+    return Arrays.equals(
+        header,
+        LayerFormat.ORIGIN,
+        LayerFormat.ORIGIN + LayerOrigin.BYTES,
+        expected.array(),
+        0,
+        LayerOrigin.BYTES);
   }
 
   long firstKey(int block) {

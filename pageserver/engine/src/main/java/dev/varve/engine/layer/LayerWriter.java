@@ -24,6 +24,7 @@ public final class LayerWriter implements AutoCloseable {
   private static final int COMPRESSION_LEVEL = 1;
 
   private final Path path;
+  private final LayerOrigin origin;
   private final FileChannel channel;
   private final boolean image;
   private final int level;
@@ -61,6 +62,7 @@ public final class LayerWriter implements AutoCloseable {
    */
   public LayerWriter(
       Path path,
+      LayerOrigin origin,
       boolean image,
       int level,
       long firstKey,
@@ -70,6 +72,7 @@ public final class LayerWriter implements AutoCloseable {
       int sequence)
       throws IOException {
     this.path = path;
+    this.origin = origin;
     this.image = image;
     this.level = level;
     this.firstKey = firstKey;
@@ -221,6 +224,7 @@ public final class LayerWriter implements AutoCloseable {
     zstd.close();
     finished = true;
     return new LayerDescriptor(
+        origin,
         image,
         level,
         firstKey,
@@ -239,6 +243,9 @@ public final class LayerWriter implements AutoCloseable {
     byte[] header = new byte[LayerFormat.HEADER_BYTES];
     Envelope.putHead(FileKind.LAYER, Envelope.Head.of(FileKind.LAYER), header, 0);
     header[LayerFormat.KIND] = (byte) (image ? LayerFormat.IMAGE : LayerFormat.DELTA);
+    ByteWriter from = new ByteWriter();
+    origin.write(from);
+    System.arraycopy(from.array(), 0, header, LayerFormat.ORIGIN, LayerOrigin.BYTES);
     LittleEndian.putI32(header, LayerFormat.GENERATION, generation);
     LittleEndian.putI64(header, LayerFormat.FIRST_KEY, firstKey);
     LittleEndian.putI64(header, LayerFormat.LAST_KEY, lastKey);

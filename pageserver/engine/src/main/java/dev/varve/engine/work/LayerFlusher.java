@@ -221,6 +221,7 @@ public final class LayerFlusher {
 
   private long audit() {
     layers.audit();
+    layers.compactManifest();
     return UPKEEP_NANOS;
   }
 

@@ -41,7 +41,8 @@ final class GoldenLayersTest {
 
   private LayerDescriptor write(Path file, boolean image) throws IOException {
     try (LayerWriter writer =
-        new LayerWriter(file, image, 1, 16, 0x1000, image ? 0x1000 : 0x9000, 3, 7)) {
+        new LayerWriter(
+            file, TestOrigin.ORIGIN, image, 1, 16, 0x1000, image ? 0x1000 : 0x9000, 3, 7)) {
       for (int i = 0; i < ENTRIES; i++) {
         byte[] value = value(i);
         writer.add(
@@ -98,6 +99,7 @@ final class GoldenLayersTest {
    */
   private static LayerDescriptor listed(LayerDescriptor layer, byte[] golden) {
     return new LayerDescriptor(
+        layer.origin(),
         layer.isImage(),
         layer.level(),
         layer.firstKey(),
@@ -122,33 +124,102 @@ final class GoldenLayersTest {
     layers("image-layer", true);
   }
 
-  @Test
-  void manifests() throws IOException {
-    Manifest manifest =
-        new Manifest(
-            9,
-            3,
-            0x1122334455667788L,
-            PostgresMajor.V17,
-            7412345678901234567L,
-            16 << 20,
-            0x1000,
-            0x1048,
-            0x1100,
-            0x1048,
-            18,
-            List.of(
-                new LayerDescriptor(true, 0, 0, 99, 0x1000, 0x1000, 2, 3, 4000, 3900, 20, 0),
-                new LayerDescriptor(false, 0, 0, 7, 0x1000, 0x1100, 3, 17, 215, 83, 3, 0x1048),
-                new LayerDescriptor(false, 1, 8, -1L, 0x1000, 0x1100, 3, 18, 9, 1, 3, 0x1048)),
-            List.of());
+  private static LayerDescriptor layer(
+      LayerOrigin origin, boolean image, long firstKey, long lastKey, int sequence) {
+    return new LayerDescriptor(
+        origin,
+        image,
+        image ? 0 : 1,
+        firstKey,
+        lastKey,
+        0x1000,
+        image ? 0x1000 : 0x1100,
+        3,
+        sequence,
+        4000,
+        3900,
+        20,
+        image ? 0 : 0x1048);
+  }
+
+  private static Manifest manifest(LayerList layers, ManifestSections sections) {
+    return new Manifest(
+        9,
+        3,
+        0x1122334455667788L,
+        PostgresMajor.V17,
+        7412345678901234567L,
+        16 << 20,
+        0x1000,
+        0x1048,
+        0x1100,
+        0x1048,
+        18,
+        layers,
+        sections);
+  }
+
+  private static void manifests(String name, Manifest manifest, Manifest.Parts parts)
+      throws IOException {
     byte[] written = manifest.encode();
-    byte[] current = GoldenFile.ofCurrent("manifest", FileKind.MANIFEST.version(), written);
+    byte[] current = GoldenFile.ofCurrent(name, FileKind.MANIFEST.version(), written);
     assertArrayEquals(current, written);
     for (int version = FileKind.MANIFEST.oldestRead();
         version <= FileKind.MANIFEST.version();
         version++) {
-      assertEquals(manifest, Manifest.decode("m", GoldenFile.read("manifest", version)));
+      assertEquals(manifest, Manifest.decode("m", GoldenFile.read(name, version), parts));
     }
+  }
+
+  @Test
+  void manifests() throws IOException {
+    LayerDescriptor shared = layer(TestOrigin.of(7), true, 0, 99, 3);
+    LayerDescriptor gone = layer(TestOrigin.ORIGIN, true, 100, 199, 4);
+    LayerDescriptor low = layer(TestOrigin.ORIGIN, false, 0, 7, 17);
+    LayerDescriptor high =
+        layer(new LayerOrigin(-1, Long.MIN_VALUE, 3, 4, 2048), false, 8, -1L, 18);
+    ManifestPart part =
+        new ManifestPart("00000002-1122334455667788-00000001", List.of(shared, gone), List.of());
+    ManifestPart second =
+        new ManifestPart("00000003-1122334455667788-00000002", List.of(low), List.of(gone.id()));
+    manifests(
+        "manifest",
+        manifest(
+            LayerList.of(List.of(part, second), List.of(high), List.of()), ManifestSections.NONE),
+        name -> name.equals(part.name()) ? part : second);
+    parts("manifest-part", second);
+  }
+
+  private static void parts(String name, ManifestPart part) throws IOException {
+    byte[] written = part.encode();
+    byte[] current = GoldenFile.ofCurrent(name, FileKind.MANIFEST_PART.version(), written);
+    assertArrayEquals(current, written);
+    for (int version = FileKind.MANIFEST_PART.oldestRead();
+        version <= FileKind.MANIFEST_PART.version();
+        version++) {
+      assertEquals(part, ManifestPart.decode(part.name(), "p", GoldenFile.read(name, version)));
+    }
+  }
+
+  @Test
+  void sectionsOfManifests() throws IOException {
+    ManifestSections sections =
+        new ManifestSections(
+            new ManifestSections.Ancestor(0x0F8B6A0E3C554D5FL, 0x9D3C2A1B00C0FFEEL, 0x1000),
+            List.of(
+                new ManifestSections.RetainedLsn(
+                    0x1008, ManifestSections.Reason.BRANCH, "0f8b6a0e3c554d5f9d3c2a1b00c0ffee", 0),
+                new ManifestSections.RetainedLsn(
+                    0x1010, ManifestSections.Reason.LEASE, "nightly", 1_800_000_000),
+                new ManifestSections.RetainedLsn(0x1018, ManifestSections.Reason.WINDOW, "", 0)),
+            List.of(new ManifestSections.WalObject(0x1100, 0x2100, 4, 9, 1234)),
+            List.of(new ManifestSections.KeyReference(1, "kms:key/7")));
+    LayerDescriptor all = layer(TestOrigin.ORIGIN, false, 0, -1L, 17);
+    manifests(
+        "manifest-sections",
+        manifest(LayerList.of(List.of(all)), sections),
+        name -> {
+          throw new AssertionError(name);
+        });
   }
 }
