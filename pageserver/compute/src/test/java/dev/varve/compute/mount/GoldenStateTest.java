@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.varve.api.v1.ThinImageHeader;
 import dev.varve.compute.page.RelationFork;
 import dev.varve.format.Envelope;
 import dev.varve.format.FileKind;
@@ -87,6 +88,23 @@ final class GoldenStateTest {
       Node.File found = OverlayState.unpark(tree, database, "1259");
       assertEquals(3, found.modifiedNanos);
       assertEquals(14 * 8192L, found.content.size());
+    }
+  }
+
+  /** As the agent writes it beside what the image laid out. */
+  @Test
+  void headersOfImages() throws IOException {
+    ThinImageHeader header =
+        ThinImageHeader.newBuilder().setPostgresMajor(17).setDataChecksums(true).build();
+    byte[] written = Envelope.seal(FileKind.IMAGE_HEADER, header.toByteArray());
+    byte[] current = GoldenFile.ofCurrent("image-header", FileKind.IMAGE_HEADER.version(), written);
+    assertArrayEquals(current, written);
+    for (int version = FileKind.IMAGE_HEADER.oldestRead();
+        version <= FileKind.IMAGE_HEADER.version();
+        version++) {
+      byte[] golden = GoldenFile.read("image-header", version);
+      assertEquals(
+          header, ThinImageHeader.parseFrom(Envelope.body(FileKind.IMAGE_HEADER, "image", golden)));
     }
   }
 
