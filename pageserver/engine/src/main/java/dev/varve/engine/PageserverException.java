@@ -1,5 +1,6 @@
 package dev.varve.engine;
 
+import dev.varve.format.FormatException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,6 +12,16 @@ public abstract sealed class PageserverException extends RuntimeException {
 
   private PageserverException(String message, @Nullable Throwable cause) {
     super(message, cause);
+  }
+
+  /** Why a file or object cannot be read. */
+  public static PageserverException of(FormatException e) {
+    String message = String.valueOf(e.getMessage());
+    return switch (e) {
+      case FormatException.TooNew _ -> new TooNew(message, e);
+      case FormatException.TooOld _ -> new TooOld(message, e);
+      case FormatException.Damaged _ -> new Corrupt(message, e);
+    };
   }
 
   /** The request cannot be right; mend it before sending it again. */
@@ -92,6 +103,24 @@ public abstract sealed class PageserverException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     public Unavailable(String message, @Nullable Throwable cause) {
+      super(message, cause);
+    }
+  }
+
+  /** A newer release wrote a file or object; run that release, or a newer one. */
+  public static final class TooNew extends PageserverException {
+    private static final long serialVersionUID = 1L;
+
+    public TooNew(String message, @Nullable Throwable cause) {
+      super(message, cause);
+    }
+  }
+
+  /** An older release wrote a file or object that this one reads no more; run one that does. */
+  public static final class TooOld extends PageserverException {
+    private static final long serialVersionUID = 1L;
+
+    public TooOld(String message, @Nullable Throwable cause) {
       super(message, cause);
     }
   }

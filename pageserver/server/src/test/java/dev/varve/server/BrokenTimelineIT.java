@@ -12,12 +12,16 @@ import dev.varve.engine.EngineOptions;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectEntry;
+import dev.varve.format.Envelope;
+import dev.varve.format.FileKind;
 import dev.varve.testkit.ExpectedLog;
 import dev.varve.testkit.PostgresServer;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -59,6 +63,21 @@ final class BrokenTimelineIT {
             "main", "active", s -> s.getState() == TimelineState.TIMELINE_STATE_ACTIVE);
         image(primary, pageserver);
       }
+      for (FormatCase other : FormatCase.values()) {
+        Map.Entry<String, byte[]> before = replaceNewestManifest(other);
+        ExpectedLog.containing("test/main: stopped");
+        try (TestPageserver pageserver = pageserver()) {
+          TimelineStatus broken =
+              pageserver.await(
+                  "main", "broken", s -> s.getState() == TimelineState.TIMELINE_STATE_BROKEN);
+          assertTrue(broken.getProblem().contains(other.said), broken::getProblem);
+          StatusRuntimeException refused =
+              assertThrows(StatusRuntimeException.class, () -> files(pageserver));
+          assertEquals(Status.Code.UNIMPLEMENTED, refused.getStatus().getCode());
+          assertTrue(refused.getMessage().contains(other.said), refused::getMessage);
+        }
+        store.put(before.getKey(), before.getValue());
+      }
       damageLayers();
       ExpectedLog.containing("test/main: stopped");
       try (TestPageserver pageserver = pageserver()) {
@@ -78,6 +97,41 @@ final class BrokenTimelineIT {
         pageserver.detach("main", true);
       }
     }
+  }
+
+  /** A manifest that another release wrote. */
+  private enum FormatCase {
+    NEWER("is too new: format version", 1),
+    OLDER("is too old: it has format version", -1);
+
+    private final String said;
+    private final int versions;
+
+    FormatCase(String said, int versions) {
+      this.said = said;
+      this.versions = versions;
+    }
+
+    byte[] of(byte[] manifest) {
+      int version = FileKind.MANIFEST.version() + versions;
+      return Envelope.seal(
+          FileKind.MANIFEST,
+          new Envelope.Head(version, version, 0, 0),
+          Envelope.body(FileKind.MANIFEST, "manifest", manifest));
+    }
+  }
+
+  /** Has the newest manifest written by another release; what it was before. */
+  private Map.Entry<String, byte[]> replaceNewestManifest(FormatCase other) throws IOException {
+    String newest =
+        store.list("").stream()
+            .map(ObjectEntry::name)
+            .filter(name -> name.contains("/manifest/"))
+            .max(Comparator.naturalOrder())
+            .orElseThrow();
+    byte[] before = store.get(newest);
+    store.put(newest, other.of(before));
+    return Map.entry(newest, before);
   }
 
   private static void promote(PostgresServer primary) throws Exception {

@@ -9,4 +9,8 @@ public final class AgentException extends IOException {
   public AgentException(String message) {
     super(message);
   }
+
+  AgentException(String message, Throwable cause) {
+    super(message, cause);
+  }
 }

@@ -21,6 +21,9 @@ import dev.varve.compute.page.RelationFork;
 import dev.varve.compute.page.RelationList;
 import dev.varve.compute.settings.Allowance;
 import dev.varve.compute.settings.Subscriptions;
+import dev.varve.format.Envelope;
+import dev.varve.format.FileKind;
+import dev.varve.format.FormatException;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -103,7 +106,7 @@ public final class Volume {
     String origin = "timeline=" + options.timeline() + "\neager=" + options.eager() + "\n";
     if (Files.exists(directory.image())) {
       checkResumable(directory, origin);
-      ThinImageHeader header = ThinImageHeader.parseFrom(Files.readAllBytes(directory.image()));
+      ThinImageHeader header = header(directory.image());
       return opened(new Volume(options, header, true, pages.of(header)), () -> {});
     }
     requireEmpty(directory.root());
@@ -164,6 +167,15 @@ public final class Volume {
     } catch (IOException | RuntimeException e) {
       volume.source.close();
       throw e;
+    }
+  }
+
+  private static ThinImageHeader header(Path file) throws IOException {
+    try {
+      return ThinImageHeader.parseFrom(
+          Envelope.body(FileKind.IMAGE_HEADER, file.toString(), Files.readAllBytes(file)));
+    } catch (FormatException e) {
+      throw new AgentException(String.valueOf(e.getMessage()), e);
     }
   }
 

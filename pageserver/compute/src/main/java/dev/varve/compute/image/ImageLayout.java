@@ -2,6 +2,8 @@ package dev.varve.compute.image;
 
 import dev.varve.api.v1.Tablespace;
 import dev.varve.api.v1.ThinImageHeader;
+import dev.varve.format.Envelope;
+import dev.varve.format.FileKind;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -115,7 +117,7 @@ public final class ImageLayout {
 
   /** Marks the layout complete. */
   public void seal(ThinImageHeader header) throws IOException {
-    Files.write(directory.image(), header.toByteArray());
+    Files.write(directory.image(), Envelope.seal(FileKind.IMAGE_HEADER, header.toByteArray()));
   }
 
   /** A file of PostgreSQL's own, such as its configuration. */

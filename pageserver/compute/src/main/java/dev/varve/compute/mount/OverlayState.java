@@ -1,33 +1,32 @@
 package dev.varve.compute.mount;
 
 import dev.varve.compute.page.RelationFork;
+import dev.varve.format.Envelope;
+import dev.varve.format.FileKind;
+import dev.varve.format.FormatException;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The tree of a mount in a file, written after a clean unmount and taken back at the next start.
  *
- * <p>File, big-endian: magic {@code "VARVOVL4"}, i32 tablespace (0: several, each by its OID, or
- * SLRUs), the root's files, u32 CRC32C of everything before it. A directory's files: i32 count of
- * those that the source has and that were removed, i64 for each as {@link RelationNames} or {@link
- * SlruSegments} writes it, the same for files that are parked, i32 count of entries, then per entry
- * a byte kind (1 directory, 2 file, 3 symbolic link), UTF name, i32 mode, i64 time; a directory
- * goes on with i32 database and its files; a link with UTF target; a file with byte hasSource, (i32
- * tablespace, database, relation, fork, i64 first block), i32 remote blocks, i64 size, i64 bytes of
- * the local file or -1, i32 words, i64 per word of the bitmap of local blocks.
+ * <p>The body of its {@link Envelope}, big-endian: i32 tablespace (0: several, each by its OID, or
+ * SLRUs), the root's files. A directory's files: i32 count of those that the source has and that
+ * were removed, i64 for each as {@link RelationNames} or {@link SlruSegments} writes it, the same
+ * for files that are parked, i32 count of entries, then per entry a byte kind (1 directory, 2 file,
+ * 3 symbolic link), UTF name, i32 mode, i64 time; a directory goes on with i32 database and its
+ * files; a link with UTF target; a file with byte hasSource, (i32 tablespace, database, relation,
+ * fork, i64 first block), i32 remote blocks, i64 size, i64 bytes of the local file or -1, i32
+ * words, i64 per word of the bitmap of local blocks.
  */
 final class OverlayState {
-  private static final long MAGIC = 0x564152564F564C34L;
-
   private static final int DIRECTORY = 1;
   private static final int FILE = 2;
   private static final int LINK = 3;
@@ -38,17 +37,13 @@ final class OverlayState {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     tree.lock().lock(); // an eviction may be under way
     try (DataOutputStream out = new DataOutputStream(bytes)) {
-      out.writeLong(MAGIC);
       out.writeInt(tree.tablespace());
       writeChildren(tree.root(), out);
-      CRC32C crc = new CRC32C();
-      crc.update(bytes.toByteArray());
-      out.writeInt((int) crc.getValue());
     } finally {
       tree.lock().unlock();
     }
     Path part = file.resolveSibling(file.getFileName() + ".part");
-    Files.write(part, bytes.toByteArray());
+    Files.write(part, Envelope.seal(FileKind.MOUNT, bytes.toByteArray()));
     Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
   }
 
@@ -95,33 +90,28 @@ final class OverlayState {
     return tree.path(directory).resolve(name + ".state");
   }
 
-  /**
-   * Writes a file's state beside its local content: i64 time, what the tree's file has of it, u32
-   * CRC32C of everything before.
-   */
+  /** Writes a file's state beside its local content: i64 time, what the tree's file has of it. */
   static void park(MountTree tree, Node.File file) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (DataOutputStream out = new DataOutputStream(bytes)) {
       out.writeLong(file.modifiedNanos);
       writeFile(file.content.state(), out);
-      CRC32C crc = new CRC32C();
-      crc.update(bytes.toByteArray());
-      out.writeInt((int) crc.getValue());
     }
     Path state = parkedState(tree, file.parent, file.name);
     Files.createDirectories(state.resolveSibling(""));
-    Files.write(state, bytes.toByteArray());
+    Files.write(state, Envelope.seal(FileKind.PARKED_FILE, bytes.toByteArray()));
   }
 
   /**
    * The node of a file that was parked.
    *
-   * @throws IOException when its state is damaged, or its local content is not as it was left
+   * @throws IOException when its state cannot be read ({@link FormatException} says why), or its
+   *     local content is not as it was left
    */
   static Node.File unpark(MountTree tree, Node.Directory directory, String name)
       throws IOException {
     Path state = parkedState(tree, directory, name);
-    DataInputStream in = checked(state);
+    DataInputStream in = body(FileKind.PARKED_FILE, state);
     long time = in.readLong();
     LocalFile content = readFile(tree, tree.path(directory).resolve(name), in);
     Node.File made = tree.addFile(directory, name, MountTree.FILE_MODE, content);
@@ -153,27 +143,24 @@ final class OverlayState {
   /**
    * Fills an empty tree.
    *
-   * @throws IOException when the file is damaged, or a local file is not as it was left
+   * @throws IOException when the file cannot be read ({@link FormatException} says why), or a local
+   *     file is not as it was left
    */
   static void load(MountTree tree, Path file) throws IOException {
-    DataInputStream in = checked(file);
-    if (in.readLong() != MAGIC || in.readInt() != tree.tablespace()) {
+    DataInputStream in = body(FileKind.MOUNT, file);
+    if (in.readInt() != tree.tablespace()) {
       throw new IOException(file + " is not the overlay state of tablespace " + tree.tablespace());
     }
     readChildren(tree, tree.root(), in);
   }
 
-  private static DataInputStream checked(Path file) throws IOException {
-    byte[] bytes = Files.readAllBytes(file);
-    if (bytes.length < 20) {
-      throw new IOException(file + " is damaged: " + bytes.length + " bytes");
+  private static DataInputStream body(FileKind kind, Path file) throws IOException {
+    try {
+      byte[] body = Envelope.body(kind, file.toString(), Files.readAllBytes(file));
+      return new DataInputStream(new ByteArrayInputStream(body));
+    } catch (FormatException e) {
+      throw new IOException(e.getMessage(), e);
     }
-    CRC32C crc = new CRC32C();
-    crc.update(bytes, 0, bytes.length - 4);
-    if ((int) crc.getValue() != ByteBuffer.wrap(bytes).getInt(bytes.length - 4)) {
-      throw new IOException(file + " is damaged: its checksum does not match");
-    }
-    return new DataInputStream(new ByteArrayInputStream(bytes));
   }
 
   private static void readChildren(MountTree tree, Node.Directory directory, DataInputStream in)
@@ -192,9 +179,12 @@ final class OverlayState {
         Node.Directory below = tree.addDirectory(directory, name, mode, in.readInt());
         below.modifiedNanos = time;
         readChildren(tree, below, in);
-      } else {
+      } else if (kind == FILE) {
         LocalFile content = readFile(tree, tree.path(directory).resolve(name), in);
         tree.addFile(directory, name, mode, content).modifiedNanos = time;
+      } else {
+        throw new IOException(
+            tree.path(directory).resolve(name) + " is of the unknown kind " + kind);
       }
     }
   }

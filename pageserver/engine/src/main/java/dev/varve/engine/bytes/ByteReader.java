@@ -14,6 +14,7 @@ public final class ByteReader {
   private int start;
   private int position;
   private int end;
+  private boolean isNewer;
 
   /**
    * @param what names the thing read, for messages
@@ -177,9 +178,15 @@ public final class ByteReader {
     return Arrays.copyOfRange(bytes, at, at + count);
   }
 
+  /** Of bytes that a newer release wrote, which may go on behind what this one knows. */
+  ByteReader ofNewer() {
+    isNewer = true;
+    return this;
+  }
+
   /** Checks that nothing is left. */
   public void end() {
-    if (position != end) {
+    if (position != end && !isNewer) {
       throw corrupt(remaining() + " bytes too many", 0);
     }
   }

@@ -41,20 +41,21 @@ public final class Layer {
     LayerIndex present = index;
     if (present == null) {
       // Two threads may both read it; the results are equal.
-      verified(
-          "header",
-          0,
-          LayerFormat.HEADER_BYTES,
-          bytes -> {
-            LayerIndex.checkHeader(descriptor, bytes);
-            return bytes;
-          });
+      byte[] header =
+          verified(
+              "header",
+              0,
+              LayerFormat.HEADER_BYTES,
+              bytes -> {
+                LayerIndex.checkHeader(descriptor, bytes);
+                return bytes;
+              });
       present =
           verified(
               "index",
               descriptor.indexOffset(),
               Math.toIntExact(descriptor.fileBytes() - descriptor.indexOffset()),
-              bytes -> LayerIndex.parse(descriptor, bytes));
+              bytes -> LayerIndex.parse(descriptor, header, bytes));
       index = present;
     }
     return present;

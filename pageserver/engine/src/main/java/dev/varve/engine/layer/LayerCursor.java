@@ -4,8 +4,6 @@ import dev.varve.engine.PageserverException;
 
 /** Walks a layer's entries in order, a block at a time. Not thread-safe. */
 public final class LayerCursor {
-  private static final ValueKind[] KINDS = ValueKind.values();
-
   private final Layer layer;
   private final boolean image;
   private final long startLsn;
@@ -73,11 +71,11 @@ public final class LayerCursor {
 
   private void readRest() {
     lsn = image ? startLsn : startLsn + varint();
-    int ordinal = position < bytes.length ? bytes[position++] : -1;
-    if (ordinal < 0 || ordinal >= KINDS.length) {
+    ValueKind read = ValueKind.of(position < bytes.length ? bytes[position++] : -1);
+    if (read == null) {
       throw damaged();
     }
-    kind = KINDS[ordinal];
+    kind = read;
     long length = varint();
     if (length < 0 || length > bytes.length - position) {
       throw damaged();

@@ -9,6 +9,7 @@ import java.util.regex.Pattern;
  * What a manifest knows of a layer. Keys are unsigned; a delta layer covers the LSNs above {@code
  * startLsn} up to {@code endLsn}, an image layer has both equal.
  *
+ * @param origin who wrote it, and where its object is
  * @param level 0 for what a freeze wrote, one more for each time it was merged
  * @param sequence makes the name unique within a generation
  * @param indexOffset where the index starts; it and the footer reach to the end of the file
@@ -16,6 +17,7 @@ import java.util.regex.Pattern;
  *     boundaries are kept
  */
 public record LayerDescriptor(
+    LayerOrigin origin,
     boolean isImage,
     int level,
     long firstKey,
@@ -45,12 +47,25 @@ public record LayerDescriptor(
     return Long.compareUnsigned(firstKey, key) <= 0 && Long.compareUnsigned(key, lastKey) <= 0;
   }
 
-  /** Keys, LSNs, generation and sequence, in lower-case hexadecimal: unique and sortable. */
+  /** Names it in fewer bytes. */
+  public LayerId id() {
+    return new LayerId(origin, generation, sequence);
+  }
+
+  /**
+   * Keys, LSNs, generation and sequence, in lower-case hexadecimal: unique in its origin and
+   * sortable.
+   */
   public String name() {
     return isImage
         ? "%016x-%016x-%016x-i%08x-%08x".formatted(firstKey, lastKey, endLsn, generation, sequence)
         : "%016x-%016x-%016x-%016x-d%08x-%08x"
             .formatted(firstKey, lastKey, startLsn, endLsn, generation, sequence);
+  }
+
+  /** Its object's name below the timelines of its tenant: where it was written. */
+  public String object() {
+    return origin.path() + "layers/" + name();
   }
 
   /** The generation that wrote the layer of a {@link #name}; none when it is no layer's name. */

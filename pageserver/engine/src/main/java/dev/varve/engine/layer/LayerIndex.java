@@ -2,8 +2,12 @@ package dev.varve.engine.layer;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.ByteReader;
+import dev.varve.engine.bytes.ByteWriter;
 import dev.varve.engine.bytes.Crc32c;
+import dev.varve.engine.bytes.Enveloped;
 import dev.varve.engine.bytes.LittleEndian;
+import dev.varve.format.FileKind;
+import java.util.Arrays;
 
 /**
  * The index of a layer in memory: where each block is and what it starts with, and the Bloom filter
@@ -26,45 +30,30 @@ final class LayerIndex {
    * Checks that the file begins as the layer that the manifest lists.
    *
    * @throws PageserverException.Corrupt naming the layer when it does not
+   * @throws PageserverException.TooNew when a newer release wrote it
+   * @throws PageserverException.TooOld when this release reads its format no more
    */
   static void checkHeader(LayerDescriptor descriptor, byte[] header) {
-    if (LittleEndian.i32(header, 52) != Crc32c.compute(header, 0, 52)
-        || LittleEndian.i64(header, 0) != LayerFormat.MAGIC) {
-      throw new PageserverException.Corrupt(
-          "layer " + descriptor.name() + ": the header is damaged");
+    String name = descriptor.name();
+    Enveloped.requireHead(FileKind.LAYER, name, header);
+    if (LittleEndian.i32(header, LayerFormat.HEADER_CHECKSUM)
+        != Crc32c.compute(header, 0, LayerFormat.HEADER_CHECKSUM)) {
+      throw new PageserverException.Corrupt("layer " + name + ": the header is damaged");
     }
-    if (LittleEndian.u16(header, 8) != LayerFormat.VERSION) {
-      throw new PageserverException.Corrupt(
-          "layer "
-              + descriptor.name()
-              + " has format version "
-              + LittleEndian.u16(header, 8)
-              + "; this program knows "
-              + LayerFormat.VERSION);
-    }
-    if (LittleEndian.u8(header, 10)
-            != (descriptor.isImage() ? LayerFormat.IMAGE : LayerFormat.DELTA)
-        || LittleEndian.i32(header, 12) != descriptor.generation()
-        || LittleEndian.i64(header, 16) != descriptor.firstKey()
-        || LittleEndian.i64(header, 24) != descriptor.lastKey()
-        || LittleEndian.i64(header, 32) != descriptor.startLsn()
-        || LittleEndian.i64(header, 40) != descriptor.endLsn()) {
-      throw new PageserverException.Corrupt(
-          "layer " + descriptor.name() + ": the file is another layer's");
-    }
+    requireLayer(descriptor, header);
   }
 
   /**
-   * Reads index and footer, which together are the end of the file.
+   * Reads index and footer, which together are the end of the file that begins with {@code header}.
    *
    * @throws PageserverException.Corrupt naming the layer when a checksum or length is wrong
    */
-  static LayerIndex parse(LayerDescriptor descriptor, byte[] tail) {
+  static LayerIndex parse(LayerDescriptor descriptor, byte[] header, byte[] tail) {
     String name = descriptor.name();
     int footer = tail.length - LayerFormat.FOOTER_BYTES;
     if (footer < 0
-        || LittleEndian.i32(tail, footer + 36) != LayerFormat.FOOTER_MAGIC
-        || LittleEndian.i32(tail, footer + 32) != Crc32c.compute(tail, footer, 32)
+        || LittleEndian.i32(tail, footer + LayerFormat.FOOTER_CHECKSUM)
+            != LayerFormat.checksum(header, tail, footer)
         || LittleEndian.i64(tail, footer) != descriptor.indexOffset()
         || LittleEndian.i32(tail, footer + 8) != footer) {
       throw new PageserverException.Corrupt("layer " + name + ": the footer is damaged");
@@ -83,6 +72,32 @@ final class LayerIndex {
     BloomFilter bloom = new BloomFilter(reader.bytes(reader.i32()));
     reader.end();
     return new LayerIndex(dataBlocks, boundaryBlocks, entries, bloom);
+  }
+
+  private static void requireLayer(LayerDescriptor descriptor, byte[] header) {
+    if (LittleEndian.u8(header, LayerFormat.KIND)
+            != (descriptor.isImage() ? LayerFormat.IMAGE : LayerFormat.DELTA)
+        || !isOf(descriptor.origin(), header)
+        || LittleEndian.i32(header, LayerFormat.GENERATION) != descriptor.generation()
+        || LittleEndian.i64(header, LayerFormat.FIRST_KEY) != descriptor.firstKey()
+        || LittleEndian.i64(header, LayerFormat.LAST_KEY) != descriptor.lastKey()
+        || LittleEndian.i64(header, LayerFormat.START_LSN) != descriptor.startLsn()
+        || LittleEndian.i64(header, LayerFormat.END_LSN) != descriptor.endLsn()) {
+      throw new PageserverException.Corrupt(
+          "layer " + descriptor.name() + ": the file is another layer's");
+    }
+  }
+
+  private static boolean isOf(LayerOrigin origin, byte[] header) {
+    ByteWriter expected = new ByteWriter(LayerOrigin.BYTES);
+    origin.write(expected);
+    return Arrays.equals(
+        header,
+        LayerFormat.ORIGIN,
+        LayerFormat.ORIGIN + LayerOrigin.BYTES,
+        expected.array(),
+        0,
+        LayerOrigin.BYTES);
   }
 
   long firstKey(int block) {

@@ -5,6 +5,8 @@ import com.github.luben.zstd.ZstdCompressCtx;
 import dev.varve.engine.bytes.ByteWriter;
 import dev.varve.engine.bytes.Crc32c;
 import dev.varve.engine.bytes.LittleEndian;
+import dev.varve.format.Envelope;
+import dev.varve.format.FileKind;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -22,6 +24,7 @@ public final class LayerWriter implements AutoCloseable {
   private static final int COMPRESSION_LEVEL = 1;
 
   private final Path path;
+  private final LayerOrigin origin;
   private final FileChannel channel;
   private final boolean image;
   private final int level;
@@ -59,6 +62,7 @@ public final class LayerWriter implements AutoCloseable {
    */
   public LayerWriter(
       Path path,
+      LayerOrigin origin,
       boolean image,
       int level,
       long firstKey,
@@ -68,6 +72,7 @@ public final class LayerWriter implements AutoCloseable {
       int sequence)
       throws IOException {
     this.path = path;
+    this.origin = origin;
     this.image = image;
     this.level = level;
     this.firstKey = firstKey;
@@ -118,7 +123,7 @@ public final class LayerWriter implements AutoCloseable {
     if (!image) {
       block.varint(lsn - startLsn);
     }
-    block.u8(kind.ordinal());
+    block.u8(kind.code());
     block.varint(length);
     block.bytes(bytes, from, length);
     if (entryCount == 0 || key != previousKey) {
@@ -211,15 +216,15 @@ public final class LayerWriter implements AutoCloseable {
     tail.i32(indexCrc);
     tail.i64(entryCount);
     tail.i64(lastRecordLsn);
-    tail.i32(Crc32c.compute(tail.array(), indexLength, 32));
-    tail.i32(LayerFormat.FOOTER_MAGIC);
-    write(tail.array(), tail.length(), offset);
     byte[] header = header();
+    tail.i32(LayerFormat.checksum(header, tail.array(), indexLength));
+    write(tail.array(), tail.length(), offset);
     write(header, header.length, 0);
     channel.close();
     zstd.close();
     finished = true;
     return new LayerDescriptor(
+        origin,
         image,
         level,
         firstKey,
@@ -236,15 +241,20 @@ public final class LayerWriter implements AutoCloseable {
 
   private byte[] header() {
     byte[] header = new byte[LayerFormat.HEADER_BYTES];
-    LittleEndian.putI64(header, 0, LayerFormat.MAGIC);
-    LittleEndian.putU16(header, 8, LayerFormat.VERSION);
-    header[10] = (byte) (image ? LayerFormat.IMAGE : LayerFormat.DELTA);
-    LittleEndian.putI32(header, 12, generation);
-    LittleEndian.putI64(header, 16, firstKey);
-    LittleEndian.putI64(header, 24, lastKey);
-    LittleEndian.putI64(header, 32, startLsn);
-    LittleEndian.putI64(header, 40, endLsn);
-    LittleEndian.putI32(header, 52, Crc32c.compute(header, 0, 52));
+    Envelope.putHead(FileKind.LAYER, Envelope.Head.of(FileKind.LAYER), header, 0);
+    header[LayerFormat.KIND] = (byte) (image ? LayerFormat.IMAGE : LayerFormat.DELTA);
+    ByteWriter from = new ByteWriter();
+    origin.write(from);
+    System.arraycopy(from.array(), 0, header, LayerFormat.ORIGIN, LayerOrigin.BYTES);
+    LittleEndian.putI32(header, LayerFormat.GENERATION, generation);
+    LittleEndian.putI64(header, LayerFormat.FIRST_KEY, firstKey);
+    LittleEndian.putI64(header, LayerFormat.LAST_KEY, lastKey);
+    LittleEndian.putI64(header, LayerFormat.START_LSN, startLsn);
+    LittleEndian.putI64(header, LayerFormat.END_LSN, endLsn);
+    LittleEndian.putI32(
+        header,
+        LayerFormat.HEADER_CHECKSUM,
+        Crc32c.compute(header, 0, LayerFormat.HEADER_CHECKSUM));
     return header;
   }
 

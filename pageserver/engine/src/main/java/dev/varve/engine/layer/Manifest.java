@@ -3,10 +3,11 @@ package dev.varve.engine.layer;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.ByteReader;
 import dev.varve.engine.bytes.ByteWriter;
-import dev.varve.engine.bytes.Crc32c;
-import dev.varve.engine.bytes.LittleEndian;
+import dev.varve.engine.bytes.Enveloped;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.PostgresMajor;
+import dev.varve.format.FileKind;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -28,8 +29,8 @@ import org.jspecify.annotations.Nullable;
  * @param publishedLsn every record up to here is in the layers
  * @param lastRecordLsn where the last record before {@code publishedLsn} starts; 0 when not known
  * @param nextSequence for the next layer's name
- * @param obsolete objects below the timeline's prefix that no manifest needs any more; removed
- *     after a while
+ * @param list the layers
+ * @param sections what else there may be
  */
 public record Manifest(
     long number,
@@ -43,38 +44,75 @@ public record Manifest(
     long publishedLsn,
     long lastRecordLsn,
     int nextSequence,
-    List<LayerDescriptor> layers,
-    List<String> obsolete) {
-  private static final long MAGIC = 0x314E_414D_5652_4156L; // "VARVMAN1"
-  private static final int VERSION = 1;
-  private static final int MAX_LAYERS = 10_000_000;
-
+    LayerList list,
+    ManifestSections sections) {
   /** {@code number} of the manifest before any. */
   public static final Manifest NONE =
-      new Manifest(0, 0, 0, null, 0, 0, 0, 0, 0, 0, 0, List.of(), List.of());
+      new Manifest(0, 0, 0, null, 0, 0, 0, 0, 0, 0, 0, LayerList.EMPTY, ManifestSections.NONE);
 
   /**
    * Checks that the layers cover what the manifest says.
    *
    * @throws IllegalArgumentException when delta layers leave a gap or reach too far
    */
-  public Manifest {
-    layers = List.copyOf(layers);
-    obsolete = List.copyOf(obsolete);
+  private Manifest checked() {
     if (majorOrNull != null) {
-      long reached = reach(startLsn, layers);
-      if (reached != publishedLsn) {
-        throw new IllegalArgumentException(
-            "layers end at " + Lsn.format(reached) + ", not at " + Lsn.format(publishedLsn));
-      }
+      requireReach(startLsn, layers(), publishedLsn);
     }
+    return this;
+  }
+
+  private static void requireReach(long from, Collection<LayerDescriptor> layers, long lsn) {
+    long reached = reach(from, layers);
+    if (reached != lsn) {
+      throw new IllegalArgumentException(
+          "layers end at " + Lsn.format(reached) + ", not at " + Lsn.format(lsn));
+    }
+  }
+
+  /** Checks that {@code added} covers what {@code removed} does: runs as a whole. */
+  private static void requireSameReach(
+      Collection<LayerDescriptor> removed, Collection<LayerDescriptor> added) {
+    LayerDescriptor first =
+        removed.stream()
+            .filter(layer -> !layer.isImage())
+            .min(Comparator.comparing(LayerDescriptor::startLsn, Long::compareUnsigned))
+            .orElse(null);
+    if (first != null) {
+      long from = first.startLsn();
+      requireReach(from, added, reach(from, removed));
+    } else if (!added.stream().allMatch(LayerDescriptor::isImage)) {
+      throw new IllegalArgumentException("delta layers take the place of none");
+    }
+  }
+
+  /** All layers of the timeline. */
+  public List<LayerDescriptor> layers() {
+    return list.layers();
+  }
+
+  Manifest withList(LayerList same) {
+    return new Manifest(
+        number,
+        generation,
+        owner,
+        majorOrNull,
+        systemIdentifier,
+        walSegmentBytes,
+        startLsn,
+        readableFromLsn,
+        publishedLsn,
+        lastRecordLsn,
+        nextSequence,
+        same,
+        sections);
   }
 
   /**
    * How far the delta layers reach without a gap. Those of one LSN range, a run, have to cover
    * every key once; runs have to follow each other.
    */
-  private static long reach(long from, List<LayerDescriptor> layers) {
+  private static long reach(long from, Collection<LayerDescriptor> layers) {
     List<LayerDescriptor> deltas =
         layers.stream()
             .filter(layer -> !layer.isImage())
@@ -135,8 +173,8 @@ public record Manifest(
         publishedLsn,
         lastRecordLsn,
         nextSequence,
-        layers,
-        obsolete);
+        list,
+        sections);
   }
 
   /** The next manifest, holding an imported base backup. */
@@ -148,37 +186,20 @@ public record Manifest(
       int sequence,
       Collection<LayerDescriptor> images) {
     return new Manifest(
-        number + 1,
-        generation,
-        owner,
-        major,
-        systemId,
-        segmentBytes,
-        backupStartLsn,
-        0,
-        backupStartLsn,
-        0,
-        sequence,
-        List.copyOf(images),
-        obsolete);
-  }
-
-  /** This manifest, to make the next one of, once the obsolete objects are to be removed. */
-  public Manifest withoutObsolete() {
-    return new Manifest(
-        number,
-        generation,
-        owner,
-        majorOrNull,
-        systemIdentifier,
-        walSegmentBytes,
-        startLsn,
-        readableFromLsn,
-        publishedLsn,
-        lastRecordLsn,
-        nextSequence,
-        layers,
-        List.of());
+            number + 1,
+            generation,
+            owner,
+            major,
+            systemId,
+            segmentBytes,
+            backupStartLsn,
+            0,
+            backupStartLsn,
+            0,
+            sequence,
+            LayerList.of(images),
+            sections)
+        .checked();
   }
 
   /** The next manifest, with newer layers. */
@@ -188,8 +209,9 @@ public record Manifest(
       long lastRecord,
       long readableFrom,
       int sequence) {
-    List<LayerDescriptor> all = new ArrayList<>(layers);
-    all.addAll(added);
+    if (majorOrNull != null) {
+      requireReach(publishedLsn, added, lsn);
+    }
     return new Manifest(
         number + 1,
         generation,
@@ -202,21 +224,18 @@ public record Manifest(
         lsn,
         lastRecord,
         sequence,
-        all,
-        obsolete);
+        list.with(added),
+        sections);
   }
 
   /**
-   * The next manifest, with {@code added} in the place of {@code removed}, whose objects become
-   * obsolete.
+   * The next manifest, with {@code added} in the place of {@code removed}.
+   *
+   * @throws IllegalArgumentException when they do not cover the same LSNs of every key
    */
   public Manifest replaced(
       Collection<LayerDescriptor> removed, Collection<LayerDescriptor> added, int sequence) {
-    List<LayerDescriptor> all = new ArrayList<>(layers);
-    all.removeAll(removed);
-    all.addAll(added);
-    List<String> gone = new ArrayList<>(obsolete);
-    removed.forEach(layer -> gone.add(layer.name()));
+    requireSameReach(removed, added);
     return new Manifest(
         number + 1,
         generation,
@@ -229,14 +248,12 @@ public record Manifest(
         publishedLsn,
         lastRecordLsn,
         sequence,
-        all,
-        gone);
+        list.replaced(removed, added),
+        sections);
   }
 
   public byte[] encode() {
     ByteWriter out = new ByteWriter();
-    out.i64(MAGIC);
-    out.u16(VERSION);
     out.u16(majorOrNull == null ? 0 : majorOrNull.number());
     out.i32(generation);
     out.i64(number);
@@ -248,64 +265,43 @@ public record Manifest(
     out.i64(readableFromLsn);
     out.i64(publishedLsn);
     out.i64(lastRecordLsn);
-    out.i32(layers.size());
-    for (LayerDescriptor layer : layers) {
-      out.u8(layer.isImage() ? 1 : 0);
-      out.u8(layer.level());
-      out.i64(layer.firstKey());
-      out.i64(layer.lastKey());
-      out.i64(layer.startLsn());
-      out.i64(layer.endLsn());
-      out.i32(layer.generation());
-      out.i32(layer.sequence());
-      out.i64(layer.fileBytes());
-      out.i64(layer.indexOffset());
-      out.i64(layer.entryCount());
-      out.i64(layer.lastRecordLsn());
-    }
-    out.i32(obsolete.size());
-    for (String name : obsolete) {
-      byte[] bytes = name.getBytes(StandardCharsets.US_ASCII);
-      out.u16(bytes.length);
+    out.u16(list.parts().size());
+    for (ManifestPart part : list.parts()) {
+      byte[] bytes = part.name().getBytes(StandardCharsets.US_ASCII);
+      out.u8(bytes.length);
       out.bytes(bytes);
     }
-    out.i32(Crc32c.compute(out.array(), 0, out.length()));
-    return out.toByteArray();
+    LayerTable.write(list.added(), list.removed(), out);
+    sections.write(out);
+    return Enveloped.seal(FileKind.MANIFEST, out);
+  }
+
+  /** Where the parts are that a manifest names. */
+  interface Parts {
+    /**
+     * @throws IOException when it cannot be had now
+     */
+    ManifestPart read(String name) throws IOException;
   }
 
   /**
    * The inverse of {@link #encode}.
    *
-   * @param name of the object, for messages
+   * @param where the object, for messages
+   * @throws IOException when a part cannot be had now
    * @throws PageserverException.Corrupt when a byte is not what was written
+   * @throws PageserverException.TooNew when a newer release wrote it
+   * @throws PageserverException.TooOld when this release reads its format no more
    */
-  public static Manifest decode(String name, byte[] bytes) {
-    int end = bytes.length - 4;
-    if (end < 0 || LittleEndian.i32(bytes, end) != Crc32c.compute(bytes, 0, end)) {
-      throw new PageserverException.Corrupt("manifest " + name + ": wrong checksum");
-    }
-    ByteReader in = new ByteReader("manifest " + name, bytes, 0, end);
-    if (in.i64() != MAGIC) {
-      throw new PageserverException.Corrupt(name + " is no manifest");
-    }
-    int version = in.u16();
-    if (version != VERSION) {
-      throw new PageserverException.Corrupt(
-          "manifest "
-              + name
-              + " has format version "
-              + version
-              + "; this program knows "
-              + VERSION);
-    }
+  static Manifest decode(String where, byte[] bytes, Parts parts) throws IOException {
     try {
-      return decodeBody(in);
+      return decodeBody(where, Enveloped.open(FileKind.MANIFEST, where, bytes), parts).checked();
     } catch (IllegalArgumentException e) {
-      throw new PageserverException.Corrupt("manifest " + name + ": " + e.getMessage(), e);
+      throw new PageserverException.Corrupt("manifest " + where + ": " + e.getMessage(), e);
     }
   }
 
-  private static Manifest decodeBody(ByteReader in) {
+  private static Manifest decodeBody(String where, ByteReader in, Parts parts) throws IOException {
     int major = in.u16();
     int generation = in.i32();
     long number = in.i64();
@@ -317,28 +313,17 @@ public record Manifest(
     long readableFromLsn = in.i64();
     long publishedLsn = in.i64();
     long lastRecordLsn = in.i64();
-    List<LayerDescriptor> layers = new ArrayList<>();
-    for (int count = in.count(MAX_LAYERS); count > 0; count--) {
-      layers.add(
-          new LayerDescriptor(
-              in.u8() != 0,
-              in.u8(),
-              in.i64(),
-              in.i64(),
-              in.i64(),
-              in.i64(),
-              in.i32(),
-              in.i32(),
-              in.i64(),
-              in.i64(),
-              in.i64(),
-              in.i64()));
+    List<String> names = new ArrayList<>();
+    for (int left = in.u16(); left > 0; left--) {
+      names.add(new String(in.bytes(in.u8()), StandardCharsets.US_ASCII));
     }
-    List<String> obsolete = new ArrayList<>();
-    for (int count = in.count(MAX_LAYERS); count > 0; count--) {
-      obsolete.add(new String(in.bytes(in.u16()), StandardCharsets.US_ASCII));
-    }
+    LayerTable changes = LayerTable.read(in);
+    ManifestSections sections = ManifestSections.read(where, in);
     in.end();
+    List<ManifestPart> read = new ArrayList<>();
+    for (String name : names) {
+      read.add(parts.read(name));
+    }
     return new Manifest(
         number,
         generation,
@@ -351,7 +336,7 @@ public record Manifest(
         publishedLsn,
         lastRecordLsn,
         nextSequence,
-        layers,
-        obsolete);
+        LayerList.of(read, changes.added(), changes.removed()),
+        sections);
   }
 }

@@ -8,8 +8,17 @@ import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.store.StoreDeadline;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +31,11 @@ import org.jspecify.annotations.Nullable;
  * A claim itself may have slept, and found a number free that was taken once; that its manifest is
  * no longer among the newest tells. So the newest few, back to the claim, are there as long as the
  * timeline is; where they are not the store was emptied, and nothing is committed.
+ *
+ * <p>Most of the layers are listed in {@linkplain ManifestPart parts}: objects that are written
+ * once, before a manifest that names them is committed. The name of a part has generation and owner
+ * in it, so that no two owners write one, and no owner writes one twice. A part that none of the
+ * newest {@value #KEPT} manifests names is removed.
  *
  * <p>A store whose listing and objects disagree is asked again a few times, with pauses, and is
  * then failing like one that does not answer ({@link IOException}); nobody is taken for fenced by
@@ -38,14 +52,50 @@ public final class ManifestStore {
   /** Old manifests that one commit removes: what a store refused to remove is caught up with. */
   private static final int REMOVED_AT_ONCE = 16;
 
+  /** Changes that a manifest has before a part is made of them, in bytes. */
+  private static final int FOLDED_BYTES = 16 << 10;
+
+  /** No manifest has more: whoever commits makes a part first. */
+  private static final int MAX_CHANGED_BYTES = 48 << 10;
+
   private final ObjectStore store;
   private final String prefix;
+  private final String partsPrefix;
   private final long owner;
 
   /** Number of the manifest that this owner claimed the timeline with. */
   private volatile long claimedNumber = Long.MAX_VALUE;
 
   private @Nullable Manifest claimed;
+
+  /** Parts of the manifest that was read or committed last, by name: none is read again. */
+  private volatile Map<String, ManifestPart> read = Map.of();
+
+  /** Parts that the manifest names which this owner committed last. */
+  private Set<String> named = Set.of();
+
+  /** Makes names of parts different. */
+  private final AtomicInteger nextPart = new AtomicInteger();
+
+  /** A part that is stored and that no manifest names yet; null: none. */
+  private volatile @Nullable Fold prepared;
+
+  /** Parts that no manifest names from a number on. */
+  private final Queue<DroppedPart> dropped = new ConcurrentLinkedQueue<>();
+
+  /** The same layers, before and after they became parts. */
+  private record Fold(LayerList base, LayerList folded) {
+    String newPart() {
+      return folded.parts().getLast().name();
+    }
+  }
+
+  /**
+   * A part that is not wanted.
+   *
+   * @param number of the first manifest that does not name it
+   */
+  private record DroppedPart(String name, long number) {}
 
   /** The lowest number of this owner's that may still be there. */
   private long firstRemovable;
@@ -57,6 +107,7 @@ public final class ManifestStore {
   public ManifestStore(ObjectStore store, String prefix, long owner) {
     this.store = store;
     this.prefix = prefix + "manifest/";
+    this.partsPrefix = prefix + "parts/";
     this.owner = owner;
   }
 
@@ -74,15 +125,42 @@ public final class ManifestStore {
       }
       String name = entries.getLast().name();
       try {
-        return check(name, Manifest.decode(name, store.get(name)));
+        return read(name);
       } catch (ObjectNotFoundException e) {
-        // Removed since the listing: then there are newer ones.
+        // It, or a part of it, was removed since the listing: then there are newer ones.
         if (name.equals(missing)) {
           pause(attempt, name + " is listed but not found");
         }
         missing = name;
       }
     }
+  }
+
+  /**
+   * A manifest of this timeline.
+   *
+   * @param name of the object
+   * @throws ObjectNotFoundException when it, or a part that it names, is not there
+   * @throws PageserverException when it cannot be read
+   */
+  public Manifest read(String name) throws IOException {
+    Map<String, ManifestPart> before = read;
+    Map<String, ManifestPart> parts = new HashMap<>();
+    Manifest manifest =
+        Manifest.decode(
+            name,
+            store.get(name),
+            part -> {
+              ManifestPart found = before.get(part);
+              if (found == null) {
+                String object = partsPrefix + part;
+                found = ManifestPart.decode(part, object, store.get(object));
+              }
+              parts.put(part, found);
+              return found;
+            });
+    read = parts;
+    return check(name, manifest);
   }
 
   /**
@@ -139,6 +217,7 @@ public final class ManifestStore {
         if (isRecent(next.number())) {
           claimedNumber = next.number();
           claimed = next;
+          named = names(next.list());
           firstRemovable = next.number() + 1;
           return next;
         }
@@ -190,6 +269,79 @@ public final class ManifestStore {
     if (!createOrFind(next)) {
       throw fenced(next, "manifest " + next.number() + " was written by another owner");
     }
+    Set<String> now = names(next.list());
+    named.stream()
+        .filter(name -> !now.contains(name))
+        .forEach(name -> dropped.add(new DroppedPart(name, next.number())));
+    named = now;
+    read =
+        next.list().parts().stream()
+            .collect(Collectors.toMap(ManifestPart::name, Function.identity()));
+    Fold fold = prepared;
+    if (fold != null && now.contains(fold.newPart())) {
+      prepared = null;
+    }
+  }
+
+  private static Set<String> names(LayerList list) {
+    return list.parts().stream().map(ManifestPart::name).collect(Collectors.toSet());
+  }
+
+  // Parts
+
+  /**
+   * Makes a part of the changes that the newest manifest has, when they are many: the next one that
+   * is committed names it, and has the changes since. While others commit, one thread may.
+   */
+  public void prepare(Manifest newest) throws IOException {
+    if (newest.list().changedBytes() > FOLDED_BYTES && prepared == null) {
+      prepared = new Fold(newest.list(), fold(newest));
+    }
+  }
+
+  private LayerList fold(Manifest manifest) throws IOException {
+    String name =
+        "%08x-%016x-%08x".formatted(manifest.generation(), owner, nextPart.getAndIncrement());
+    LayerList folded = manifest.list().folded(name);
+    store.put(partsPrefix + name, folded.parts().getLast().encode());
+    return folded;
+  }
+
+  /**
+   * The manifest to commit in the place of {@code next}: the same layers, few enough of them in the
+   * manifest itself. What is prepared costs nothing; where that does not do, a part is made now.
+   * Each call may give another one: whoever commits again has to commit the same.
+   */
+  public Manifest compact(Manifest next) throws IOException {
+    Manifest compact = next;
+    Fold fold = prepared;
+    if (fold != null) {
+      if (next.list().isChanged(fold.base())) {
+        compact = next.withList(next.list().onto(fold.base(), fold.folded()));
+      } else {
+        dropped.add(new DroppedPart(fold.newPart(), next.number()));
+        prepared = null;
+      }
+    }
+    return compact.list().changedBytes() > MAX_CHANGED_BYTES
+        ? compact.withList(fold(compact))
+        : compact;
+  }
+
+  /**
+   * Removes parts of earlier generations that {@code newest} does not name: those of owners who
+   * ended before the commit.
+   */
+  public void sweepParts(Manifest newest) throws IOException {
+    Set<String> wanted = new HashSet<>(names(newest.list()));
+    dropped.forEach(part -> wanted.add(part.name()));
+    String own = "%08x-".formatted(newest.generation());
+    for (ObjectEntry entry : store.list(partsPrefix)) {
+      String name = entry.name().substring(partsPrefix.length());
+      if (name.compareTo(own) < 0 && !wanted.contains(name)) {
+        store.delete(entry.name());
+      }
+    }
   }
 
   /**
@@ -232,8 +384,9 @@ public final class ManifestStore {
   }
 
   /**
-   * Removes manifests of this owner that are no longer among the newest, a few at once. What fails
-   * is left to the next call; commits do not depend on it. One thread.
+   * Removes manifests of this owner that are no longer among the newest, a few at once, and parts
+   * that only those name. What fails is left to the next call; commits do not depend on it. One
+   * thread.
    *
    * @param newest the number that was committed last
    */
@@ -241,6 +394,12 @@ public final class ManifestStore {
     for (int i = 0; i < REMOVED_AT_ONCE && firstRemovable <= newest - KEPT; i++) {
       store.delete(name(firstRemovable));
       firstRemovable++;
+    }
+    DroppedPart part = dropped.peek();
+    while (part != null && part.number() <= newest - KEPT) {
+      store.delete(partsPrefix + part.name());
+      dropped.remove();
+      part = dropped.peek();
     }
   }
 }

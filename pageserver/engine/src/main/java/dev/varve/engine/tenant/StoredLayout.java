@@ -3,13 +3,13 @@ package dev.varve.engine.tenant;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.ByteReader;
 import dev.varve.engine.bytes.ByteWriter;
-import dev.varve.engine.bytes.Crc32c;
-import dev.varve.engine.bytes.LittleEndian;
+import dev.varve.engine.bytes.Enveloped;
 import dev.varve.engine.catalog.Shard;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.store.ObjectExistsException;
 import dev.varve.engine.store.ObjectNotFoundException;
 import dev.varve.engine.store.ObjectStore;
+import dev.varve.format.FileKind;
 import java.io.IOException;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -26,8 +26,6 @@ import org.jspecify.annotations.Nullable;
  * @param stripeBlocks blocks per stripe; 0 when {@code count} is 1
  */
 record StoredLayout(int count, int stripeBlocks) {
-  private static final long MAGIC = 0x3159_414C_5652_4156L; // "VARVLAY1"
-  private static final int VERSION = 1;
   private static final String NAME = "layout";
   private static final String SHARDS = "shards/";
 
@@ -135,31 +133,16 @@ record StoredLayout(int count, int stripeBlocks) {
 
   byte[] encode() {
     ByteWriter out = new ByteWriter();
-    out.i64(MAGIC);
-    out.u16(VERSION);
     out.u16(count);
     out.i32(stripeBlocks);
-    out.i32(Crc32c.compute(out.array(), 0, out.length()));
-    return out.toByteArray();
+    return Enveloped.seal(FileKind.LAYOUT, out);
   }
 
   /**
-   * @throws PageserverException.Corrupt when it is something else
+   * @throws PageserverException when it cannot be read, or is something else
    */
   static StoredLayout decode(String name, byte[] bytes) {
-    int end = bytes.length - 4;
-    if (end < 0 || LittleEndian.i32(bytes, end) != Crc32c.compute(bytes, 0, end)) {
-      throw new PageserverException.Corrupt(name + ": wrong checksum");
-    }
-    ByteReader in = new ByteReader(name, bytes, 0, end);
-    if (in.i64() != MAGIC) {
-      throw new PageserverException.Corrupt(name + " is no record of a layout");
-    }
-    int version = in.u16();
-    if (version != VERSION) {
-      throw new PageserverException.Corrupt(
-          name + " has format version " + version + "; this program knows " + VERSION);
-    }
+    ByteReader in = Enveloped.open(FileKind.LAYOUT, name, bytes);
     StoredLayout layout = new StoredLayout(in.u16(), in.i32());
     in.end();
     return layout;

@@ -3,11 +3,11 @@ package dev.varve.engine.tenant;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.ByteReader;
 import dev.varve.engine.bytes.ByteWriter;
-import dev.varve.engine.bytes.Crc32c;
-import dev.varve.engine.bytes.LittleEndian;
+import dev.varve.engine.bytes.Enveloped;
 import dev.varve.engine.store.ObjectExistsException;
 import dev.varve.engine.store.ObjectNotFoundException;
 import dev.varve.engine.store.ObjectStore;
+import dev.varve.format.FileKind;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
@@ -17,8 +17,6 @@ import org.jspecify.annotations.Nullable;
  * operator does, neither makes nor asks for it.
  */
 record StoredName(TimelineId uid) {
-  private static final long MAGIC = 0x314D_414E_5652_4156L; // "VARVNAM1"
-  private static final int VERSION = 1;
 
   /** Null: it leads nowhere. */
   static @Nullable TimelineId resolve(ObjectStore store, TimelineName name) throws IOException {
@@ -62,31 +60,16 @@ record StoredName(TimelineId uid) {
 
   byte[] encode() {
     ByteWriter out = new ByteWriter();
-    out.i64(MAGIC);
-    out.u16(VERSION);
     out.i64(Long.reverseBytes(uid.high()));
     out.i64(Long.reverseBytes(uid.low()));
-    out.i32(Crc32c.compute(out.array(), 0, out.length()));
-    return out.toByteArray();
+    return Enveloped.seal(FileKind.NAME, out);
   }
 
   /**
-   * @throws PageserverException.Corrupt when it is something else
+   * @throws PageserverException when it cannot be read, or is something else
    */
   static StoredName decode(String object, byte[] bytes) {
-    int end = bytes.length - 4;
-    if (end < 0 || LittleEndian.i32(bytes, end) != Crc32c.compute(bytes, 0, end)) {
-      throw new PageserverException.Corrupt(object + ": wrong checksum");
-    }
-    ByteReader in = new ByteReader(object, bytes, 0, end);
-    if (in.i64() != MAGIC) {
-      throw new PageserverException.Corrupt(object + " is no name of a timeline");
-    }
-    int version = in.u16();
-    if (version != VERSION) {
-      throw new PageserverException.Corrupt(
-          object + " has format version " + version + "; this program knows " + VERSION);
-    }
+    ByteReader in = Enveloped.open(FileKind.NAME, object, bytes);
     TimelineId uid = TimelineId.of(Long.reverseBytes(in.i64()), Long.reverseBytes(in.i64()));
     in.end();
     return new StoredName(uid);

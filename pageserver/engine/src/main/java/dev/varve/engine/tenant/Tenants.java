@@ -156,7 +156,8 @@ public final class Tenants implements AutoCloseable {
         TimelineLayers.attach(
             store,
             manifests,
-            location.objectPrefix(),
+            location.timelines(),
+            location.origin(),
             location.localDirectory(directory),
             resources.layers(),
             generation,

@@ -3,10 +3,10 @@ package dev.varve.engine.tenant;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.bytes.ByteReader;
 import dev.varve.engine.bytes.ByteWriter;
-import dev.varve.engine.bytes.Crc32c;
-import dev.varve.engine.bytes.LittleEndian;
+import dev.varve.engine.bytes.Enveloped;
 import dev.varve.engine.store.ObjectNotFoundException;
 import dev.varve.engine.store.ObjectStore;
+import dev.varve.format.FileKind;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
@@ -20,8 +20,6 @@ import org.jspecify.annotations.Nullable;
  * @param sinceSeconds since when it is retained, in seconds of Unix; 0 in the other states
  */
 record TimelineLabel(State state, String name, long sinceSeconds) {
-  private static final long MAGIC = 0x314C_424C_5652_4156L; // "VARVLBL1"
-  private static final int VERSION = 1;
 
   enum State {
     /** Somebody attaches it. */
@@ -68,33 +66,18 @@ record TimelineLabel(State state, String name, long sinceSeconds) {
   byte[] encode() {
     byte[] ascii = name.getBytes(StandardCharsets.US_ASCII);
     ByteWriter out = new ByteWriter();
-    out.i64(MAGIC);
-    out.u16(VERSION);
     out.u8(state.code);
     out.i64(sinceSeconds);
     out.u8(ascii.length);
     out.bytes(ascii);
-    out.i32(Crc32c.compute(out.array(), 0, out.length()));
-    return out.toByteArray();
+    return Enveloped.seal(FileKind.LABEL, out);
   }
 
   /**
-   * @throws PageserverException.Corrupt when it is something else
+   * @throws PageserverException when it cannot be read, or is something else
    */
   static TimelineLabel decode(String object, byte[] bytes) {
-    int end = bytes.length - 4;
-    if (end < 0 || LittleEndian.i32(bytes, end) != Crc32c.compute(bytes, 0, end)) {
-      throw new PageserverException.Corrupt(object + ": wrong checksum");
-    }
-    ByteReader in = new ByteReader(object, bytes, 0, end);
-    if (in.i64() != MAGIC) {
-      throw new PageserverException.Corrupt(object + " is no label of a timeline");
-    }
-    int version = in.u16();
-    if (version != VERSION) {
-      throw new PageserverException.Corrupt(
-          object + " has format version " + version + "; this program knows " + VERSION);
-    }
+    ByteReader in = Enveloped.open(FileKind.LABEL, object, bytes);
     State state = State.of(object, in.u8());
     long since = in.i64();
     String name = new String(in.bytes(in.u8()), StandardCharsets.US_ASCII);

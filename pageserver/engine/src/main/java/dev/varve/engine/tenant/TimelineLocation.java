@@ -1,6 +1,7 @@
 package dev.varve.engine.tenant;
 
 import dev.varve.engine.catalog.Shard;
+import dev.varve.engine.layer.LayerOrigin;
 import java.nio.file.Path;
 
 /**
@@ -37,9 +38,24 @@ record TimelineLocation(String tenant, TimelineId uid, Shard shard) {
     return labels(tenant) + uid;
   }
 
+  /** Where the objects of the tenant's timelines are, with a slash at the end. */
+  String timelines() {
+    return tenant(tenant) + "timelines/";
+  }
+
+  /** As its layers name it. */
+  LayerOrigin origin() {
+    return new LayerOrigin(
+        uid.high(),
+        uid.low(),
+        shard.index(),
+        shard.count(),
+        shard.coversAll() ? 0 : shard.stripeBlocks());
+  }
+
   /** Where the objects of all its shards are, with a slash at the end. */
   String timelinePrefix() {
-    return tenant(tenant) + "timelines/" + uid + "/";
+    return timelines() + uid + "/";
   }
 
   /** How it is dealt out over shards. */
@@ -49,7 +65,7 @@ record TimelineLocation(String tenant, TimelineId uid, Shard shard) {
 
   /** Where the objects of this shard are, with a slash at the end. */
   String objectPrefix() {
-    return timelinePrefix() + (shard.coversAll() ? "" : "shards/" + shard + "/");
+    return timelines() + origin().path();
   }
 
   /** Where its manifests are, with a slash at the end. */

@@ -2,6 +2,7 @@ package dev.varve.engine.tree;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.LayerDescriptor;
+import dev.varve.engine.layer.LayerOrigin;
 import dev.varve.engine.layer.Manifest;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.store.ObjectStore;
@@ -15,6 +16,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +34,7 @@ final class LayerAudit {
   private static final Duration SHORTEST_INTERVAL = Duration.ofSeconds(10);
 
   private final ObjectStore store;
+  private final String timelines;
   private final String prefix;
   private final StorageFailures failures;
   private final Runnable requireOwner;
@@ -40,18 +43,21 @@ final class LayerAudit {
   private volatile boolean wanted;
 
   /**
-   * @param prefix of the timeline's layers, with a slash at its end
+   * @param timelines prefix of the objects of the tenant's timelines, with a slash at its end
+   * @param prefix of this one's, likewise
    * @param failures records what is gone
    * @param requireOwner fails when another owner has the timeline, who may remove layers
    * @param nanos a monotonic clock
    */
   LayerAudit(
       ObjectStore store,
+      String timelines,
       String prefix,
       StorageFailures failures,
       Runnable requireOwner,
       LongSupplier nanos) {
     this.store = store;
+    this.timelines = timelines;
     this.prefix = prefix;
     this.failures = failures;
     this.requireOwner = requireOwner;
@@ -82,12 +88,13 @@ final class LayerAudit {
       Set<String> gone = gone(manifest);
       if (newest.get().number() != manifest.number()) {
         // What was replaced may have been removed meanwhile.
-        gone.retainAll(newest.get().layers().stream().map(LayerDescriptor::name).toList());
+        gone.retainAll(
+            newest.get().layers().stream().map(layer -> timelines + layer.object()).toList());
       }
       if (!gone.isEmpty()) {
         requireOwner.run();
       }
-      files.forEach(file -> file.keepLocal(gone.contains(file.descriptor().name())));
+      files.forEach(file -> file.keepLocal(gone.contains(file.objectName())));
       if (gone.isEmpty()) {
         failures.over(CHECKING);
       } else {
@@ -111,17 +118,22 @@ final class LayerAudit {
     }
   }
 
-  /** Names of listed layers that the store has not, or in another length. */
+  /** Objects of listed layers that the store has not, or in another length. */
   private Set<String> gone(Manifest manifest) throws IOException {
     Map<String, Long> stored = new HashMap<>();
-    for (ObjectEntry entry : store.list(prefix)) {
-      stored.put(entry.name().substring(prefix.length()), entry.length());
+    Set<LayerOrigin> origins =
+        manifest.layers().stream().map(LayerDescriptor::origin).collect(Collectors.toSet());
+    for (LayerOrigin origin : origins) {
+      for (ObjectEntry entry : store.list(timelines + origin.path() + "layers/")) {
+        stored.put(entry.name(), entry.length());
+      }
     }
     Set<String> gone = new HashSet<>();
     for (LayerDescriptor layer : manifest.layers()) {
-      Long length = stored.get(layer.name());
+      String object = timelines + layer.object();
+      Long length = stored.get(object);
       if (length == null || length != layer.fileBytes()) {
-        gone.add(layer.name());
+        gone.add(object);
       }
     }
     return gone;
@@ -133,7 +145,6 @@ final class LayerAudit {
         + " of "
         + manifest.layers().size()
         + " layers, among them "
-        + prefix
         + gone.stream().sorted().findFirst().orElseThrow()
         + ": pages in them cannot be read where no local copy is. Bring these objects back from the"
         + " bucket's versions";

@@ -3,6 +3,7 @@ package dev.varve.engine.tree;
 import dev.varve.engine.EngineOptions;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.LayerDescriptor;
+import dev.varve.engine.layer.LayerOrigin;
 import dev.varve.engine.layer.LayerWriter;
 import dev.varve.engine.layer.Manifest;
 import dev.varve.engine.layer.ManifestGoneException;
@@ -33,6 +34,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -47,6 +49,7 @@ public final class TimelineLayers implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(TimelineLayers.class);
   private static final String LAYERS = "layers/";
   private static final String COMMITTING = "committing a manifest";
+  private static final String COMPACTING = "writing a part of the manifest";
 
   /** Whoever had the timeline before may be read from so long, and read what a merge replaces. */
   private static final Duration OBSOLETE_AFTER = Duration.ofMinutes(1);
@@ -58,6 +61,8 @@ public final class TimelineLayers implements AutoCloseable {
   private static final Duration LONGEST_COMMIT_PAUSE = Duration.ofSeconds(10);
 
   private final ObjectStore store;
+  private final String timelines;
+  private final LayerOrigin origin;
   private final String prefix;
   private final Path directory;
   private final LayerResources resources;
@@ -73,8 +78,15 @@ public final class TimelineLayers implements AutoCloseable {
   /** Held from the making of a manifest until it is stored; publication waits for no more. */
   private final ReentrantLock commits = new ReentrantLock();
 
-  /** A manifest of which it is not known whether it is stored; guarded by {@code commits}. */
-  private @Nullable Manifest undecided;
+  /** A commit of which it is not known whether it is stored; guarded by {@code commits}. */
+  private @Nullable Commit undecided;
+
+  /**
+   * A manifest that is to be committed.
+   *
+   * @param stored the same layers, as the object has them
+   */
+  private record Commit(Manifest wanted, Manifest stored) {}
 
   private final AwaitedLsn publishedLsn;
   private volatile WorkSignals signals = WorkSignals.NONE;
@@ -86,6 +98,9 @@ public final class TimelineLayers implements AutoCloseable {
   /** Whether objects of earlier generations that no manifest lists have been removed. */
   private boolean isSwept;
 
+  /** Objects that a merge replaced: the next publication makes them unwanted. */
+  private final Queue<String> obsolete = new ConcurrentLinkedQueue<>();
+
   /** Objects that no manifest lists, to be removed. */
   private final Queue<String> unwanted = new ConcurrentLinkedQueue<>();
 
@@ -95,14 +110,16 @@ public final class TimelineLayers implements AutoCloseable {
   /**
    * Opens what a claimed manifest lists.
    *
-   * @param prefix of the timeline's objects, with a slash at its end
+   * @param timelines prefix of the objects of the tenant's timelines, with a slash at its end
+   * @param origin the timeline and shard that this is
    * @param directory where this timeline's layer files are kept; made when it is not there
    * @param claimed the manifest that this attachment committed
    * @param nanos a monotonic clock
    */
   public TimelineLayers(
       ObjectStore store,
-      String prefix,
+      String timelines,
+      LayerOrigin origin,
       Path directory,
       LayerResources resources,
       ManifestStore manifests,
@@ -111,7 +128,9 @@ public final class TimelineLayers implements AutoCloseable {
       LongSupplier nanos)
       throws IOException {
     this.store = store;
-    this.prefix = prefix;
+    this.timelines = timelines;
+    this.origin = origin;
+    this.prefix = timelines + origin.path();
     this.directory = directory;
     this.resources = resources;
     this.manifests = manifests;
@@ -122,7 +141,7 @@ public final class TimelineLayers implements AutoCloseable {
     this.claimedNanos = nanos.getAsLong() - (claimed.isEmpty() ? OBSOLETE_AFTER.toNanos() : 0);
     this.consistentLsn = claimed.readableFromLsn();
     this.publishedLsn = new AwaitedLsn(claimed.publishedLsn());
-    this.audit = new LayerAudit(store, prefix + LAYERS, failures, this::requireOwner, nanos);
+    this.audit = new LayerAudit(store, timelines, prefix, failures, this::requireOwner, nanos);
     this.nextSequence = new AtomicInteger(claimed.nextSequence());
     Files.createDirectories(directory);
     List<LayerFile> files = new ArrayList<>();
@@ -143,7 +162,7 @@ public final class TimelineLayers implements AutoCloseable {
 
   /** Removes local files of an earlier run that the manifest does not list. */
   private void removeStrays(Manifest claimed) throws IOException {
-    List<String> listed = claimed.layers().stream().map(LayerDescriptor::name).toList();
+    Set<String> listed = claimed.layers().stream().map(this::localName).collect(Collectors.toSet());
     try (Stream<Path> files = Files.list(directory)) {
       for (Path file : (Iterable<Path>) files::iterator) {
         if (!listed.contains(file.getFileName().toString())) {
@@ -271,8 +290,8 @@ public final class TimelineLayers implements AutoCloseable {
     return new LayerFile(
         descriptor,
         store,
-        prefix + LAYERS + descriptor.name(),
-        directory.resolve(descriptor.name()),
+        timelines + descriptor.object(),
+        directory.resolve(localName(descriptor)),
         resources.disk(),
         resources.blockCache(),
         published,
@@ -285,12 +304,20 @@ public final class TimelineLayers implements AutoCloseable {
     signals.audit();
   }
 
+  /** Of a layer's local file; another origin may have given the same name. */
+  private String localName(LayerDescriptor descriptor) {
+    return descriptor.origin().equals(origin)
+        ? descriptor.name()
+        : descriptor.origin().path().replace('/', '.') + descriptor.name();
+  }
+
   /** A new file; it gets its name when it is finished. */
   LayerWriter newLayer(boolean image, int level, long firstKey, long startLsn, long endLsn)
       throws IOException {
     int sequence = nextSequence.getAndIncrement();
     return new LayerWriter(
         temporary(sequence),
+        origin,
         image,
         level,
         firstKey,
@@ -312,7 +339,7 @@ public final class TimelineLayers implements AutoCloseable {
   /** Gives a finished file its name and opens it. */
   LayerFile adopt(LayerDescriptor descriptor) throws IOException {
     Path written = temporary(descriptor.sequence());
-    Path named = directory.resolve(descriptor.name());
+    Path named = directory.resolve(localName(descriptor));
     try {
       Files.move(written, named);
       return open(descriptor, false);
@@ -389,21 +416,15 @@ public final class TimelineLayers implements AutoCloseable {
         consistentLsn != 0 && Long.compareUnsigned(consistentLsn, newest.endLsn()) <= 0
             ? consistentLsn
             : 0;
-    List<String> obsolete = new ArrayList<>();
-    commit(last -> {
-      obsolete.clear();
-      Manifest base = last;
-      if (isAlone()) {
-        obsolete.addAll(last.obsolete());
-        base = last.withoutObsolete();
-      }
-      return base.published(
-          added, newest.endLsn(), newest.lastRecordLsn(), readableFrom, nextSequence.get());
-    });
+    List<String> replacedBefore = isAlone() ? List.copyOf(obsolete) : List.of();
+    commit(last ->
+        last.published(
+            added, newest.endLsn(), newest.lastRecordLsn(), readableFrom, nextSequence.get()));
     synchronized (this) {
       unpublishedBytes -= added.stream().mapToLong(LayerDescriptor::fileBytes).sum();
     }
-    obsolete.forEach(name -> unwanted.add(prefix + LAYERS + name));
+    unwanted.addAll(replacedBefore);
+    obsolete.removeAll(replacedBefore);
     publishedLsn.set(newest.endLsn());
     signals.published();
     resources.disk().shrink();
@@ -417,6 +438,21 @@ public final class TimelineLayers implements AutoCloseable {
 
   private long untilAlone() {
     return Math.max(0, OBSOLETE_AFTER.toNanos() - (nanos.getAsLong() - claimedNanos));
+  }
+
+  /**
+   * Has the next commit write less, when the manifest has grown. A failure is left to the next
+   * call, and to the commits, which then write more. One thread.
+   */
+  public void compactManifest() {
+    try {
+      manifests.prepare(manifest);
+      failures.over(COMPACTING);
+    } catch (IOException e) {
+      if (failures.failed(COMPACTING, e)) {
+        log.warn("{}: {} failed and is tried again: {}", prefix, COMPACTING, e.toString());
+      }
+    }
   }
 
   /**
@@ -455,6 +491,7 @@ public final class TimelineLayers implements AutoCloseable {
       if (!isSwept && isAlone() && !manifest.isEmpty()) {
         manifests.emptyOld();
         sweep();
+        manifests.sweepParts(manifest);
         isSwept = true;
       }
       failures.over(REMOVING);
@@ -479,14 +516,14 @@ public final class TimelineLayers implements AutoCloseable {
    * no more; what a generation uploads after this is left to the next one.
    */
   private void sweep() throws IOException {
-    Set<String> listed = new HashSet<>(manifest.obsolete());
-    manifest.layers().forEach(layer -> listed.add(layer.name()));
+    Set<String> listed = new HashSet<>(obsolete);
+    manifest.layers().forEach(layer -> listed.add(timelines + layer.object()));
     for (ObjectEntry entry : store.list(prefix + LAYERS)) {
       String name = entry.name().substring(prefix.length() + LAYERS.length());
       OptionalInt generation = LayerDescriptor.generationOf(name);
       if (generation.isPresent()
           && generation.getAsInt() < manifest.generation()
-          && !listed.contains(name)) {
+          && !listed.contains(entry.name())) {
         log.info("{}layer {} is in no manifest and is removed", prefix, name);
         store.delete(entry.name());
       }
@@ -506,6 +543,10 @@ public final class TimelineLayers implements AutoCloseable {
     synchronized (this) {
       map = map.withFiles(removed, added);
     }
+    // What another timeline or shard wrote is not this one's to remove.
+    removed.stream()
+        .filter(file -> file.descriptor().origin().equals(origin))
+        .forEach(file -> obsolete.add(file.objectName()));
     for (LayerFile file : removed) {
       file.discardLocal();
     }
@@ -567,18 +608,22 @@ public final class TimelineLayers implements AutoCloseable {
    * no other one can take its number.
    */
   private void commit(Manifest next) throws IOException {
-    if (undecided != null && !undecided.equals(next)) {
+    Commit committing = undecided;
+    if (committing != null && !committing.wanted().equals(next)) {
       throw new IOException(
           "whether manifest "
-              + undecided.number()
+              + committing.wanted().number()
               + " is stored is not known, and none can follow");
     }
-    undecided = next;
     Duration pause = FIRST_COMMIT_PAUSE;
     while (true) {
       try {
-        manifests.commit(next);
-        manifest = next;
+        if (committing == null) {
+          committing = new Commit(next, manifests.compact(next));
+          undecided = committing;
+        }
+        manifests.commit(committing.stored());
+        manifest = committing.stored();
         undecided = null;
         failures.over(COMMITTING);
         return;
@@ -642,14 +687,17 @@ public final class TimelineLayers implements AutoCloseable {
   /** Opens a timeline's layers for an attachment under a new generation. */
   public static TimelineLayers attach(
       ObjectStore store,
-      String prefix,
+      String timelines,
+      LayerOrigin origin,
       Path directory,
       LayerResources resources,
       int generation,
       EngineOptions options,
       LongSupplier nanos) {
-    ManifestStore manifests = new ManifestStore(store, prefix, new SecureRandom().nextLong());
-    return attach(store, manifests, prefix, directory, resources, generation, options, nanos);
+    ManifestStore manifests =
+        new ManifestStore(store, timelines + origin.path(), new SecureRandom().nextLong());
+    return attach(
+        store, manifests, timelines, origin, directory, resources, generation, options, nanos);
   }
 
   /**
@@ -660,7 +708,8 @@ public final class TimelineLayers implements AutoCloseable {
   public static TimelineLayers attach(
       ObjectStore store,
       ManifestStore manifests,
-      String prefix,
+      String timelines,
+      LayerOrigin origin,
       Path directory,
       LayerResources resources,
       int generation,
@@ -669,10 +718,10 @@ public final class TimelineLayers implements AutoCloseable {
     try {
       Manifest claimed = manifests.claim(generation);
       return new TimelineLayers(
-          store, prefix, directory, resources, manifests, claimed, options, nanos);
+          store, timelines, origin, directory, resources, manifests, claimed, options, nanos);
     } catch (IOException | UncheckedIOException e) {
       throw new PageserverException.Unavailable(
-          prefix + ": cannot be attached: " + FailureText.of(e), e);
+          timelines + origin + ": cannot be attached: " + FailureText.of(e), e);
     }
   }
 }

@@ -34,6 +34,7 @@ public final class TimelineWork implements StepHost, WorkSignals {
   private final Task flushing;
   private final Task publishing;
   private final Task merging;
+  private final Task compacting;
   private final Task removing;
   private final Task auditing;
   private final List<Task> tasks = new ArrayList<>();
@@ -65,6 +66,7 @@ public final class TimelineWork implements StepHost, WorkSignals {
     flushing = add(flush);
     publishing = add(new Publication(layers, writer));
     merging = add(compaction);
+    compacting = add(new ManifestCompaction(layers));
     removing = add(new Removal(layers));
     auditing = add(new Audit(layers));
     add(new WarmUp(name, layers, () -> !isRunning()));
@@ -131,6 +133,7 @@ public final class TimelineWork implements StepHost, WorkSignals {
   @Override
   public void published() {
     merging.signal();
+    compacting.signal();
     removing.signal();
   }
 

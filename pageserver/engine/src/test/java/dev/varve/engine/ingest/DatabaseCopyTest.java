@@ -14,6 +14,7 @@ import dev.varve.engine.layer.Chain;
 import dev.varve.engine.layer.ImagePage;
 import dev.varve.engine.layer.LayerDescriptor;
 import dev.varve.engine.layer.RecordBoundary;
+import dev.varve.engine.layer.TestOrigin;
 import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.ClusterIdentity;
 import dev.varve.engine.postgres.Page;
@@ -67,7 +68,8 @@ final class DatabaseCopyTest {
     layers =
         TimelineLayers.attach(
             new MemoryObjectStore(),
-            "tenants/t/timelines/m/",
+            TestOrigin.TIMELINES,
+            TestOrigin.ORIGIN,
             directory,
             LayerResources.of(EngineOptions.defaults()),
             0,

@@ -13,6 +13,7 @@ import dev.varve.engine.catalog.ClusterView;
 import dev.varve.engine.catalog.RelationDictionary;
 import dev.varve.engine.catalog.Shard;
 import dev.varve.engine.layer.LayerDescriptor;
+import dev.varve.engine.layer.TestOrigin;
 import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.ClusterIdentity;
 import dev.varve.engine.postgres.Page;
@@ -87,7 +88,14 @@ final class LargeRecordsTest {
   private void open(ObjectStore store) throws IOException {
     layers =
         TimelineLayers.attach(
-            store, "tenants/t/timelines/m/", directory, shared, 0, OPTIONS, System::nanoTime);
+            store,
+            TestOrigin.TIMELINES,
+            TestOrigin.ORIGIN,
+            directory,
+            shared,
+            0,
+            OPTIONS,
+            System::nanoTime);
     layers.commitImport(IDENTITY, SEGMENT_SIZE, List.of());
     OpenLayer open = new OpenLayer(SEGMENT_SIZE, 0, layers.memory());
     layers.open(open);

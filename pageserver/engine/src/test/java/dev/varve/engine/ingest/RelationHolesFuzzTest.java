@@ -13,6 +13,7 @@ import dev.varve.engine.catalog.RelationSize;
 import dev.varve.engine.catalog.Shard;
 import dev.varve.engine.layer.Chain;
 import dev.varve.engine.layer.LayerDescriptor;
+import dev.varve.engine.layer.TestOrigin;
 import dev.varve.engine.postgres.ClusterIdentity;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.PostgresMajor;
@@ -25,7 +26,8 @@ import dev.varve.engine.tree.OpenLayer;
 import dev.varve.engine.tree.TimelineLayers;
 import dev.varve.engine.wal.WalBuilder;
 import dev.varve.engine.wal.WalDecoder;
-import dev.varve.engine.work.LayerFlusher;
+import dev.varve.engine.work.StepScheduler;
+import dev.varve.engine.work.TimelineWork;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -35,6 +37,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.TreeMap;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -84,17 +87,24 @@ final class RelationHolesFuzzTest {
   private final MemoryObjectStore store = new MemoryObjectStore();
   private final LayerResources shared = LayerResources.of(OPTIONS);
   private final WalBuilder wal = new WalBuilder(PostgresMajor.V17, SEGMENT_SIZE, SEGMENT_SIZE);
+  private final StepScheduler scheduler = StepScheduler.started();
   private RelationDictionary dictionary;
   private TimelineLayers layers;
   private PageReader reader;
   private TimelineWriter writer;
-  private LayerFlusher flusher;
+  private TimelineWork work;
+
+  @AfterEach
+  void stop() {
+    scheduler.close();
+  }
 
   private void attach(int generation, Shard shard) throws IOException {
     layers =
         TimelineLayers.attach(
             store,
-            "tenants/t/timelines/m/",
+            TestOrigin.TIMELINES,
+            TestOrigin.ORIGIN,
             directory.resolve("" + generation),
             shared,
             generation,
@@ -135,8 +145,10 @@ final class RelationHolesFuzzTest {
             lastRecordLsn == 0 ? WalDecoder.UNKNOWN_PREV : lastRecordLsn,
             SEGMENT_SIZE,
             ClusterSettings.NONE);
-    flusher = new LayerFlusher("t/m", layers, reader, dictionary, writer, OPTIONS);
-    flusher.start();
+    work =
+        new TimelineWork(
+            "t/m", layers, reader, dictionary, writer, OPTIONS, scheduler, System::nanoTime);
+    work.start();
   }
 
   private ClusterView view(long lsn) {
@@ -145,7 +157,7 @@ final class RelationHolesFuzzTest {
 
   private void detach() {
     writer.close();
-    flusher.close();
+    work.close();
     layers.close();
   }
 
@@ -303,7 +315,7 @@ final class RelationHolesFuzzTest {
       states.put(lsn, new State(size, new HashMap<>(lowers), copied));
       copies.put(lsn, copiedLowers);
       if (random.nextInt(100) == 0) {
-        flusher.publishNow(Duration.ofMinutes(1));
+        work.publishNow(Duration.ofMinutes(1));
       }
       if (random.nextInt(400) == 0) {
         detach();
@@ -311,7 +323,7 @@ final class RelationHolesFuzzTest {
         receive();
       }
     }
-    flusher.publishNow(Duration.ofMinutes(1));
+    work.publishNow(Duration.ofMinutes(1));
     assertTrue(
         layers.map().files().stream()
             .map(file -> file.descriptor())

@@ -12,6 +12,7 @@ import dev.varve.engine.catalog.ClusterView;
 import dev.varve.engine.catalog.RelationDictionary;
 import dev.varve.engine.catalog.Shard;
 import dev.varve.engine.layer.LayerDescriptor;
+import dev.varve.engine.layer.TestOrigin;
 import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.ClusterIdentity;
 import dev.varve.engine.postgres.PostgresMajor;
@@ -382,7 +383,8 @@ final class TimelineWriterTest {
     TimelineLayers layers =
         TimelineLayers.attach(
             store,
-            "tenants/t/timelines/m/",
+            TestOrigin.TIMELINES,
+            TestOrigin.ORIGIN,
             directory,
             shared,
             0,

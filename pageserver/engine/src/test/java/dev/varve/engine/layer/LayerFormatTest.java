@@ -20,9 +20,23 @@ import org.junit.jupiter.api.io.TempDir;
 final class LayerFormatTest {
   private static final long KEY = 64L << 32 | 7;
   private static final LayerDescriptor DELTA =
-      new LayerDescriptor(false, 0, 0, -1L, 0x1000, 0x1100, 3, 17, 215, 83, 3, 0x1048);
+      new LayerDescriptor(
+          TestOrigin.ORIGIN, false, 0, 0, -1L, 0x1000, 0x1100, 3, 17, 247, 119, 3, 0x1048);
   private static final LayerDescriptor IMAGE =
-      new LayerDescriptor(true, 0, 64L << 32, 64L << 32 | 1, 0x1000, 0x1000, 3, 1, 166, 70, 2, 0);
+      new LayerDescriptor(
+          TestOrigin.ORIGIN,
+          true,
+          0,
+          64L << 32,
+          64L << 32 | 1,
+          0x1000,
+          0x1000,
+          3,
+          1,
+          198,
+          106,
+          2,
+          0);
 
   @TempDir Path directory;
 
@@ -62,7 +76,8 @@ final class LayerFormatTest {
   @Test
   void theDeltaLayerIsWritten() throws IOException {
     Path file = directory.resolve("delta");
-    try (LayerWriter writer = new LayerWriter(file, false, 0, 0, 0x1000, 0x1100, 3, 17)) {
+    try (LayerWriter writer =
+        new LayerWriter(file, TestOrigin.ORIGIN, false, 0, 0, 0x1000, 0x1100, 3, 17)) {
       writer.add(
           KEY, 0x1048, ValueKind.RECORD, new byte[] {(byte) 0xAA, (byte) 0xBB, (byte) 0xCC}, 0, 3);
       writer.add(KEY, 0x1100, ValueKind.DERIVED, new byte[] {1, 2}, 0, 2);
@@ -95,9 +110,39 @@ final class LayerFormatTest {
   }
 
   @Test
-  void theManifestIsReadAndWritten() {
+  void theManifestIsReadAndWritten() throws IOException {
     byte[] bytes = FormatExample.read("manifest.md", "manifest");
-    Manifest manifest = Manifest.decode("example", bytes);
+    ManifestPart part =
+        ManifestPart.decode(
+            "00000002-1122334455667788-00000000",
+            "part",
+            FormatExample.read("manifest.md", "part"));
+    LayerDescriptor other =
+        new LayerDescriptor(
+            new LayerOrigin(0x0F8B6A0E3C554D5FL, 0x9D3C2A1B00C0FFEEL, 1, 2, 2048),
+            true,
+            0,
+            64L << 32,
+            64L << 32 | 1,
+            0x1000,
+            0x1000,
+            2,
+            5,
+            4096,
+            3900,
+            2,
+            0);
+    assertEquals(List.of(IMAGE, other), part.added());
+    assertEquals(List.of(), part.removed());
+    assertArrayEquals(FormatExample.read("manifest.md", "part"), part.encode());
+    Manifest manifest =
+        Manifest.decode(
+            "example",
+            bytes,
+            name -> {
+              assertEquals(part.name(), name);
+              return part;
+            });
     Manifest expected =
         new Manifest(
             4,
@@ -111,9 +156,14 @@ final class LayerFormatTest {
             0x1100,
             0x1048,
             18,
-            List.of(DELTA),
-            List.of("old"));
+            LayerList.of(List.of(part), List.of(DELTA), List.of(IMAGE.id())),
+            new ManifestSections(
+                new ManifestSections.Ancestor(1, 2, 0x1000), List.of(), List.of(), List.of()));
     assertEquals(expected, manifest);
+    assertEquals(List.of(other, DELTA), manifest.layers());
+    assertEquals(
+        "0f8b6a0e3c554d5f9d3c2a1b00c0ffee/shards/1-of-2-by-2048/layers/" + other.name(),
+        other.object());
     assertArrayEquals(bytes, expected.encode());
   }
 }

@@ -69,6 +69,7 @@ final class LayerFuzzTest {
     try (LayerWriter writer =
         new LayerWriter(
             directory.resolve("layer"),
+            TestOrigin.ORIGIN,
             image,
             0,
             entries.getFirst().key,
@@ -216,7 +217,8 @@ final class LayerFuzzTest {
   @Test
   void entriesOutOfOrderAreRefused() throws IOException {
     try (LayerWriter writer =
-        new LayerWriter(directory.resolve("layer"), false, 0, 0, 1000, 2000, 1, 1)) {
+        new LayerWriter(
+            directory.resolve("layer"), TestOrigin.ORIGIN, false, 0, 0, 1000, 2000, 1, 1)) {
       writer.add(5, 1500, ValueKind.VALUE, new byte[3], 0, 3);
       assertThrows(
           IllegalStateException.class,

@@ -3,6 +3,7 @@ package dev.varve.engine.layer;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.postgres.PostgresMajor;
@@ -28,10 +29,11 @@ import org.junit.jupiter.api.function.Executable;
 
 /** Numbered manifests: who commits, who is fenced, and what damage does. */
 final class ManifestStoreTest {
-  private static final String PREFIX = "tenants/t/timelines/m/";
+  private static final String PREFIX = TestOrigin.PREFIX;
 
   private static LayerDescriptor delta(long start, long end, int sequence) {
-    return new LayerDescriptor(false, 0, 0, -1L, start, end, 1, sequence, 1000, 900, 10, end - 24);
+    return new LayerDescriptor(
+        TestOrigin.ORIGIN, false, 0, 0, -1L, start, end, 1, sequence, 1000, 900, 10, end - 24);
   }
 
   private static Manifest imported(Manifest claimed) {
@@ -293,20 +295,33 @@ final class ManifestStoreTest {
 
   private static LayerDescriptor part(long firstKey, long lastKey, int sequence) {
     return new LayerDescriptor(
-        false, 1, firstKey, lastKey, 1000, 1100, 1, sequence, 1000, 900, 10, 1076);
+        TestOrigin.ORIGIN,
+        false,
+        1,
+        firstKey,
+        lastKey,
+        1000,
+        1100,
+        1,
+        sequence,
+        1000,
+        900,
+        10,
+        1076);
   }
 
   @Test
   void everyDamagedByteIsFound() throws IOException {
+    Manifest.Parts none = part -> fail("it names no part");
     Manifest manifest =
         imported(new ManifestStore(new MemoryObjectStore(), PREFIX, 1).claim(0))
             .published(List.of(delta(1000, 1100, 1)), 1100, 1076, 0, 2);
     byte[] bytes = manifest.encode();
-    assertEquals(manifest, Manifest.decode("m", bytes));
+    assertEquals(manifest, Manifest.decode("m", bytes, none));
     for (int at = 0; at < bytes.length; at++) {
       bytes[at] ^= 1;
       PageserverException.Corrupt e =
-          assertThrows(PageserverException.Corrupt.class, () -> Manifest.decode("m7", bytes));
+          assertThrows(PageserverException.Corrupt.class, () -> Manifest.decode("m7", bytes, none));
       assertTrue(String.valueOf(e.getMessage()).contains("m7"));
       bytes[at] ^= 1;
     }

@@ -9,6 +9,7 @@ import dev.varve.engine.EngineOptions;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.BlockCache;
 import dev.varve.engine.layer.Chain;
+import dev.varve.engine.layer.TestOrigin;
 import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.ClusterIdentity;
 import dev.varve.engine.postgres.PostgresMajor;
@@ -55,7 +56,8 @@ final class LayerFileTest {
             return super.getRange(name, offset, length);
           }
         },
-        "tenants/t/timelines/m/",
+        TestOrigin.TIMELINES,
+        TestOrigin.ORIGIN,
         directory,
         new LayerResources(disk, new LayerMemory(1), new BlockCache(1)),
         0,
@@ -101,7 +103,7 @@ final class LayerFileTest {
   void aLocalCopyThatIsDamagedGivesWayToTheObject() throws IOException {
     String name = publish();
     Path local = directory.resolve(name);
-    byte[] whole = memory.get("tenants/t/timelines/m/layers/" + name);
+    byte[] whole = memory.get(TestOrigin.PREFIX + "layers/" + name);
     int damaged = 0;
     for (int at : new int[] {20, HEADER_BYTES + 100, whole.length - 3}) {
       byte[] flipped = whole.clone();
@@ -167,7 +169,7 @@ final class LayerFileTest {
   @Test
   void whatIsDamagedInEveryCopyIsAnError() throws IOException {
     String name = publish();
-    String object = "tenants/t/timelines/m/layers/" + name;
+    String object = TestOrigin.PREFIX + "layers/" + name;
     byte[] flipped = memory.get(object);
     flipped[HEADER_BYTES + 100] ^= 1;
     memory.put(object, flipped);

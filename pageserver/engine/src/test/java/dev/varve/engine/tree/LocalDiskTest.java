@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.varve.engine.EngineOptions;
 import dev.varve.engine.layer.BlockCache;
 import dev.varve.engine.layer.Chain;
+import dev.varve.engine.layer.TestOrigin;
 import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.store.MemoryObjectStore;
 import java.io.IOException;
@@ -30,7 +31,8 @@ final class LocalDiskTest {
   private TimelineLayers attach(String timeline, LocalDisk disk) {
     return TimelineLayers.attach(
         store,
-        "tenants/t/timelines/" + timeline + "/",
+        TestOrigin.TIMELINES,
+        TestOrigin.of(timeline.hashCode()),
         directory.resolve(timeline),
         new LayerResources(disk, new LayerMemory(1), new BlockCache(1)),
         0,

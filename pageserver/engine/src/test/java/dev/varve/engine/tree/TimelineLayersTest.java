@@ -10,8 +10,12 @@ import dev.varve.engine.PageserverException;
 import dev.varve.engine.layer.BlockCache;
 import dev.varve.engine.layer.Chain;
 import dev.varve.engine.layer.LayerDescriptor;
+import dev.varve.engine.layer.LayerOrigin;
+import dev.varve.engine.layer.LayerWriter;
+import dev.varve.engine.layer.Manifest;
 import dev.varve.engine.layer.ManifestStore;
 import dev.varve.engine.layer.RecordBoundary;
+import dev.varve.engine.layer.TestOrigin;
 import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.ClusterIdentity;
 import dev.varve.engine.postgres.PostgresMajor;
@@ -38,7 +42,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What a timeline's layers make of an object store that fails. */
 final class TimelineLayersTest {
-  private static final String PREFIX = "tenants/t/timelines/m/";
+  private static final String PREFIX = TestOrigin.PREFIX;
   private static final ClusterIdentity IDENTITY =
       new ClusterIdentity(4711, PostgresMajor.V17, 16 << 20);
 
@@ -54,10 +58,15 @@ final class TimelineLayersTest {
   }
 
   private TimelineLayers attach(ObjectStore store, LocalDisk disk) {
+    return attach(store, TestOrigin.ORIGIN, directory, disk);
+  }
+
+  private TimelineLayers attach(ObjectStore store, LayerOrigin origin, Path local, LocalDisk disk) {
     return TimelineLayers.attach(
         store,
-        PREFIX,
-        directory,
+        TestOrigin.TIMELINES,
+        origin,
+        local,
         new LayerResources(disk, new LayerMemory(1), new BlockCache(1)),
         0,
         EngineOptions.defaults(),
@@ -79,7 +88,7 @@ final class TimelineLayersTest {
             }
           }
         };
-    ExpectedLog.containing("m/manifest 2 is tried again");
+    ExpectedLog.containing("01/manifest 2 is tried again");
     try (TimelineLayers layers = attach(losesTheSecondManifest)) {
       layers.commitImport(IDENTITY, 0x1000, List.of());
       assertEquals(2, layers.manifest().number());
@@ -103,11 +112,46 @@ final class TimelineLayersTest {
             super.create(name, bytes);
           }
         };
-    ExpectedLog.containing("m/manifest 2 is tried again");
+    ExpectedLog.containing("01/manifest 2 is tried again");
     try (TimelineLayers layers = attach(failsAfterTheClaim)) {
       layers.stopCommitting();
       assertThrows(IOException.class, () -> layers.commitImport(IDENTITY, 0x1000, List.of()));
       assertEquals(1, layers.manifest().number());
+    }
+  }
+
+  /** The part that the manifest names is stored once, whatever becomes of the manifest's answer. */
+  @Test
+  void aLongManifestWhoseAnswerIsLostIsCommittedWithTheSamePart() throws IOException {
+    MemoryObjectStore memory = new MemoryObjectStore();
+    ObjectStore losesTheSecondManifest =
+        new ForwardingObjectStore(memory) {
+          private int left = 2;
+
+          @Override
+          public void create(String name, byte[] bytes) throws IOException {
+            super.create(name, bytes);
+            if (--left == 0) {
+              throw new IOException("the answer was lost");
+            }
+          }
+        };
+    ExpectedLog.containing("01/manifest 2 is tried again");
+    try (TimelineLayers layers = attach(losesTheSecondManifest)) {
+      List<LayerFile> images = new ArrayList<>();
+      for (int key = 0; key < 700; key++) {
+        try (LayerWriter out = layers.newLayer(true, 0, key, 0x1000, 0x1000)) {
+          out.add(key, 0x1000, ValueKind.VALUE, new byte[1], 0, 1);
+          images.add(layers.adopt(out.finish(key)));
+        }
+      }
+      layers.commitImport(IDENTITY, 0x1000, images);
+      assertEquals(layers.manifest(), new ManifestStore(memory, PREFIX, 9).load());
+      assertEquals(700, layers.manifest().layers().size());
+      assertEquals(1, memory.list(PREFIX + "parts/").size());
+      assertTrue(memory.list(PREFIX + "manifest/").getLast().length() < 1000);
+      publish(layers, 0x1000, 0x2000);
+      assertEquals(layers.manifest(), new ManifestStore(memory, PREFIX, 9).load());
     }
   }
 
@@ -128,7 +172,6 @@ final class TimelineLayersTest {
       publish(second, 0x5000, 0x6000);
       publish(second, 0x6000, 0x7000);
       assertTrue(objects(store).containsAll(replaced), "removed under the one before");
-      assertEquals(replaced, second.manifest().obsolete());
       nanos.addAndGet(MORE_THAN_A_MINUTE);
       publish(second, 0x7000, 0x8000);
       assertFalse(objects(store).stream().anyMatch(replaced::contains), "nobody reads them now");
@@ -223,7 +266,8 @@ final class TimelineLayersTest {
     try (TimelineLayers here =
         TimelineLayers.attach(
             mayBeDown,
-            PREFIX,
+            TestOrigin.TIMELINES,
+            TestOrigin.ORIGIN,
             elsewhere,
             LayerResources.of(EngineOptions.defaults()),
             0,
@@ -257,7 +301,7 @@ final class TimelineLayersTest {
   void whatIsPublishedStaysWhereItIsWhileTheStoreIsEmptied() throws IOException {
     MemoryObjectStore store = new MemoryObjectStore();
     MemoryObjectStore versions = new MemoryObjectStore();
-    ExpectedLog.containing("m/manifest 4 is tried again");
+    ExpectedLog.containing("01/manifest 4 is tried again");
     try (TimelineLayers layers = attach(store)) {
       layers.commitImport(IDENTITY, 0x1000, List.of());
       publish(layers, 0x1000, 0x2000);
@@ -398,6 +442,62 @@ final class TimelineLayersTest {
         }
       });
       assertEquals(0x4000, reader.boundaryAtOrBefore(0x4000).endLsn());
+    }
+  }
+
+  /** As a branch, a split shard or a copy does. */
+  @Test
+  void aTimelineListsLayersOfAnotherOne() throws IOException {
+    MemoryObjectStore store = new MemoryObjectStore();
+    LayerOrigin branch = TestOrigin.of(2);
+    LocalDisk disk = new LocalDisk(Long.MAX_VALUE);
+    long key = KeySpace.key(KeySpace.CONTROL, 0);
+    try (TimelineLayers original = attach(store)) {
+      original.commitImport(IDENTITY, 0x1000, List.of());
+      publish(original, 0x1000, 0x2000);
+      LayerDescriptor shared = original.map().files().getFirst().descriptor();
+      ManifestStore manifests = new ManifestStore(store, TestOrigin.TIMELINES + branch.path(), 7);
+      Manifest empty = manifests.claim(0);
+      Manifest imported =
+          empty.imported(
+              IDENTITY.major(), IDENTITY.systemIdentifier(), 16 << 20, 0x1000, 0, List.of());
+      manifests.commit(imported);
+      manifests.commit(imported.published(List.of(shared), 0x2000, 0x1FC0, 0, 0));
+
+      ExpectedLog.containing("checking the layers in the object store failed and is tried again");
+      try (TimelineLayers layers = attach(store, branch, directory.resolve("branch"), disk)) {
+        LayerFile file = layers.map().files().getFirst();
+        assertEquals(TestOrigin.ORIGIN, file.descriptor().origin());
+        Chain chain = new Chain();
+        file.collect(key, 0x2000, chain);
+        assertEquals(0x2000, chain.lsn(0));
+        layers.audit();
+        assertEquals("", layers.failureText());
+        // The copy on the disk is not taken for a layer of its own that has the same name.
+        assertTrue(layers.fetch(file, () -> false));
+        assertTrue(file.isLocal());
+        assertFalse(Files.exists(directory.resolve("branch").resolve(shared.name())));
+
+        publish(layers, 0x2000, 0x3000);
+        merge(layers, 0x1000, 0x3000);
+        nanos.addAndGet(MORE_THAN_A_MINUTE);
+        publish(layers, 0x3000, 0x4000);
+        publish(layers, 0x4000, 0x5000);
+        assertEquals(List.of(shared.name()), objects(store), "it is the original's to remove");
+      }
+      try (TimelineLayers other = attach(store, TestOrigin.of(3), directory.resolve("x"), disk)) {
+        other.commitImport(IDENTITY, 0x1000, List.of());
+      }
+      ManifestStore third =
+          new ManifestStore(store, TestOrigin.TIMELINES + TestOrigin.of(3).path(), 8);
+      third.commit(third.claim(0).published(List.of(shared), 0x2000, 0x1FC0, 0, 0));
+      store.delete(TestOrigin.TIMELINES + shared.object());
+      try (TimelineLayers other = attach(store, TestOrigin.of(3), directory.resolve("x"), disk)) {
+        other.audit();
+        assertTrue(
+            other.failureText().contains(TestOrigin.TIMELINES + shared.object()),
+            other.failureText());
+      }
     }
   }
 

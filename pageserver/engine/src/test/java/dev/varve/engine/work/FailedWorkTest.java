@@ -12,6 +12,7 @@ import dev.varve.engine.ingest.BaseBackupImport;
 import dev.varve.engine.layer.BlockCache;
 import dev.varve.engine.layer.LayerDescriptor;
 import dev.varve.engine.layer.RecordBoundary;
+import dev.varve.engine.layer.TestOrigin;
 import dev.varve.engine.layer.ValueKind;
 import dev.varve.engine.postgres.ClusterIdentity;
 import dev.varve.engine.postgres.Page;
@@ -44,7 +45,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Work that disk or store fail leaves no files, no descriptors, no accounting and no objects. */
 final class FailedWorkTest {
-  private static final String PREFIX = "tenants/t/timelines/m/";
+  private static final String PREFIX = TestOrigin.PREFIX;
   private static final ClusterIdentity IDENTITY =
       new ClusterIdentity(4711, PostgresMajor.V17, 16 << 20);
   private static final EngineOptions OPTIONS =
@@ -81,7 +82,8 @@ final class FailedWorkTest {
             super.putFile(name, file);
           }
         },
-        PREFIX,
+        TestOrigin.TIMELINES,
+        TestOrigin.ORIGIN,
         directory,
         new LayerResources(disk, new LayerMemory(1), new BlockCache(1)),
         0,

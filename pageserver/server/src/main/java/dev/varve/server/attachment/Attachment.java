@@ -78,6 +78,10 @@ public final class Attachment implements AutoCloseable {
   private volatile @Nullable CompletableFuture<Long> handOverAsked;
   private volatile AttachmentState phase = AttachmentState.LOADING;
   private volatile SourceFailure failure = SourceFailure.NONE;
+
+  /** Null unless it is BROKEN. */
+  private volatile @Nullable Throwable brokenBy;
+
   private volatile ReadTokens tokens = ReadTokens.LOST;
   private volatile boolean closed;
 
@@ -170,17 +174,27 @@ public final class Attachment implements AutoCloseable {
    * The timeline, to read from.
    *
    * @throws PageserverException.Unavailable while it is being loaded
-   * @throws PageserverException.Corrupt when it cannot be
+   * @throws PageserverException.TooNew when a newer release wrote what it is kept in
+   * @throws PageserverException.TooOld when this release reads that no more
+   * @throws PageserverException.Corrupt when it cannot be loaded for another reason
    */
   public Timeline timeline() {
     Timeline loaded = timeline;
     if (loaded == null) {
       if (phase == AttachmentState.BROKEN) {
-        throw new PageserverException.Corrupt(record.id() + " cannot be loaded: " + failure.text());
+        throw notLoaded(record.id() + " cannot be loaded: " + failure.text(), brokenBy);
       }
       throw new PageserverException.Unavailable(record.id() + " is being loaded", null);
     }
     return loaded;
+  }
+
+  private static PageserverException notLoaded(String text, @Nullable Throwable cause) {
+    return switch (cause) {
+      case PageserverException.TooNew _ -> new PageserverException.TooNew(text, cause);
+      case PageserverException.TooOld _ -> new PageserverException.TooOld(text, cause);
+      case null, default -> new PageserverException.Corrupt(text, cause);
+    };
   }
 
   /** The timeline once it can be read, before that null. */
@@ -223,6 +237,7 @@ public final class Attachment implements AutoCloseable {
     } catch (RuntimeException | Error e) {
       if (!closed) {
         failure = SourceFailure.of(e);
+        brokenBy = e;
         phase = AttachmentState.BROKEN;
         LOG.error("{}: stopped", record.id(), e);
       }

@@ -50,6 +50,7 @@ final class GrpcStatus {
       case PageserverException.LsnCollected _, PageserverException.LayoutDiffers _ ->
           Status.FAILED_PRECONDITION;
       case PageserverException.Fenced _, PageserverException.NotHere _ -> Status.ABORTED;
+      case PageserverException.TooNew _, PageserverException.TooOld _ -> Status.UNIMPLEMENTED;
       case PageserverException.Corrupt _ -> Status.DATA_LOSS;
     };
   }

@@ -37,6 +37,7 @@ public class ErrorAnswers {
       case PageserverException.LayoutDiffers _ -> 412;
       case PageserverException.LsnNotReceived _, PageserverException.Unavailable _ -> 503;
       case PageserverException.Corrupt _ -> 500;
+      case PageserverException.TooNew _, PageserverException.TooOld _ -> 501;
     };
   }
 
