@@ -41,18 +41,28 @@ final class Flush implements Step {
 
   @Override
   public long run() throws IOException {
+    if (writeOldest()) {
+      return 0;
+    }
     boolean freeze = now;
     long pause = writer.freezeIfOld(freeze);
-    if (freeze && pause == WHEN_SIGNALLED) {
+    // Whoever froze a layer since, it holds what had been received.
+    boolean isFrozen = !layers.map().frozen().isEmpty();
+    if (freeze && (isFrozen || pause == WHEN_SIGNALLED)) {
       now = false;
     }
+    return isFrozen ? 0 : pause;
+  }
+
+  /** Returns whether a layer was frozen. */
+  private boolean writeOldest() throws IOException {
     List<OpenLayer> frozen = layers.map().frozen();
     if (frozen.isEmpty()) {
-      return pause;
+      return false;
     }
     write(frozen.getLast());
     writer.signalRoom();
-    return 0;
+    return true;
   }
 
   private void write(OpenLayer layer) throws IOException {

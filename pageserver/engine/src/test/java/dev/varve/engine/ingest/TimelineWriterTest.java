@@ -129,6 +129,28 @@ final class TimelineWriterTest {
     assertEquals(0, shared.memory().bytes());
   }
 
+  @Test
+  void whatIsFlushedIsBehindALayerThatWaitsForItsFile() throws Exception {
+    WalBuilder wal = zeroedPages(2);
+    byte[] bytes = wal.wal();
+    int first = (int) (wal.written().getFirst().nextLsn() - SEGMENT_SIZE);
+    try (TimelineLayers layers = attach()) {
+      OpenLayer open = open(layers);
+      PageReader reader = new PageReader(layers::map, this::context);
+      TimelineWriter writer =
+          writer(layers, ingest(layers, reader, open), open, EngineOptions.defaults());
+      writer.receive(SEGMENT_SIZE, bytes, 0, first);
+      writer.freezeIfOld(true);
+      writer.receive(SEGMENT_SIZE + first, bytes, first, bytes.length - first);
+      assertEquals(1, layers.map().frozen().size());
+      TimelineWork work = work(layers, reader, writer);
+      work.flushNow();
+      work.start();
+      assertTrue(layers.awaitPublished(wal.lsn(), Duration.ofSeconds(30), () -> false));
+      work.close();
+    }
+  }
+
   /** What was in the same place before must not be found in memory, before the copy's files. */
   @Test
   @Timeout(60)
@@ -353,9 +375,14 @@ final class TimelineWriterTest {
   }
 
   private static TimelineWriter writer(TimelineLayers layers, WalIngest ingest, OpenLayer open) {
+    return writer(layers, ingest, open, ONE_RECORD_A_LAYER);
+  }
+
+  private static TimelineWriter writer(
+      TimelineLayers layers, WalIngest ingest, OpenLayer open, EngineOptions options) {
     return new TimelineWriter(
         layers,
-        ONE_RECORD_A_LAYER,
+        options,
         () -> 0,
         IDENTITY,
         ingest,
