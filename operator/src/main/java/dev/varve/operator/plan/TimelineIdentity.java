@@ -1,6 +1,7 @@
 package dev.varve.operator.plan;
 
 import dev.varve.crd.Timeline;
+import dev.varve.crd.TimelineStatus;
 import java.util.Collection;
 import java.util.Comparator;
 import org.jspecify.annotations.Nullable;
@@ -22,19 +23,26 @@ public final class TimelineIdentity {
   }
 
   /**
-   * The Timeline that has the same one and had it first; null: none. Only the first acts on it.
+   * The Timeline that has the same one and had it first; null: none. Only the first acts on it: the
+   * one that was attached, else the older one, whose age is known to the second.
    *
    * @param others of the same tenant
    */
   public static @Nullable Timeline holderBefore(Timeline timeline, Collection<Timeline> others) {
-    Comparator<Timeline> age =
-        Comparator.comparing((Timeline t) -> t.getMetadata().getCreationTimestamp())
+    Comparator<Timeline> precedence =
+        Comparator.comparing((Timeline t) -> !wasAttached(t))
+            .thenComparing(t -> t.getMetadata().getCreationTimestamp())
             .thenComparing(t -> t.getMetadata().getUid());
     return others.stream()
         .filter(other -> SpecRules.names(other).isEmpty())
         .filter(other -> of(other).equals(of(timeline)))
-        .min(age)
-        .filter(first -> age.compare(first, timeline) < 0)
+        .min(precedence)
+        .filter(first -> precedence.compare(first, timeline) < 0)
         .orElse(null);
+  }
+
+  private static boolean wasAttached(Timeline timeline) {
+    TimelineStatus status = timeline.getStatus();
+    return status != null && status.shards() != null && !status.shards().isEmpty();
   }
 }
