@@ -27,7 +27,8 @@ final class LayeringTest {
           "work",
           "timeline",
           "tenant",
-          "image");
+          "image",
+          "check");
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter()

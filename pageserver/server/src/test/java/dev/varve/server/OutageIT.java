@@ -185,6 +185,7 @@ final class OutageIT {
       store.setDown(true);
       load("lost");
       awaitFull(pageserver, "the store does not answer");
+      pageserver.leaveStoreUnchecked("it does not answer");
     }
     // What was not published is gone with the process, and comes again.
     store.setDown(false);

@@ -166,6 +166,7 @@ final class SynchronousStandbyIT {
       commit().get(30, TimeUnit.SECONDS);
     }
     // Neither does one wait for a pageserver that is gone.
+    pageserver.leaveStoreUnchecked("it does not answer");
     pageserver.close();
     commit().get(30, TimeUnit.SECONDS);
     store.setDown(false);

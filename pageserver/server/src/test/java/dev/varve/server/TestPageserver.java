@@ -8,6 +8,7 @@ import dev.varve.api.v1.ManagementServiceGrpc;
 import dev.varve.api.v1.PrimarySource;
 import dev.varve.api.v1.TimelineStatus;
 import dev.varve.engine.EngineOptions;
+import dev.varve.engine.check.CheckedStore;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.server.attachment.Attachments;
@@ -20,9 +21,11 @@ import io.grpc.ManagedChannelBuilder;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 
 /**
@@ -35,12 +38,19 @@ public final class TestPageserver implements AutoCloseable {
 
   private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
+  /** Of this JVM: who closes the last one checks what is in the object store. */
+  private static final AtomicInteger RUNNING = new AtomicInteger();
+
+  private final ObjectStore store;
+  private boolean isStoreChecked = true;
   private final Attachments attachments;
   private final GrpcServer server;
   private final ManagedChannel channel;
   private final ManagementServiceGrpc.ManagementServiceBlockingStub management;
 
-  private TestPageserver(Attachments attachments, PageMeters meters) throws IOException {
+  private TestPageserver(ObjectStore store, Attachments attachments, PageMeters meters)
+      throws IOException {
+    this.store = store;
     this.attachments = attachments;
     server = new GrpcServer("127.0.0.1", 0, attachments, meters, 16, 16, TIMEOUT, null);
     server.start();
@@ -50,6 +60,7 @@ public final class TestPageserver implements AutoCloseable {
             .maxInboundMessageSize(16 << 20)
             .build();
     management = ManagementServiceGrpc.newBlockingStub(channel);
+    RUNNING.incrementAndGet();
   }
 
   /** Starts one, with what was attached before in {@code directory}. */
@@ -62,7 +73,7 @@ public final class TestPageserver implements AutoCloseable {
         new Attachments(
             tenants, directory, new Tls(null), new TimelineMeters(registry, pageMeters));
     attachments.restore();
-    return new TestPageserver(attachments, pageMeters);
+    return new TestPageserver(store, attachments, pageMeters);
   }
 
   public ManagedChannel channel() {
@@ -153,10 +164,31 @@ public final class TestPageserver implements AutoCloseable {
     return status;
   }
 
+  /**
+   * Closing it does not look into the object store.
+   *
+   * @param why for instance since the test has damaged it, or it does not answer
+   */
+  public void leaveStoreUnchecked(String why) {
+    System.out.println("the object store is not checked: " + why);
+    isStoreChecked = false;
+  }
+
+  /**
+   * Stops in order. After the last of the test's nothing may be missing in the object store, nor be
+   * left over.
+   */
   @Override
   public void close() {
     channel.shutdownNow();
     server.close();
     attachments.close();
+    if (RUNNING.decrementAndGet() == 0 && isStoreChecked) {
+      try {
+        CheckedStore.requireClean(store);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
   }
 }

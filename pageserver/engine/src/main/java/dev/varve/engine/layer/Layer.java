@@ -96,6 +96,11 @@ public final class Layer {
     return bytes;
   }
 
+  /** Reads header and index, and checks that the index fits the file. */
+  public void checkIndex() {
+    index().check(descriptor);
+  }
+
   /** Reads all there is, past the cache: damage is found before anybody trusts the file. */
   public void check() {
     LayerIndex in = index();

@@ -100,6 +100,30 @@ final class LayerIndex {
         LayerOrigin.BYTES);
   }
 
+  /**
+   * Checks that the blocks fill the file up to the index, and that their keys ascend.
+   *
+   * @throws PageserverException.Corrupt naming the layer when they do not
+   */
+  void check(LayerDescriptor descriptor) {
+    long offset = LayerFormat.HEADER_BYTES;
+    for (int block = 0; block < dataBlocks + boundaryBlocks; block++) {
+      boolean ascends =
+          block == 0
+              || block == dataBlocks
+              || Long.compareUnsigned(firstKey(block - 1), firstKey(block)) <= 0;
+      if (offset(block) != offset || storedLength(block) < 0 || !ascends) {
+        throw new PageserverException.Corrupt(
+            "layer " + descriptor.name() + ": the index misplaces block " + block);
+      }
+      offset += storedLength(block);
+    }
+    if (offset != descriptor.indexOffset()) {
+      throw new PageserverException.Corrupt(
+          "layer " + descriptor.name() + ": the index leaves out bytes from " + offset + " on");
+    }
+  }
+
   long firstKey(int block) {
     return LittleEndian.i64(entries, block * LayerFormat.INDEX_ENTRY_BYTES);
   }

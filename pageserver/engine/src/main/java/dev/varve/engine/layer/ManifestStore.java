@@ -42,7 +42,8 @@ import org.jspecify.annotations.Nullable;
  * it.
  */
 public final class ManifestStore {
-  private static final int KEPT = 8;
+  /** The newest manifests, so many, are there as long as the timeline is. */
+  public static final int KEPT = 8;
 
   /** How often a store that contradicts itself is asked. */
   private static final int TRIES = 6;

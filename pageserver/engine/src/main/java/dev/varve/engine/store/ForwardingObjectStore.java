@@ -44,6 +44,11 @@ public abstract class ForwardingObjectStore implements ObjectStore {
   }
 
   @Override
+  public List<ObjectEntry> list(String prefix, String after) throws IOException {
+    return inner.list(prefix, after);
+  }
+
+  @Override
   public void delete(String name) throws IOException {
     inner.delete(name);
   }

@@ -162,7 +162,8 @@ public final class LocalObjectStore implements ObjectStore {
         if (name.startsWith(prefix)
             && !file.getFileName().toString().startsWith(".")
             && Files.isRegularFile(file)) {
-          entries.add(new ObjectEntry(name, Files.size(file)));
+          entries.add(
+              new ObjectEntry(name, Files.size(file), Files.getLastModifiedTime(file).toInstant()));
         }
       }
     } catch (NoSuchFileException | java.io.UncheckedIOException e) {

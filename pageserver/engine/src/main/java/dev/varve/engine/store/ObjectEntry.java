@@ -1,4 +1,11 @@
 package dev.varve.engine.store;
 
-/** One object in a listing: its name and its length in bytes. */
-public record ObjectEntry(String name, long length) {}
+import java.time.Instant;
+
+/**
+ * One object in a listing.
+ *
+ * @param length in bytes
+ * @param modified when it was written, by the store's clock
+ */
+public record ObjectEntry(String name, long length, Instant modified) {}

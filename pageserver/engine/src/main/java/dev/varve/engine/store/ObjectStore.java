@@ -46,6 +46,15 @@ public interface ObjectStore {
   /** Every object whose name starts with {@code prefix}, sorted by name (bytewise). */
   List<ObjectEntry> list(String prefix) throws IOException;
 
+  /**
+   * Some of {@link #list}: the first of those behind {@code after}, in order, at least one unless
+   * none is left. How many is up to the store, so that who goes through very many needs not hold
+   * all.
+   */
+  default List<ObjectEntry> list(String prefix, String after) throws IOException {
+    return list(prefix).stream().filter(entry -> entry.name().compareTo(after) > 0).toList();
+  }
+
   /** Removes the object; nothing happens when there is none. */
   void delete(String name) throws IOException;
 

@@ -194,6 +194,11 @@ public final class RetryingObjectStore implements ObjectStore {
   }
 
   @Override
+  public List<ObjectEntry> list(String prefix, String after) throws IOException {
+    return retry(StoreOperation.LIST, prefix, again -> inner.list(prefix, after));
+  }
+
+  @Override
   public void delete(String name) throws IOException {
     retry(
         StoreOperation.DELETE,

@@ -232,14 +232,19 @@ public final class StoreProbe {
   }
 
   private void requireListing(String prefix, List<String> wanted) throws IOException, Unmet {
-    List<ObjectEntry> all = new ArrayList<>();
-    for (String name : wanted) {
-      all.add(new ObjectEntry(directory + name, name.length()));
-    }
-    List<ObjectEntry> listed = store.list(directory + prefix);
+    List<String> all =
+        wanted.stream().map(name -> lengthAndName(name.length(), directory + name)).toList();
+    List<String> listed =
+        store.list(directory + prefix).stream()
+            .map(entry -> lengthAndName(entry.length(), entry.name()))
+            .toList();
     if (!listed.equals(all)) {
       throw new Unmet("below " + directory + prefix + " it lists " + listed + ", not " + all);
     }
+  }
+
+  private static String lengthAndName(long bytes, String name) {
+    return name + " of " + bytes + " bytes";
   }
 
   private void deletes() throws IOException, Unmet {

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param count 1 to 256; 1: the whole timeline
  * @param stripeBlocks blocks per stripe; 0 when {@code count} is 1
  */
-record StoredLayout(int count, int stripeBlocks) {
+public record StoredLayout(int count, int stripeBlocks) {
   private static final String NAME = "layout";
   private static final String SHARDS = "shards/";
 
@@ -70,7 +70,7 @@ record StoredLayout(int count, int stripeBlocks) {
   }
 
   /** What is stored of a timeline of which some object is; of another one: whole. */
-  static StoredLayout read(ObjectStore store, TimelineLocation whole) throws IOException {
+  public static StoredLayout read(ObjectStore store, TimelineLocation whole) throws IOException {
     StoredLayout recorded = recorded(store, whole);
     if (recorded != null) {
       return recorded;
@@ -84,7 +84,7 @@ record StoredLayout(int count, int stripeBlocks) {
   }
 
   /** Each shard's place. */
-  List<TimelineLocation> shards(TimelineLocation whole) {
+  public List<TimelineLocation> shards(TimelineLocation whole) {
     return IntStream.range(0, count)
         .mapToObj(i ->
             new TimelineLocation(

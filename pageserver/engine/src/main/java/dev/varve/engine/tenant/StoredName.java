@@ -16,10 +16,11 @@ import org.jspecify.annotations.Nullable;
  * the tenant, created exclusively, {@code docs/formats/timeline.md}. One who keeps the ids, as the
  * operator does, neither makes nor asks for it.
  */
-record StoredName(TimelineId uid) {
+public record StoredName(TimelineId uid) {
 
   /** Null: it leads nowhere. */
-  static @Nullable TimelineId resolve(ObjectStore store, TimelineName name) throws IOException {
+  public static @Nullable TimelineId resolve(ObjectStore store, TimelineName name)
+      throws IOException {
     String object = TimelineLocation.name(name);
     try {
       return decode(object, store.get(object)).uid;

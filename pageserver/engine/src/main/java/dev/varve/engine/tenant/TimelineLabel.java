@@ -19,9 +19,10 @@ import org.jspecify.annotations.Nullable;
  * @param name the last that it had
  * @param sinceSeconds since when it is retained, in seconds of Unix; 0 in the other states
  */
-record TimelineLabel(State state, String name, long sinceSeconds) {
+public record TimelineLabel(State state, String name, long sinceSeconds) {
 
-  enum State {
+  /** What is done with the timeline. */
+  public enum State {
     /** Somebody attaches it. */
     IN_USE(0),
     /** Nobody does, and it is kept. */
@@ -50,7 +51,7 @@ record TimelineLabel(State state, String name, long sinceSeconds) {
   }
 
   /** Null: there is none. */
-  static @Nullable TimelineLabel read(ObjectStore store, TimelineLocation location)
+  public static @Nullable TimelineLabel read(ObjectStore store, TimelineLocation location)
       throws IOException {
     try {
       return decode(location.label(), store.get(location.label()));

@@ -9,32 +9,36 @@ import java.nio.file.Path;
  * pageserver's disk: below its id, whatever its name is. The only place that spells object names of
  * tenants; {@code docs/formats/timeline.md} shows them.
  */
-record TimelineLocation(String tenant, TimelineId uid, Shard shard) {
+public record TimelineLocation(String tenant, TimelineId uid, Shard shard) {
+  /** Where all tenants are, with a slash at the end. */
+  public static final String TENANTS = "tenants/";
+
   static TimelineLocation of(TimelineName name, TimelineId uid) {
     return new TimelineLocation(name.tenant(), uid, name.shard());
   }
 
   /** Of a timeline that is not sharded, or of all its shards. */
-  static TimelineLocation whole(String tenant, TimelineId uid) {
+  public static TimelineLocation whole(String tenant, TimelineId uid) {
     return new TimelineLocation(tenant, uid, Shard.WHOLE);
   }
 
   /** Where the tenant's labels are, one for each timeline, with a slash at the end. */
-  static String labels(String tenant) {
+  public static String labels(String tenant) {
     return tenant(tenant) + "labels/";
   }
 
   /** The object that leads from a name to an id. */
-  static String name(TimelineName name) {
+  public static String name(TimelineName name) {
     return tenant(name.tenant()) + "names/" + name.timeline();
   }
 
-  private static String tenant(String tenant) {
-    return "tenants/" + tenant + "/";
+  /** Where all of a tenant is, with a slash at the end. */
+  public static String tenant(String tenant) {
+    return TENANTS + tenant + "/";
   }
 
   /** What the timeline is called, and whether it is in use. */
-  String label() {
+  public String label() {
     return labels(tenant) + uid;
   }
 
@@ -54,17 +58,17 @@ record TimelineLocation(String tenant, TimelineId uid, Shard shard) {
   }
 
   /** Where the objects of all its shards are, with a slash at the end. */
-  String timelinePrefix() {
+  public String timelinePrefix() {
     return timelines() + uid + "/";
   }
 
   /** How it is dealt out over shards. */
-  String layout() {
+  public String layout() {
     return timelinePrefix() + "layout";
   }
 
   /** Where the objects of this shard are, with a slash at the end. */
-  String objectPrefix() {
+  public String objectPrefix() {
     return timelines() + origin().path();
   }
 

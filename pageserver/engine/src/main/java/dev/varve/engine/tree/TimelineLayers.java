@@ -12,6 +12,7 @@ import dev.varve.engine.postgres.ClusterIdentity;
 import dev.varve.engine.store.FailureText;
 import dev.varve.engine.store.ObjectEntry;
 import dev.varve.engine.store.ObjectStore;
+import dev.varve.engine.store.StoreDeadline;
 import dev.varve.engine.store.StoreFailure;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -56,6 +57,7 @@ public final class TimelineLayers implements AutoCloseable {
 
   private static final String REMOVING = "removing what is no longer wanted";
   private static final int REMOVED_AT_ONCE = 64;
+  private static final Duration LAST_REMOVALS_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration REMOVAL_PAUSE = Duration.ofSeconds(10);
   private static final Duration FIRST_COMMIT_PAUSE = Duration.ofMillis(200);
   private static final Duration LONGEST_COMMIT_PAUSE = Duration.ofSeconds(10);
@@ -673,14 +675,48 @@ public final class TimelineLayers implements AutoCloseable {
     return !stopped.getAsBoolean();
   }
 
+  /**
+   * Removes what is in the object store and will be in no manifest: nobody may attach the timeline
+   * for long. A store that does not answer is not waited for; what stays is removed under the next
+   * attachment.
+   */
+  private void removeUnlisted() {
+    Set<String> listed = new HashSet<>();
+    manifest.layers().forEach(layer -> listed.add(layer.name()));
+    if (undecided != null) {
+      undecided.layers().forEach(layer -> listed.add(layer.name()));
+    }
+    for (LayerFile file : map.files()) {
+      if (file.isPublished() && !listed.contains(file.descriptor().name())) {
+        unwanted.add(file.objectName());
+      }
+    }
+    StoreFailure failing = store.failure(prefix);
+    boolean answers = failing == null || failing.kind() != StoreFailure.Kind.UNREACHABLE;
+    if (!unwanted.isEmpty() && answers) {
+      removalFailed = false; // once more, however short ago that was
+      StoreDeadline.after(LAST_REMOVALS_TIMEOUT)
+          .run(() -> {
+            while (removeUnwanted()) {
+              // A batch was removed, and there are more.
+            }
+          });
+    }
+  }
+
+  /** Nothing else may be under way. */
   @Override
   public void close() {
     stopCommitting();
-    LayerMap last = map;
-    last.files().forEach(LayerFile::close);
-    last.frozen().forEach(OpenLayer::release);
-    if (last.open() != null) {
-      last.open().release();
+    try {
+      removeUnlisted();
+    } finally {
+      LayerMap last = map;
+      last.files().forEach(LayerFile::close);
+      last.frozen().forEach(OpenLayer::release);
+      if (last.open() != null) {
+        last.open().release();
+      }
     }
   }
 

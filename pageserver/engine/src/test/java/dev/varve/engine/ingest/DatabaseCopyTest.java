@@ -10,6 +10,7 @@ import dev.varve.engine.EngineOptions;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.catalog.RelationSize;
 import dev.varve.engine.catalog.Shard;
+import dev.varve.engine.check.CheckedStore;
 import dev.varve.engine.layer.Chain;
 import dev.varve.engine.layer.ImagePage;
 import dev.varve.engine.layer.LayerDescriptor;
@@ -44,6 +45,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What a copied database's pages become, and what a failure in between makes of them. */
 final class DatabaseCopyTest {
+  private static final String PREFIX = "tenants/t/timelines/m/";
   private static final long START = 0x1000;
   private static final long COPIED = 0x2000;
   private static final int SOURCE = KeySpace.FIRST_RELATION;
@@ -57,6 +59,7 @@ final class DatabaseCopyTest {
   @TempDir Path temporary;
 
   private Path directory;
+  private final MemoryObjectStore memory = new MemoryObjectStore();
   private TimelineLayers layers;
   private RedoContext context;
   private final AtomicInteger unavailable = new AtomicInteger();
@@ -67,7 +70,7 @@ final class DatabaseCopyTest {
     directory = temporary.resolve("layers");
     layers =
         TimelineLayers.attach(
-            new MemoryObjectStore(),
+            memory,
             TestOrigin.TIMELINES,
             TestOrigin.ORIGIN,
             directory,
@@ -91,8 +94,9 @@ final class DatabaseCopyTest {
   }
 
   @AfterEach
-  void close() {
+  void close() throws IOException {
     layers.close();
+    CheckedStore.requireCleanBelow(memory, PREFIX);
   }
 
   private LayerMap map() {

@@ -12,6 +12,7 @@ import dev.varve.engine.catalog.ClusterSettings;
 import dev.varve.engine.catalog.ClusterView;
 import dev.varve.engine.catalog.RelationDictionary;
 import dev.varve.engine.catalog.Shard;
+import dev.varve.engine.check.CheckedStore;
 import dev.varve.engine.layer.LayerDescriptor;
 import dev.varve.engine.layer.TestOrigin;
 import dev.varve.engine.layer.ValueKind;
@@ -40,6 +41,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -51,6 +53,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Timeout(120)
 final class LargeRecordsTest {
+  private static final String PREFIX = "tenants/t/timelines/m/";
   private static final int SEGMENT_SIZE = 16 << 20;
   private static final int XACT = 1;
   private static final int PREPARE = 0x10;
@@ -74,6 +77,7 @@ final class LargeRecordsTest {
   private final RelationDictionary dictionary = new RelationDictionary();
   private final WalBuilder wal = new WalBuilder(PostgresMajor.V17, SEGMENT_SIZE, SEGMENT_SIZE);
   private final StepScheduler scheduler = StepScheduler.started();
+  private final MemoryObjectStore memory = new MemoryObjectStore();
   private TimelineLayers layers;
   private PageReader reader;
   private WalIngest ingest;
@@ -82,7 +86,7 @@ final class LargeRecordsTest {
 
   @BeforeEach
   void open() throws IOException {
-    open(new MemoryObjectStore());
+    open(memory);
   }
 
   private void open(ObjectStore store) throws IOException {
@@ -130,6 +134,12 @@ final class LargeRecordsTest {
     }
   }
 
+  /** Takes in a record: what a test puts into the state by itself is stamped with its end. */
+  private void receiveRecord() {
+    wal.append(WalBuilder.record(XACT, HAS_INFO, 999, commit(0, new byte[0])));
+    receive();
+  }
+
   private void close() {
     writer.close();
     work.close();
@@ -137,6 +147,11 @@ final class LargeRecordsTest {
     layers.close();
     assertEquals(0, shared.memory().bytes(), "nothing is left of it in memory");
     assertFalse(Files.exists(layers.recordFile()), "nor on disk");
+  }
+
+  @AfterEach
+  void nothingIsLeftOver() throws IOException {
+    CheckedStore.requireCleanBelow(memory, PREFIX);
   }
 
   private ClusterView view(long lsn) {
@@ -183,6 +198,7 @@ final class LargeRecordsTest {
   @Test
   void manyRelationsAreDroppedAtOnce() {
     int count = 300_000;
+    receiveRecord();
     for (int i = 0; i < count; i++) {
       ingest.state().setSize(ingest.state().intern(TABLESPACE, DATABASE_OID, 20_000 + i, 0), 7);
     }
@@ -211,6 +227,7 @@ final class LargeRecordsTest {
     // In images of the record's end, so that memory had but their ids.
     assertEquals(List.of(lsn), imageLsns());
     // The file takes part in all that follows.
+    receiveRecord();
     ingest.state().setSize(other - 1, 3);
     wal.append(WalBuilder.record(XACT, HAS_INFO, 1002, commit(0, new byte[0])));
     receive();
@@ -225,6 +242,7 @@ final class LargeRecordsTest {
   void aDatabaseOfManyRelationsIsDropped() {
     int count = 100_000;
     int other = 16_384;
+    receiveRecord();
     int few = ingest.state().intern(other, DATABASE_OID, 19_999, 0);
     ingest.state().setSize(few, 7);
     for (int i = 0; i < count; i++) {

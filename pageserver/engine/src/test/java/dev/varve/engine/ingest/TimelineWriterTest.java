@@ -11,6 +11,7 @@ import dev.varve.engine.catalog.ClusterSettings;
 import dev.varve.engine.catalog.ClusterView;
 import dev.varve.engine.catalog.RelationDictionary;
 import dev.varve.engine.catalog.Shard;
+import dev.varve.engine.check.CheckedStore;
 import dev.varve.engine.layer.LayerDescriptor;
 import dev.varve.engine.layer.TestOrigin;
 import dev.varve.engine.layer.ValueKind;
@@ -61,7 +62,15 @@ final class TimelineWriterTest {
       new EngineOptions(
           1, Duration.ofHours(1), 1, MEMORY, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 8, 8, 1 << 20);
 
+  private static final String PREFIX = "tenants/t/timelines/m/";
+
   @TempDir Path directory;
+  private final MemoryObjectStore memory = new MemoryObjectStore();
+
+  @AfterEach
+  void nothingIsLeftOver() throws IOException {
+    CheckedStore.requireCleanBelow(memory, PREFIX);
+  }
 
   private final LayerResources shared = LayerResources.of(ONE_RECORD_A_LAYER);
   private final RelationDictionary dictionary = new RelationDictionary();
@@ -161,7 +170,8 @@ final class TimelineWriterTest {
       copied.i32(oid);
     }
     wal.append(WalBuilder.record(DATABASE, 0, 0, WalBuilder.main(copied.toByteArray())));
-    try (TimelineLayers layers = attach()) {
+    // Unchecked: what the test puts into the state by itself is of no record, and stamped so.
+    try (TimelineLayers layers = attach(new MemoryObjectStore())) {
       OpenLayer open = open(layers);
       List<Integer> inMemory = new ArrayList<>();
       PageReader reader =
@@ -282,7 +292,7 @@ final class TimelineWriterTest {
     CountDownLatch merging = new CountDownLatch(1);
     AtomicBoolean attached = new AtomicBoolean();
     ObjectStore store =
-        new ForwardingObjectStore(new MemoryObjectStore()) {
+        new ForwardingObjectStore(memory) {
           private static void hang(CountDownLatch end) throws IOException {
             try {
               end.await();
@@ -403,7 +413,7 @@ final class TimelineWriterTest {
   }
 
   private TimelineLayers attach() throws IOException {
-    return attach(new MemoryObjectStore());
+    return attach(memory);
   }
 
   private TimelineLayers attach(ObjectStore store) throws IOException {

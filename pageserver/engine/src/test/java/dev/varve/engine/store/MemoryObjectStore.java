@@ -4,6 +4,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -11,15 +12,17 @@ import java.util.TreeMap;
 
 /** Objects in memory under one lock: the store whose exclusive creation is beyond doubt. */
 public final class MemoryObjectStore implements ObjectStore {
-  private final TreeMap<String, byte[]> objects = new TreeMap<>();
+  private record Stored(byte[] bytes, Instant modified) {}
+
+  private final TreeMap<String, Stored> objects = new TreeMap<>();
 
   @Override
   public synchronized byte[] get(String name) throws IOException {
-    byte[] bytes = objects.get(name);
-    if (bytes == null) {
+    Stored stored = objects.get(name);
+    if (stored == null) {
       throw new ObjectNotFoundException(name);
     }
-    return bytes.clone();
+    return stored.bytes().clone();
   }
 
   @Override
@@ -33,7 +36,7 @@ public final class MemoryObjectStore implements ObjectStore {
 
   @Override
   public synchronized void put(String name, byte[] bytes) {
-    objects.put(name, bytes.clone());
+    objects.put(name, new Stored(bytes.clone(), Instant.now()));
   }
 
   @Override
@@ -43,7 +46,7 @@ public final class MemoryObjectStore implements ObjectStore {
 
   @Override
   public synchronized void create(String name, byte[] bytes) throws IOException {
-    if (objects.putIfAbsent(name, bytes.clone()) != null) {
+    if (objects.putIfAbsent(name, new Stored(bytes.clone(), Instant.now())) != null) {
       throw new ObjectExistsException(name);
     }
   }
@@ -53,9 +56,9 @@ public final class MemoryObjectStore implements ObjectStore {
     List<ObjectEntry> entries = new ArrayList<>();
     objects
         .tailMap(prefix, true)
-        .forEach((name, bytes) -> {
+        .forEach((name, stored) -> {
           if (name.startsWith(prefix)) {
-            entries.add(new ObjectEntry(name, bytes.length));
+            entries.add(new ObjectEntry(name, stored.bytes().length, stored.modified()));
           }
         });
     return entries;

@@ -2,12 +2,15 @@ package dev.varve.engine.store;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -18,6 +21,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What every object store does. */
 public abstract class ObjectStoreContractTest {
+  /** A store may tell whole seconds. */
+  private static final Duration CLOCK_STEP = Duration.ofSeconds(1);
+
   @TempDir protected Path directory;
   private ObjectStore store;
 
@@ -104,6 +110,32 @@ public abstract class ObjectStoreContractTest {
         List.of("p/b/c", "p/b/d"), store.list("p/b/").stream().map(ObjectEntry::name).toList());
     assertEquals(3, store.list("p/a").getFirst().length());
     assertEquals(List.of(), store.list("nothing/"));
+  }
+
+  @Test
+  void listsOnFromAName() throws IOException {
+    List<String> names = List.of("p/a", "p/a.b", "p/b/c", "p/b/d", "p0");
+    for (String name : names) {
+      store.put(name, bytes(name));
+    }
+    List<String> listed = new ArrayList<>();
+    List<ObjectEntry> some = store.list("p/", "");
+    while (!some.isEmpty()) {
+      some.forEach(entry -> listed.add(entry.name()));
+      some = store.list("p/", listed.getLast());
+    }
+    assertEquals(List.of("p/a", "p/a.b", "p/b/c", "p/b/d"), listed);
+    assertEquals("p/b/c", store.list("p/", "p/a~").getFirst().name());
+    assertEquals(List.of(), store.list("p/", "p/b/d"));
+  }
+
+  @Test
+  void listsWhenAnObjectWasWritten() throws IOException {
+    Instant before = Instant.now().minus(CLOCK_STEP);
+    store.put("new", bytes("x"));
+    Instant modified = store.list("new").getFirst().modified();
+    assertFalse(modified.isBefore(before), modified.toString());
+    assertFalse(modified.isAfter(Instant.now().plus(CLOCK_STEP)), modified.toString());
   }
 
   @Test

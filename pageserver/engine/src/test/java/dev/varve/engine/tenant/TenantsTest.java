@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.EngineOptions;
 import dev.varve.engine.PageserverException;
+import dev.varve.engine.check.CheckedStore;
 import dev.varve.engine.store.ForwardingObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
 import dev.varve.engine.store.ObjectEntry;
@@ -18,6 +19,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -45,6 +47,11 @@ final class TenantsTest {
         return super.list(prefix);
       }
     };
+  }
+
+  @AfterEach
+  void nothingIsLeftOver() throws IOException {
+    CheckedStore.requireClean(memory);
   }
 
   private Tenants tenants(ObjectStore store) {

@@ -12,6 +12,7 @@ import dev.varve.engine.EngineOptions;
 import dev.varve.engine.FormatExample;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.catalog.Shard;
+import dev.varve.engine.check.CheckedStore;
 import dev.varve.engine.layer.ManifestStore;
 import dev.varve.engine.store.ForwardingObjectStore;
 import dev.varve.engine.store.MemoryObjectStore;
@@ -26,6 +27,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -36,6 +38,11 @@ final class TimelineLivesTest {
   @TempDir Path directory;
   @TempDir Path otherDirectory;
   private final MemoryObjectStore memory = new MemoryObjectStore();
+
+  @AfterEach
+  void nothingIsLeftOver() throws IOException {
+    CheckedStore.requireClean(memory);
+  }
 
   private Tenants tenants(ObjectStore store) {
     return new Tenants(store, directory, EngineOptions.defaults(), System::nanoTime);

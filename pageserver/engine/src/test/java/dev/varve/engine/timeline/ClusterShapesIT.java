@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.EngineOptions;
+import dev.varve.engine.check.CheckedStore;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineName;
@@ -54,6 +55,11 @@ final class ClusterShapesIT {
   void makeDirectories() throws IOException {
     copy = PostgresServer.temporaryDirectory();
     elsewhere = DdlRich.tablespaceDirectory();
+  }
+
+  @AfterEach
+  void nothingIsLeftOver() throws IOException {
+    CheckedStore.requireClean(new LocalObjectStore(directory.resolve("store")));
   }
 
   @AfterEach

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.EngineOptions;
+import dev.varve.engine.check.CheckedStore;
 import dev.varve.engine.postgres.Lsn;
 import dev.varve.engine.postgres.PostgresMajor;
 import dev.varve.engine.store.LocalObjectStore;
@@ -55,12 +56,10 @@ final class ImageShapesIT {
                 .setting("full_page_writes", "off")
                 .setting("wal_keep_size", "1GB")
                 .start();
+        CheckedStore store = new CheckedStore(new LocalObjectStore(directory.resolve("store")));
         Tenants tenants =
             new Tenants(
-                new LocalObjectStore(directory.resolve("store")),
-                directory.resolve("cache"),
-                EngineOptions.defaults(),
-                System::nanoTime)) {
+                store, directory.resolve("cache"), EngineOptions.defaults(), System::nanoTime)) {
       TpcB load = new TpcB(primary, 1);
       load.initialize();
       PrimaryFeed feed = new PrimaryFeed(primary);

@@ -27,14 +27,14 @@ import java.util.stream.Stream;
  * A real primary as the source of a timeline, without the network: a base backup by the low-level
  * API, file by file, and WAL from the files in {@code pg_wal}.
  */
-final class PrimaryFeed {
+public final class PrimaryFeed {
   private final PostgresServer primary;
 
-  PrimaryFeed(PostgresServer primary) {
+  public PrimaryFeed(PostgresServer primary) {
     this.primary = primary;
   }
 
-  ClusterIdentity identity() throws SQLException {
+  public ClusterIdentity identity() throws SQLException {
     return new ClusterIdentity(
         Long.parseUnsignedLong(
             primary.query("postgres", "select system_identifier from pg_control_system()")),
@@ -46,17 +46,18 @@ final class PrimaryFeed {
   }
 
   /** Something to do while the backup is being copied. */
-  interface Meanwhile {
+  public interface Meanwhile {
     void run() throws Exception;
   }
 
   /** Imports a base backup; a copy of the same files goes to {@code copy}, for a standby. */
-  void importBackup(Timeline timeline, Path copy, Meanwhile meanwhile) throws Exception {
+  public void importBackup(Timeline timeline, Path copy, Meanwhile meanwhile) throws Exception {
     importBackup(List.of(timeline), copy, meanwhile);
   }
 
   /** The same backup into several timelines. */
-  void importBackup(List<Timeline> timelines, Path copy, Meanwhile meanwhile) throws Exception {
+  public void importBackup(List<Timeline> timelines, Path copy, Meanwhile meanwhile)
+      throws Exception {
     List<BaseBackupImport> backups = new ArrayList<>();
     try (Connection connection = primary.connect("postgres");
         Statement statement = connection.createStatement()) {
@@ -138,7 +139,7 @@ final class PrimaryFeed {
   }
 
   /** Feeds all WAL that the primary has flushed. */
-  void catchUp(Timeline timeline) throws Exception {
+  public void catchUp(Timeline timeline) throws Exception {
     long end = Lsn.parse(primary.currentLsn());
     int tli =
         Integer.parseInt(

@@ -10,6 +10,7 @@ import dev.varve.engine.PageserverException;
 import dev.varve.engine.catalog.ClusterView;
 import dev.varve.engine.catalog.RelationEntry;
 import dev.varve.engine.catalog.Shard;
+import dev.varve.engine.check.CheckedStore;
 import dev.varve.engine.postgres.Page;
 import dev.varve.engine.postgres.RelFileLocator;
 import dev.varve.engine.store.LocalObjectStore;
@@ -38,8 +39,8 @@ final class ShardedTimelineIT {
     Path copy = PostgresServer.temporaryDirectory();
     Path tablespace = DdlRich.tablespaceDirectory();
     EngineOptions options = EngineOptions.defaults().withOpenLayer(1 << 20, Duration.ofMillis(200));
-    LocalObjectStore store = new LocalObjectStore(directory.resolve("store"));
-    try (PostgresServer primary =
+    try (CheckedStore store = new CheckedStore(new LocalObjectStore(directory.resolve("store")));
+        PostgresServer primary =
             PostgresServer.builder(17)
                 .setting("full_page_writes", "off")
                 .setting("wal_keep_size", "4GB")

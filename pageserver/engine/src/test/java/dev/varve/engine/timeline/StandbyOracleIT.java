@@ -7,6 +7,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import dev.varve.engine.EngineOptions;
 import dev.varve.engine.catalog.ClusterView;
+import dev.varve.engine.check.CheckedStore;
 import dev.varve.engine.layer.ManifestStore;
 import dev.varve.engine.postgres.CheckPoint;
 import dev.varve.engine.postgres.ControlFile;
@@ -16,6 +17,7 @@ import dev.varve.engine.redo.OracleRounds;
 import dev.varve.engine.redo.RandomWorkload;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.store.ObjectEntry;
+import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineName;
 import dev.varve.testkit.PostgresServer;
@@ -146,15 +148,15 @@ final class StandbyOracleIT {
     Path copy = PostgresServer.temporaryDirectory();
     Files.setPosixFilePermissions(copy, PosixFilePermissions.fromString("rwx------"));
     EngineOptions options = EngineOptions.defaults().withOpenLayer(2 << 20, Duration.ofMillis(300));
-    LocalObjectStore store = new LocalObjectStore(directory.resolve("store"));
     TimelineName id = new TimelineName("acme", "main");
-    try (PostgresServer primary =
-        PostgresServer.builder(major)
-            .setting("full_page_writes", "off")
-            .setting("autovacuum", "off")
-            .setting("synchronous_commit", "off")
-            .setting("wal_keep_size", "4GB")
-            .create()) {
+    try (CheckedStore store = new CheckedStore(new LocalObjectStore(directory.resolve("store")));
+        PostgresServer primary =
+            PostgresServer.builder(major)
+                .setting("full_page_writes", "off")
+                .setting("autovacuum", "off")
+                .setting("synchronous_commit", "off")
+                .setting("wal_keep_size", "4GB")
+                .create()) {
       NearWraparound.prepare(primary);
       primary.execute(
           "postgres",
@@ -292,10 +294,10 @@ final class StandbyOracleIT {
     Random random = new Random(seed);
     Path copy = PostgresServer.temporaryDirectory();
     Files.setPosixFilePermissions(copy, PosixFilePermissions.fromString("rwx------"));
-    LocalObjectStore store = new LocalObjectStore(directory.resolve("store"));
     EngineOptions options =
         EngineOptions.defaults().withOpenLayer(64 << 10, Duration.ofMillis(100));
-    try (PostgresServer primary =
+    try (CheckedStore store = new CheckedStore(new LocalObjectStore(directory.resolve("store")));
+        PostgresServer primary =
             PostgresServer.builder(major)
                 // Each start of the standby replays again what came since a checkpoint, on pages
                 // that are newer: without images, PostgreSQL 18.6 has crashed in that.
@@ -341,7 +343,7 @@ final class StandbyOracleIT {
   }
 
   /** Waits until the stream around each LSN is in a layer that was merged. */
-  private static void awaitMerged(LocalObjectStore store, List<Long> lsns) throws Exception {
+  private static void awaitMerged(ObjectStore store, List<Long> lsns) throws Exception {
     String manifests = "manifest/";
     String name =
         store.list("").stream()
@@ -414,12 +416,9 @@ final class StandbyOracleIT {
                 .setting("autovacuum", "off")
                 .setting("wal_keep_size", "4GB")
                 .start();
+        CheckedStore store = new CheckedStore(new LocalObjectStore(directory.resolve("store")));
         Tenants tenants =
-            new Tenants(
-                new LocalObjectStore(directory.resolve("store")),
-                directory.resolve("cache"),
-                options,
-                System::nanoTime)) {
+            new Tenants(store, directory.resolve("cache"), options, System::nanoTime)) {
       primary.execute(
           "postgres",
           "create table before(id int primary key, t text)",

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.EngineOptions;
+import dev.varve.engine.check.CheckedStore;
 import dev.varve.engine.store.LocalObjectStore;
 import dev.varve.engine.tenant.Tenants;
 import dev.varve.engine.tenant.TimelineName;
@@ -32,15 +33,15 @@ final class ThinStartIT {
       throws Exception {
     Path copy = PostgresServer.temporaryDirectory();
     Path tablespace = DdlRich.tablespaceDirectory();
-    LocalObjectStore store = new LocalObjectStore(directory.resolve("store"));
     EngineOptions options = EngineOptions.defaults().withOpenLayer(1 << 20, Duration.ofMillis(200));
-    try (PostgresServer primary =
-        PostgresServer.builder(major)
-            .checksums(checksums)
-            .setting("autovacuum", "off") // it would write between the look and its LSN
-            .setting("full_page_writes", "off")
-            .setting("wal_keep_size", "4GB")
-            .start()) {
+    try (CheckedStore store = new CheckedStore(new LocalObjectStore(directory.resolve("store")));
+        PostgresServer primary =
+            PostgresServer.builder(major)
+                .checksums(checksums)
+                .setting("autovacuum", "off") // it would write between the look and its LSN
+                .setting("full_page_writes", "off")
+                .setting("wal_keep_size", "4GB")
+                .start()) {
       TpcB load = new TpcB(primary, 1);
       load.initialize();
       PrimaryFeed feed = new PrimaryFeed(primary);

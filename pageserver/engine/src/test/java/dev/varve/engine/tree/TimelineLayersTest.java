@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.engine.EngineOptions;
 import dev.varve.engine.PageserverException;
+import dev.varve.engine.check.CheckedStore;
 import dev.varve.engine.layer.BlockCache;
 import dev.varve.engine.layer.Chain;
 import dev.varve.engine.layer.LayerDescriptor;
@@ -37,6 +38,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -52,6 +54,21 @@ final class TimelineLayersTest {
   @TempDir Path directory;
 
   private final AtomicLong nanos = new AtomicLong();
+
+  private final List<MemoryObjectStore> stores = new ArrayList<>();
+
+  /** A store that is whole when the test has ended, with nothing left over. */
+  private MemoryObjectStore checkedStore() {
+    stores.add(new MemoryObjectStore());
+    return stores.getLast();
+  }
+
+  @AfterEach
+  void nothingIsLeftOver() throws IOException {
+    for (MemoryObjectStore store : stores) {
+      CheckedStore.requireCleanBelow(store, PREFIX);
+    }
+  }
 
   private TimelineLayers attach(ObjectStore store) {
     return attach(store, new LocalDisk(Long.MAX_VALUE));
@@ -75,7 +92,7 @@ final class TimelineLayersTest {
 
   @Test
   void aManifestWhoseAnswerIsLostIsNotTakenForAnotherOwners() throws IOException {
-    MemoryObjectStore memory = new MemoryObjectStore();
+    MemoryObjectStore memory = checkedStore();
     ObjectStore losesTheSecondManifest =
         new ForwardingObjectStore(memory) {
           private int left = 2;
@@ -100,7 +117,7 @@ final class TimelineLayersTest {
   @Test
   void aTimelineThatStopsDoesNotWaitForTheStore() throws IOException {
     ObjectStore failsAfterTheClaim =
-        new ForwardingObjectStore(new MemoryObjectStore()) {
+        new ForwardingObjectStore(checkedStore()) {
           private boolean claimed;
 
           @Override
@@ -157,7 +174,7 @@ final class TimelineLayersTest {
 
   @Test
   void whatIsReplacedSoonAfterAnAttachmentStaysForTheOneBefore() throws IOException {
-    MemoryObjectStore store = new MemoryObjectStore();
+    MemoryObjectStore store = checkedStore();
     try (TimelineLayers first = attach(store)) {
       first.commitImport(IDENTITY, 0x1000, List.of());
       publish(first, 0x1000, 0x2000);
@@ -181,7 +198,7 @@ final class TimelineLayersTest {
   /** What may not be removed stays, is told, and is removed once it may be. */
   @Test
   void aStoreThatRefusesToDeleteHoldsUpNoManifest() throws IOException {
-    MemoryObjectStore memory = new MemoryObjectStore();
+    MemoryObjectStore memory = checkedStore();
     AtomicBoolean denied = new AtomicBoolean(true);
     ObjectStore store =
         new ForwardingObjectStore(memory) {
@@ -243,9 +260,56 @@ final class TimelineLayersTest {
     }
   }
 
+  /** A merge that was given up, and a layer whose manifest did not come any more. */
+  @Test
+  void whatNoManifestListsIsRemovedAtTheEnd() throws IOException {
+    MemoryObjectStore store = checkedStore();
+    try (TimelineLayers layers = attach(store)) {
+      layers.commitImport(IDENTITY, 0x1000, List.of());
+      publish(layers, 0x1000, 0x2000);
+      LayerFile merged = write(layers, 1, 0x1000, 0x2000);
+      merged.upload();
+      layers.abandon(List.of(merged));
+      OpenLayer open = new OpenLayer(0x2000, 0, layers.memory());
+      layers.open(open);
+      layers.freeze(new OpenLayer(0x3000, 0, layers.memory()), 0);
+      LayerFile unlisted = write(layers, 0, 0x2000, 0x3000);
+      layers.fileWritten(open, unlisted);
+      unlisted.upload();
+      assertEquals(3, objects(store).size());
+    }
+    assertEquals(1, objects(store).size());
+  }
+
+  /** What it has uploaded may be listed, as far as it knows. */
+  @Test
+  void whatAnUndecidedManifestListsStays() throws IOException {
+    MemoryObjectStore store = checkedStore();
+    AtomicBoolean losesAnswers = new AtomicBoolean();
+    ObjectStore losing =
+        new ForwardingObjectStore(store) {
+          @Override
+          public void create(String name, byte[] bytes) throws IOException {
+            super.create(name, bytes);
+            if (losesAnswers.get()) {
+              throw new IOException("the answer was lost");
+            }
+          }
+        };
+    ExpectedLog.containing("m/manifest 4 is tried again");
+    try (TimelineLayers layers = attach(losing)) {
+      layers.commitImport(IDENTITY, 0x1000, List.of());
+      publish(layers, 0x1000, 0x2000);
+      losesAnswers.set(true);
+      layers.stopCommitting(); // or the commit would be tried again, and found
+      assertThrows(IOException.class, () -> publish(layers, 0x2000, 0x3000));
+    }
+    assertEquals(2, objects(store).size());
+  }
+
   @Test
   void theNewestLayersAreFetchedAfterAMove() throws IOException {
-    MemoryObjectStore store = new MemoryObjectStore();
+    MemoryObjectStore store = checkedStore();
     try (TimelineLayers there = attach(store)) {
       there.commitImport(IDENTITY, 0x1000, List.of());
       publish(there, 0x1000, 0x2000);
@@ -299,7 +363,7 @@ final class TimelineLayersTest {
 
   @Test
   void whatIsPublishedStaysWhereItIsWhileTheStoreIsEmptied() throws IOException {
-    MemoryObjectStore store = new MemoryObjectStore();
+    MemoryObjectStore store = checkedStore();
     MemoryObjectStore versions = new MemoryObjectStore();
     ExpectedLog.containing("01/manifest 4 is tried again");
     try (TimelineLayers layers = attach(store)) {
@@ -400,7 +464,7 @@ final class TimelineLayersTest {
   /** A merge, and the removal of what it replaced, come between a reader and its layer. */
   @Test
   void aReaderOfAReplacedLayerReadsWhatTookItsPlace() throws IOException {
-    MemoryObjectStore memory = new MemoryObjectStore();
+    MemoryObjectStore memory = checkedStore();
     List<Runnable> beforeARead = new ArrayList<>();
     ObjectStore store =
         new ForwardingObjectStore(memory) {

@@ -1,6 +1,7 @@
 package dev.varve.engine.work;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -8,6 +9,7 @@ import dev.varve.engine.EngineOptions;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.catalog.RelationDictionary;
 import dev.varve.engine.catalog.Shard;
+import dev.varve.engine.check.CheckedStore;
 import dev.varve.engine.ingest.BaseBackupImport;
 import dev.varve.engine.layer.BlockCache;
 import dev.varve.engine.layer.LayerDescriptor;
@@ -38,8 +40,10 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -48,6 +52,7 @@ final class FailedWorkTest {
   private static final String PREFIX = TestOrigin.PREFIX;
   private static final ClusterIdentity IDENTITY =
       new ClusterIdentity(4711, PostgresMajor.V17, 16 << 20);
+  private static final long MORE_THAN_A_MINUTE = 61_000_000_000L;
   private static final EngineOptions OPTIONS =
       new EngineOptions(
           1 << 20,
@@ -70,6 +75,13 @@ final class FailedWorkTest {
   /** Uploads of layers that succeed before all others fail. */
   private final AtomicInteger uploadsLeft = new AtomicInteger(Integer.MAX_VALUE);
 
+  @AfterEach
+  void nothingIsLeftOver() throws IOException {
+    CheckedStore.requireCleanBelow(memory, PREFIX);
+  }
+
+  private final AtomicLong nanos = new AtomicLong();
+
   private TimelineLayers attach() {
     return TimelineLayers.attach(
         new ForwardingObjectStore(memory) {
@@ -88,7 +100,7 @@ final class FailedWorkTest {
         new LayerResources(disk, new LayerMemory(1), new BlockCache(1)),
         0,
         OPTIONS,
-        System::nanoTime);
+        nanos::get);
   }
 
   private Set<String> files() throws IOException {
@@ -242,7 +254,10 @@ final class FailedWorkTest {
     }
     assertEquals(0, openFiles());
     assertEquals(0, disk.bytes());
-    attach().close();
-    assertEquals(2, files().size(), "a stray is removed by who comes next");
+    try (TimelineLayers next = attach()) {
+      assertEquals(2, files().size(), "a stray is removed by who comes next");
+      nanos.addAndGet(MORE_THAN_A_MINUTE);
+      assertFalse(next.removeUnwanted(), "and so is what the fenced one uploaded");
+    }
   }
 }

@@ -123,6 +123,11 @@ public final class MeteredObjectStore implements ObjectStore {
   }
 
   @Override
+  public List<ObjectEntry> list(String prefix, String after) throws IOException {
+    return timed("list", () -> store.list(prefix, after));
+  }
+
+  @Override
   public void delete(String name) throws IOException {
     timed(
         "delete",

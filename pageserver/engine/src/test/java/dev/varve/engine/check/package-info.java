@@ -1,0 +1,4 @@
+@NullMarked
+package dev.varve.engine.check;
+
+import org.jspecify.annotations.NullMarked;
