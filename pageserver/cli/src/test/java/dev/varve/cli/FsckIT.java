@@ -19,6 +19,7 @@ import dev.varve.engine.tenant.TimelineId;
 import dev.varve.engine.tenant.TimelineName;
 import dev.varve.engine.timeline.PrimaryFeed;
 import dev.varve.engine.timeline.Timeline;
+import dev.varve.format.Envelope;
 import dev.varve.s3.client.S3ObjectStore;
 import dev.varve.s3.client.S3Settings;
 import dev.varve.testkit.FreePort;
@@ -165,9 +166,16 @@ final class FsckIT {
     store.put(object, bytes);
   }
 
-  private static void bumpVersion(byte[] bytes, int checksumOffset) {
-    LittleEndian.putU16(bytes, 8, LittleEndian.u16(bytes, 8) + 1);
-    LittleEndian.putI32(bytes, checksumOffset, Crc32c.compute(bytes, 0, checksumOffset));
+  /** Has the head say that only a newer release reads the file. */
+  private static void bumpVersion(byte[] bytes) {
+    int version = LittleEndian.u16(bytes, 8) + 1;
+    LittleEndian.putU16(bytes, 8, version);
+    LittleEndian.putU16(bytes, 10, version);
+    seal(bytes, Envelope.HEAD_BYTES - Envelope.CHECKSUM_BYTES);
+  }
+
+  private static void seal(byte[] bytes, int end) {
+    LittleEndian.putI32(bytes, end, Crc32c.compute(bytes, 0, end));
   }
 
   @Test
@@ -268,12 +276,12 @@ final class FsckIT {
   @Test
   void newerFormats() throws Exception {
     String layer = object(delta());
-    change(layer, bytes -> bumpVersion(bytes, 52));
+    change(layer, FsckIT::bumpVersion);
     assertFound(fsck(), "too-new " + layer);
     String label = LABELS + uid;
-    change(label, bytes -> bumpVersion(bytes, bytes.length - 4));
+    change(label, FsckIT::bumpVersion);
     String manifest = manifestObject();
-    change(manifest, bytes -> bumpVersion(bytes, bytes.length - 4));
+    change(manifest, FsckIT::bumpVersion);
     List<String> found = fsck().findings();
     assertTrue(found.containsAll(List.of("too-new " + label, "too-new " + manifest)), "" + found);
   }
@@ -300,17 +308,19 @@ final class FsckIT {
     while (manifest.layers().get(delta).isImage()) {
       delta++;
     }
-    // The last key of the first delta layer, in a list of layers of 74 bytes from byte 84 on.
-    int lastKey = 84 + delta * 74 + 10;
-    assertEquals(
-        manifest.layers().get(delta).lastKey(),
-        LittleEndian.i64(store.get(object), lastKey),
-        "the format has changed");
+    LayerDescriptor layer = manifest.layers().get(delta);
+    byte[] listed = new byte[2 * Long.BYTES];
+    LittleEndian.putI64(listed, 0, layer.firstKey());
+    LittleEndian.putI64(listed, Long.BYTES, layer.lastKey());
     change(
         object,
         bytes -> {
-          LittleEndian.putI64(bytes, lastKey, 0x5000_0000_0000L);
-          LittleEndian.putI32(bytes, bytes.length - 4, Crc32c.compute(bytes, 0, bytes.length - 4));
+          int at = 0;
+          while (!Arrays.equals(listed, 0, listed.length, bytes, at, at + listed.length)) {
+            at++;
+          }
+          LittleEndian.putI64(bytes, at + Long.BYTES, 0x5000_0000_0000L);
+          seal(bytes, bytes.length - Envelope.CHECKSUM_BYTES);
         });
     assertFound(fsck(), "overlapping " + object);
   }

@@ -1,5 +1,6 @@
 package dev.varve.engine.check;
 
+import dev.varve.engine.PageserverException;
 import java.util.Locale;
 
 /**
@@ -19,10 +20,21 @@ public record Finding(Kind kind, String object, String text) {
     OVERLAPPING,
     /** A newer program wrote it: check with that one. */
     TOO_NEW,
+    /** An older program wrote it, and this one reads it no more: check with one that does. */
+    TOO_OLD,
     /** A name or a label leads to nothing. */
     DANGLING,
     /** Nothing needs it: it costs room and nothing else. */
     ORPHANED;
+
+    /** Of what was thrown by whoever read it. */
+    static Kind of(PageserverException e) {
+      return switch (e) {
+        case PageserverException.TooNew _ -> TOO_NEW;
+        case PageserverException.TooOld _ -> TOO_OLD;
+        default -> e.getCause() instanceof IllegalArgumentException ? OVERLAPPING : DAMAGED;
+      };
+    }
 
     /** In lower case with hyphens, such as {@code too-new}. */
     public String id() {

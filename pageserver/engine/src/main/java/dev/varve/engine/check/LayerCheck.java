@@ -22,13 +22,10 @@ final class LayerCheck {
   private static final int LOOKED_UP_OF = 509;
 
   /** The checksum of a layer's header ends here. */
-  private static final int HEADER_BYTES = 56;
-
-  private final ObjectStore store;
   private final LayerDescriptor descriptor;
+
   private final String object;
   private final Layer layer;
-  private final CheckProgress progress;
 
   LayerCheck(
       ObjectStore store,
@@ -36,10 +33,8 @@ final class LayerCheck {
       String object,
       boolean deep,
       CheckProgress progress) {
-    this.store = store;
     this.descriptor = descriptor;
     this.object = object;
-    this.progress = progress;
     ObjectSource source =
         new ObjectSource(store, object, descriptor.fileBytes(), deep ? WINDOW_BYTES : 0, progress);
     layer = new Layer(descriptor, source, new BlockCache(CACHE_BYTES));
@@ -136,13 +131,5 @@ final class LayerCheck {
 
   private PageserverException.Corrupt corrupt(String what) {
     return new PageserverException.Corrupt("layer " + descriptor.name() + ": " + what);
-  }
-
-  /** Whether the layer that was found damaged is of a newer format. */
-  boolean isTooNew() throws IOException {
-    return descriptor.fileBytes() >= HEADER_BYTES
-        && FormatVersion.isTooNew(
-            new ObjectSource(store, object, descriptor.fileBytes(), 0, progress)
-                .read(0, HEADER_BYTES));
   }
 }

@@ -32,11 +32,16 @@ final class ManifestCheck {
   private final ObjectStore store;
   private final String shardPrefix;
   private final CheckReport report;
+  private final ManifestStore manifests;
+
+  /** Names of parts that the newest manifests have. */
+  private final Set<String> parts = new HashSet<>();
 
   ManifestCheck(ObjectStore store, String shardPrefix, CheckReport report) {
     this.store = store;
     this.shardPrefix = shardPrefix;
     this.report = report;
+    manifests = new ManifestStore(store, shardPrefix, 0);
   }
 
   /** The number that a manifest's name says; none when it is no manifest's. */
@@ -81,35 +86,48 @@ final class ManifestCheck {
   }
 
   private void older(ObjectEntry entry) throws IOException {
-    try {
-      decode(entry.name(), store.get(entry.name()));
-    } catch (ObjectNotFoundException e) {
-      return; // removed since it was listed, as older ones are
-    }
+    var _ = read(entry.name());
     report.progressed();
   }
 
-  /** Null: a finding says what is wrong with it. */
-  private @Nullable Manifest decode(String name, byte[] bytes) {
+  /** Null: a finding says what is wrong with it, or it was removed since it was listed. */
+  private @Nullable Manifest read(String name) throws IOException {
     try {
-      return Manifest.decode(name, bytes);
-    } catch (PageserverException.Corrupt e) {
-      Kind kind =
-          FormatVersion.isTooNew(bytes)
-              ? Kind.TOO_NEW
-              : e.getCause() instanceof IllegalArgumentException ? Kind.OVERLAPPING : Kind.DAMAGED;
-      report.found(kind, name, String.valueOf(e.getMessage()));
+      Manifest manifest = manifests.read(name);
+      manifest.list().parts().forEach(part -> parts.add(part.name()));
+      return manifest;
+    } catch (ObjectNotFoundException e) {
+      try {
+        store.get(name);
+      } catch (ObjectNotFoundException removed) {
+        return null;
+      }
+      report.found(Kind.MISSING, name, "a part of it is gone: " + e.getMessage());
+      return null;
+    } catch (PageserverException.Corrupt
+        | PageserverException.TooNew
+        | PageserverException.TooOld e) {
+      report.found(Kind.of(e), name, String.valueOf(e.getMessage()));
       return null;
     }
+  }
+
+  /** Whether one of the newest manifests names it; once they were read. */
+  boolean namesPart(String part) {
+    return parts.contains(part);
   }
 
   /** The newest manifest; null: a finding says why not. */
   @Nullable Manifest newest(List<ObjectEntry> entries) throws IOException {
     try {
-      return load();
-    } catch (PageserverException.Corrupt e) {
+      Manifest manifest = load();
+      manifest.list().parts().forEach(part -> parts.add(part.name()));
+      return manifest;
+    } catch (PageserverException.Corrupt
+        | PageserverException.TooNew
+        | PageserverException.TooOld e) {
       String name = entries.getLast().name();
-      if (decode(name, store.get(name)) != null) {
+      if (read(name) != null) {
         report.found(Kind.DAMAGED, name, String.valueOf(e.getMessage()));
       }
       return null;
@@ -122,7 +140,7 @@ final class ManifestCheck {
    * @throws PageserverException.Corrupt when it is damaged
    */
   Manifest load() throws IOException {
-    return new ManifestStore(store, shardPrefix, 0).load();
+    return manifests.load();
   }
 
   /** Checks of its layers what decoding does not. */
@@ -134,7 +152,7 @@ final class ManifestCheck {
             .toList();
     Set<Long> imageLsns = images.stream().map(LayerDescriptor::endLsn).collect(Collectors.toSet());
     for (LayerDescriptor layer : manifest.layers()) {
-      if (!names.add(layer.name())) {
+      if (!names.add(layer.object())) {
         report.found(Kind.OVERLAPPING, object, "layer " + layer.name() + " is listed twice");
       }
       if (layer.isImage()) {

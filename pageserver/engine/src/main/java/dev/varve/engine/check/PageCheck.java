@@ -34,7 +34,7 @@ final class PageCheck {
           .thenComparing(LayerDescriptor::isImage, Comparator.reverseOrder());
 
   private final ObjectStore store;
-  private final String layerPrefix;
+  private final String timelines;
   private final Manifest manifest;
   private final CheckProgress progress;
   private final List<LayerDescriptor> layers;
@@ -48,9 +48,9 @@ final class PageCheck {
    * @param manifest of a timeline that can be read
    * @throws PageserverException.Corrupt when the cluster's settings cannot be
    */
-  PageCheck(ObjectStore store, String layerPrefix, Manifest manifest, CheckProgress progress) {
+  PageCheck(ObjectStore store, String timelines, Manifest manifest, CheckProgress progress) {
     this.store = store;
-    this.layerPrefix = layerPrefix;
+    this.timelines = timelines;
     this.manifest = manifest;
     this.progress = progress;
     layers = manifest.layers().stream().sorted(NEWEST_FIRST).toList();
@@ -71,7 +71,7 @@ final class PageCheck {
       since.push(chain.lsn(0));
     }
     if (logged.isEmpty()) {
-      throw new PageserverException.Corrupt(layerPrefix + ": no layer has the control file");
+      throw new PageserverException.Corrupt(timelines + ": no layer has the control file");
     }
     if (checksums) {
       return HintLogging.always(true);
@@ -107,7 +107,7 @@ final class PageCheck {
                 new Layer(
                     wanted,
                     new ObjectSource(
-                        store, layerPrefix + wanted.name(), wanted.fileBytes(), 0, progress),
+                        store, timelines + wanted.object(), wanted.fileBytes(), 0, progress),
                     cache));
     if (open.size() > OPEN_LAYERS) {
       open.remove(open.keySet().iterator().next());

@@ -3,7 +3,6 @@ package dev.varve.engine.check;
 import dev.varve.engine.PageserverException;
 import dev.varve.engine.check.Finding.Kind;
 import dev.varve.engine.store.ObjectEntry;
-import dev.varve.engine.store.ObjectNotFoundException;
 import dev.varve.engine.store.ObjectStore;
 import dev.varve.engine.tenant.StoredLayout;
 import dev.varve.engine.tenant.StoredName;
@@ -124,20 +123,16 @@ final class TenantCheck {
   private @Nullable TimelineLabel label(TimelineId uid, String object) throws IOException {
     try {
       return TimelineLabel.read(store, TimelineLocation.whole(tenant, uid));
-    } catch (PageserverException.Corrupt e) {
+    } catch (PageserverException.Corrupt
+        | PageserverException.TooNew
+        | PageserverException.TooOld e) {
       unreadable(object, e);
       return null;
     }
   }
 
-  private void unreadable(String object, PageserverException.Corrupt e) throws IOException {
-    boolean isTooNew;
-    try {
-      isTooNew = FormatVersion.isTooNew(store.get(object));
-    } catch (ObjectNotFoundException gone) {
-      return;
-    }
-    report.found(isTooNew ? Kind.TOO_NEW : Kind.DAMAGED, object, String.valueOf(e.getMessage()));
+  private void unreadable(String object, PageserverException e) {
+    report.found(Kind.of(e), object, String.valueOf(e.getMessage()));
   }
 
   private void name(ObjectEntry entry, String name) throws IOException {
@@ -150,7 +145,9 @@ final class TenantCheck {
     } catch (PageserverException.InvalidRequest e) {
       report.unneeded(entry, "it is no name of a timeline");
       return;
-    } catch (PageserverException.Corrupt e) {
+    } catch (PageserverException.Corrupt
+        | PageserverException.TooNew
+        | PageserverException.TooOld e) {
       unreadable(entry.name(), e);
       return;
     }
@@ -227,7 +224,9 @@ final class TenantCheck {
     StoredLayout layout;
     try {
       layout = StoredLayout.read(store, whole);
-    } catch (PageserverException.Corrupt e) {
+    } catch (PageserverException.Corrupt
+        | PageserverException.TooNew
+        | PageserverException.TooOld e) {
       unreadable(whole.layout(), e);
       objects.skip(whole.timelinePrefix());
       return;

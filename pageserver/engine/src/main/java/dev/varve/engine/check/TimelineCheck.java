@@ -30,6 +30,8 @@ import org.jspecify.annotations.Nullable;
 final class TimelineCheck {
   private static final String MANIFESTS = "manifest/";
   private static final String LAYERS = "layers/";
+  private static final String PARTS = "parts/";
+  private static final String TIMELINES = "/timelines/";
 
   private final ObjectStore store;
   private final String prefix;
@@ -38,6 +40,12 @@ final class TimelineCheck {
   private final SplittableRandom random;
   private final ManifestCheck manifests;
   private final List<ObjectEntry> manifestEntries = new ArrayList<>();
+  private final List<ObjectEntry> partEntries = new ArrayList<>();
+
+  /** Of its tenant's timelines, with a slash at its end: its layers may be of others, too. */
+  private final String timelines;
+
+  /** By the objects' names. */
   private final Map<String, ObjectEntry> layerEntries = new HashMap<>();
 
   /**
@@ -51,6 +59,7 @@ final class TimelineCheck {
       SplittableRandom random) {
     this.store = store;
     this.prefix = prefix;
+    timelines = prefix.substring(0, prefix.indexOf(TIMELINES) + TIMELINES.length());
     this.options = options;
     this.report = report;
     this.random = random;
@@ -65,7 +74,11 @@ final class TimelineCheck {
       return true;
     }
     if (name.startsWith(LAYERS) && LayerDescriptor.generationOf(name).isPresent()) {
-      layerEntries.put(name.substring(LAYERS.length()), entry);
+      layerEntries.put(entry.name(), entry);
+      return true;
+    }
+    if (name.startsWith(PARTS)) {
+      partEntries.add(entry);
       return true;
     }
     return false;
@@ -86,10 +99,26 @@ final class TimelineCheck {
     String object = prefix + MANIFESTS + "%020d".formatted(manifest.number());
     manifests.layers(manifest, object);
     report.progress.layers.addAndGet(manifest.layers().size());
+    parts(manifest);
     compare(manifest);
     PageSample sample = new PageSample(options.deep() ? options.sample() : 0, random);
     readLayers(manifest, sample);
     redo(manifest, sample);
+  }
+
+  /** The owner may have one that no manifest names yet. */
+  private void parts(Manifest manifest) throws IOException {
+    String own = "%08x-".formatted(manifest.generation());
+    for (ObjectEntry entry : partEntries) {
+      String part = entry.name().substring(prefix.length() + PARTS.length());
+      if (part.compareTo(own) < 0 && !manifests.namesPart(part)) {
+        report.unneeded(entry, "none of the newest manifests names it");
+      }
+    }
+  }
+
+  private String object(LayerDescriptor layer) {
+    return timelines + layer.object();
   }
 
   /** Compares the listing with what the manifest lists. */
@@ -97,8 +126,8 @@ final class TimelineCheck {
     Set<String> unlisted = new HashSet<>(layerEntries.keySet());
     List<LayerDescriptor> absent = new ArrayList<>();
     for (LayerDescriptor layer : manifest.layers()) {
-      ObjectEntry entry = layerEntries.get(layer.name());
-      unlisted.remove(layer.name());
+      ObjectEntry entry = layerEntries.get(object(layer));
+      unlisted.remove(object(layer));
       if (entry == null) {
         absent.add(layer);
       } else if (entry.length() != layer.fileBytes()) {
@@ -108,7 +137,6 @@ final class TimelineCheck {
             "it has %d bytes; the manifest says %d".formatted(entry.length(), layer.fileBytes()));
       }
     }
-    manifest.obsolete().forEach(unlisted::remove);
     if (!absent.isEmpty() || !unlisted.isEmpty()) {
       compareAgain(absent, unlisted);
     }
@@ -119,19 +147,25 @@ final class TimelineCheck {
     Set<String> before = names(manifests.load());
     Map<String, ObjectEntry> stored = new HashMap<>();
     for (ObjectEntry entry : store.list(prefix + LAYERS)) {
-      stored.put(entry.name().substring(prefix.length() + LAYERS.length()), entry);
+      stored.put(entry.name(), entry);
+    }
+    for (LayerDescriptor layer : absent) {
+      String directory = timelines + layer.origin().path() + LAYERS;
+      if (!directory.equals(prefix + LAYERS)) {
+        for (ObjectEntry entry : store.list(directory)) {
+          stored.put(entry.name(), entry);
+        }
+      }
     }
     Manifest manifest = manifests.load();
     Set<String> after = names(manifest);
     for (LayerDescriptor layer : absent) {
-      ObjectEntry entry = stored.get(layer.name());
+      String object = object(layer);
+      ObjectEntry entry = stored.get(object);
       if (entry != null) {
-        layerEntries.put(layer.name(), entry);
-      } else if (before.contains(layer.name()) && after.contains(layer.name())) {
-        report.found(
-            Kind.MISSING,
-            prefix + LAYERS + layer.name(),
-            "manifest " + manifest.number() + " lists it");
+        layerEntries.put(object, entry);
+      } else if (before.contains(object) && after.contains(object)) {
+        report.found(Kind.MISSING, object, "manifest " + manifest.number() + " lists it");
       }
     }
     before.addAll(after);
@@ -146,9 +180,10 @@ final class TimelineCheck {
     }
   }
 
-  private static Set<String> names(Manifest manifest) {
-    Set<String> names = new HashSet<>(manifest.obsolete());
-    manifest.layers().forEach(layer -> names.add(layer.name()));
+  /** Of the objects of its layers. */
+  private Set<String> names(Manifest manifest) {
+    Set<String> names = new HashSet<>();
+    manifest.layers().forEach(layer -> names.add(object(layer)));
     return names;
   }
 
@@ -159,7 +194,7 @@ final class TimelineCheck {
     AtomicReference<@Nullable PageserverException> failure = new AtomicReference<>();
     Queue<LayerDescriptor> vanished = new ConcurrentLinkedQueue<>();
     for (LayerDescriptor layer : manifest.layers()) {
-      ObjectEntry entry = layerEntries.get(layer.name());
+      ObjectEntry entry = layerEntries.get(object(layer));
       if (entry == null || entry.length() != layer.fileBytes()) {
         continue;
       }
@@ -190,9 +225,8 @@ final class TimelineCheck {
     if (!vanished.isEmpty()) {
       Set<String> listed = names(manifests.load());
       for (LayerDescriptor layer : vanished) {
-        if (listed.contains(layer.name())) {
-          report.found(
-              Kind.MISSING, prefix + LAYERS + layer.name(), "it was removed during the check");
+        if (listed.contains(object(layer))) {
+          report.found(Kind.MISSING, object(layer), "it was removed during the check");
         }
       }
     }
@@ -200,7 +234,7 @@ final class TimelineCheck {
 
   /** False: its object is gone, as one that was merged is. */
   private boolean readLayer(LayerDescriptor layer, PageSample sample) {
-    String object = prefix + LAYERS + layer.name();
+    String object = object(layer);
     LayerCheck check = new LayerCheck(store, layer, object, options.deep(), report.progress);
     try {
       if (options.deep()) {
@@ -211,9 +245,10 @@ final class TimelineCheck {
       report.progress.layersRead.incrementAndGet();
       report.progressed();
       return true;
-    } catch (PageserverException.Corrupt e) {
-      report.found(
-          isTooNew(check, e) ? Kind.TOO_NEW : Kind.DAMAGED, object, String.valueOf(e.getMessage()));
+    } catch (PageserverException.Corrupt
+        | PageserverException.TooNew
+        | PageserverException.TooOld e) {
+      report.found(Kind.of(e), object, String.valueOf(e.getMessage()));
       return true;
     } catch (PageserverException.Unavailable e) {
       if (e.getCause() instanceof ObjectNotFoundException) {
@@ -223,22 +258,13 @@ final class TimelineCheck {
     }
   }
 
-  private static boolean isTooNew(LayerCheck check, PageserverException.Corrupt damage) {
-    try {
-      return check.isTooNew();
-    } catch (IOException e) {
-      damage.addSuppressed(e);
-      return false;
-    }
-  }
-
   private void redo(Manifest manifest, PageSample sample) throws IOException {
     long from = manifest.readableFromLsn();
     if (sample.size() == 0 || from == 0) {
       return;
     }
     try {
-      PageCheck pages = new PageCheck(store, prefix + LAYERS, manifest, report.progress);
+      PageCheck pages = new PageCheck(store, timelines, manifest, report.progress);
       for (int i = 0; i < sample.size(); i++) {
         long entryLsn = sample.lsn(i);
         long first = Long.compareUnsigned(entryLsn, from) < 0 ? from : entryLsn;

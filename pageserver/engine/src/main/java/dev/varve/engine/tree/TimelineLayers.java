@@ -682,14 +682,20 @@ public final class TimelineLayers implements AutoCloseable {
    */
   private void removeUnlisted() {
     Set<String> listed = new HashSet<>();
-    manifest.layers().forEach(layer -> listed.add(layer.name()));
+    manifest.layers().forEach(layer -> listed.add(timelines + layer.object()));
     if (undecided != null) {
-      undecided.layers().forEach(layer -> listed.add(layer.name()));
+      undecided.stored().layers().forEach(layer -> listed.add(timelines + layer.object()));
     }
     for (LayerFile file : map.files()) {
-      if (file.isPublished() && !listed.contains(file.descriptor().name())) {
+      if (file.isPublished()
+          && file.descriptor().origin().equals(origin)
+          && !listed.contains(file.objectName())) {
         unwanted.add(file.objectName());
       }
+    }
+    if (isAlone()) {
+      obsolete.stream().filter(name -> !listed.contains(name)).forEach(unwanted::add);
+      obsolete.clear();
     }
     StoreFailure failing = store.failure(prefix);
     boolean answers = failing == null || failing.kind() != StoreFailure.Kind.UNREACHABLE;
@@ -697,7 +703,7 @@ public final class TimelineLayers implements AutoCloseable {
       removalFailed = false; // once more, however short ago that was
       StoreDeadline.after(LAST_REMOVALS_TIMEOUT)
           .run(() -> {
-            while (removeUnwanted()) {
+            while (removeUnwanted() == 0) {
               // A batch was removed, and there are more.
             }
           });
