@@ -20,6 +20,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Phaser;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -137,6 +138,7 @@ final class TimelineCheck {
             "it has %d bytes; the manifest says %d".formatted(entry.length(), layer.fileBytes()));
       }
     }
+    unlisted.removeAll(replaced(manifest));
     if (!absent.isEmpty() || !unlisted.isEmpty()) {
       compareAgain(absent, unlisted);
     }
@@ -144,7 +146,8 @@ final class TimelineCheck {
 
   /** The manifest may be newer than the listing: against a listing between two manifests. */
   private void compareAgain(List<LayerDescriptor> absent, Set<String> unlisted) throws IOException {
-    Set<String> before = names(manifests.load());
+    Manifest first = manifests.load();
+    Set<String> before = names(first);
     Map<String, ObjectEntry> stored = new HashMap<>();
     for (ObjectEntry entry : store.list(prefix + LAYERS)) {
       stored.put(entry.name(), entry);
@@ -169,6 +172,8 @@ final class TimelineCheck {
       }
     }
     before.addAll(after);
+    before.addAll(replaced(first));
+    before.addAll(replaced(manifest));
     for (String name : unlisted) {
       ObjectEntry entry = stored.get(name);
       if (entry != null && !before.contains(name)) {
@@ -178,6 +183,13 @@ final class TimelineCheck {
                 .formatted(manifest.number(), manifest.generation()));
       }
     }
+  }
+
+  /** Objects that merges have replaced and the owner is yet to remove. */
+  private Set<String> replaced(Manifest manifest) {
+    return manifest.sections().replaced().stream()
+        .map(name -> prefix + LAYERS + name)
+        .collect(Collectors.toSet());
   }
 
   /** Of the objects of its layers. */

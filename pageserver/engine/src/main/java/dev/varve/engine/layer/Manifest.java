@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -92,6 +93,10 @@ public record Manifest(
   }
 
   Manifest withList(LayerList same) {
+    return with(same, sections);
+  }
+
+  private Manifest with(LayerList otherList, ManifestSections otherSections) {
     return new Manifest(
         number,
         generation,
@@ -104,8 +109,22 @@ public record Manifest(
         publishedLsn,
         lastRecordLsn,
         nextSequence,
-        same,
-        sections);
+        otherList,
+        otherSections);
+  }
+
+  /** This one, which remembers {@code names} as replaced and not removed, too. */
+  public Manifest remembering(Collection<String> names) {
+    List<String> replaced = new ArrayList<>(sections.replaced());
+    replaced.addAll(names);
+    return with(list, sections.withReplaced(replaced));
+  }
+
+  /** This one, which remembers {@code names} as replaced no longer. */
+  public Manifest forgetting(Collection<String> names) {
+    List<String> replaced = new ArrayList<>(sections.replaced());
+    replaced.removeAll(Set.copyOf(names));
+    return with(list, sections.withReplaced(replaced));
   }
 
   /**

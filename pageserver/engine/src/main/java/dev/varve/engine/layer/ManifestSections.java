@@ -11,25 +11,29 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What a manifest may say beside its layers; {@code docs/formats/manifest.md} specifies the bytes.
- * Nothing makes use of it yet: all are empty.
+ * Of these only {@code replaced} is in use yet.
  *
  * @param ancestor where the timeline branched off; null: it has none
  * @param retained LSNs that stay readable though newer ones are published
  * @param wal WAL that is durable and in no layer, ascending
  * @param keys what layers are encrypted with
+ * @param replaced names of this timeline's own layers that merges have replaced and that are not
+ *     removed yet: whoever had the timeline before may still read them
  */
 public record ManifestSections(
     @Nullable Ancestor ancestor,
     List<RetainedLsn> retained,
     List<WalObject> wal,
-    List<KeyReference> keys) {
+    List<KeyReference> keys,
+    List<String> replaced) {
   public static final ManifestSections NONE =
-      new ManifestSections(null, List.of(), List.of(), List.of());
+      new ManifestSections(null, List.of(), List.of(), List.of(), List.of());
 
   private static final int ANCESTOR = 1;
   private static final int RETAINED = 2;
   private static final int WAL = 3;
   private static final int KEYS = 4;
+  private static final int REPLACED = 5;
 
   /** Where a timeline branched off another one. */
   public record Ancestor(long timelineHigh, long timelineLow, long lsn) {}
@@ -83,6 +87,12 @@ public record ManifestSections(
     retained = List.copyOf(retained);
     wal = List.copyOf(wal);
     keys = List.copyOf(keys);
+    replaced = List.copyOf(replaced);
+  }
+
+  /** The same, with other replaced layers. */
+  ManifestSections withReplaced(List<String> names) {
+    return new ManifestSections(ancestor, retained, wal, keys, names);
   }
 
   private interface Entry<T> {
@@ -94,7 +104,8 @@ public record ManifestSections(
         (ancestor == null ? 0 : 1)
             + (retained.isEmpty() ? 0 : 1)
             + (wal.isEmpty() ? 0 : 1)
-            + (keys.isEmpty() ? 0 : 1));
+            + (keys.isEmpty() ? 0 : 1)
+            + (replaced.isEmpty() ? 0 : 1));
     writeSection(
         out,
         ANCESTOR,
@@ -133,6 +144,7 @@ public record ManifestSections(
           to.i32(k.id);
           text(k.reference, to);
         });
+    writeSection(out, REPLACED, replaced, ManifestSections::text);
   }
 
   private static <T> void writeSection(
@@ -166,6 +178,7 @@ public record ManifestSections(
     List<RetainedLsn> retained = List.of();
     List<WalObject> wal = List.of();
     List<KeyReference> keys = List.of();
+    List<String> replaced = List.of();
     for (int count = in.u16(); count > 0; count--) {
       int tag = in.u16();
       byte[] bytes = in.bytes(in.countOf(1));
@@ -196,6 +209,7 @@ public record ManifestSections(
                     from ->
                         new WalObject(from.i64(), from.i64(), from.i32(), from.i32(), from.i64()));
         case KEYS -> keys = all(section, from -> new KeyReference(from.i32(), text(from)));
+        case REPLACED -> replaced = all(section, ManifestSections::text);
         default ->
             throw new PageserverException.TooNew(
                 "manifest "
@@ -207,7 +221,7 @@ public record ManifestSections(
                 null);
       }
     }
-    return new ManifestSections(ancestor, retained, wal, keys);
+    return new ManifestSections(ancestor, retained, wal, keys, replaced);
   }
 
   private static <T> List<T> all(ByteReader section, Function<ByteReader, T> decoding) {

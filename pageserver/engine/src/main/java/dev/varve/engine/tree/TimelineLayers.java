@@ -100,9 +100,6 @@ public final class TimelineLayers implements AutoCloseable {
   /** Whether objects of earlier generations that no manifest lists have been removed. */
   private boolean isSwept;
 
-  /** Objects that a merge replaced: the next publication makes them unwanted. */
-  private final Queue<String> obsolete = new ConcurrentLinkedQueue<>();
-
   /** Objects that no manifest lists, to be removed. */
   private final Queue<String> unwanted = new ConcurrentLinkedQueue<>();
 
@@ -306,6 +303,10 @@ public final class TimelineLayers implements AutoCloseable {
     signals.audit();
   }
 
+  private String ownObject(String layer) {
+    return prefix + LAYERS + layer;
+  }
+
   /** Of a layer's local file; another origin may have given the same name. */
   private String localName(LayerDescriptor descriptor) {
     return descriptor.origin().equals(origin)
@@ -418,15 +419,15 @@ public final class TimelineLayers implements AutoCloseable {
         consistentLsn != 0 && Long.compareUnsigned(consistentLsn, newest.endLsn()) <= 0
             ? consistentLsn
             : 0;
-    List<String> replacedBefore = isAlone() ? List.copyOf(obsolete) : List.of();
+    List<String> replacedBefore = isAlone() ? manifest.sections().replaced() : List.of();
     commit(last ->
         last.published(
-            added, newest.endLsn(), newest.lastRecordLsn(), readableFrom, nextSequence.get()));
+                added, newest.endLsn(), newest.lastRecordLsn(), readableFrom, nextSequence.get())
+            .forgetting(replacedBefore));
     synchronized (this) {
       unpublishedBytes -= added.stream().mapToLong(LayerDescriptor::fileBytes).sum();
     }
-    unwanted.addAll(replacedBefore);
-    obsolete.removeAll(replacedBefore);
+    replacedBefore.forEach(name -> unwanted.add(ownObject(name)));
     publishedLsn.set(newest.endLsn());
     signals.published();
     resources.disk().shrink();
@@ -518,8 +519,9 @@ public final class TimelineLayers implements AutoCloseable {
    * no more; what a generation uploads after this is left to the next one.
    */
   private void sweep() throws IOException {
-    Set<String> listed = new HashSet<>(obsolete);
+    Set<String> listed = new HashSet<>();
     manifest.layers().forEach(layer -> listed.add(timelines + layer.object()));
+    manifest.sections().replaced().forEach(name -> listed.add(ownObject(name)));
     for (ObjectEntry entry : store.list(prefix + LAYERS)) {
       String name = entry.name().substring(prefix.length() + LAYERS.length());
       OptionalInt generation = LayerDescriptor.generationOf(name);
@@ -535,20 +537,24 @@ public final class TimelineLayers implements AutoCloseable {
   /** Commits merged files, which are uploaded, in the place of those they were merged from. */
   public void replace(Collection<LayerFile> removed, Collection<LayerFile> added)
       throws IOException {
+    // What another timeline or shard wrote is not this one's to remove.
+    List<String> replaced =
+        removed.stream()
+            .map(LayerFile::descriptor)
+            .filter(layer -> layer.origin().equals(origin))
+            .map(LayerDescriptor::name)
+            .toList();
     commitOrClose(
         added,
         last ->
             last.replaced(
-                removed.stream().map(LayerFile::descriptor).toList(),
-                added.stream().map(LayerFile::descriptor).toList(),
-                nextSequence.get()));
+                    removed.stream().map(LayerFile::descriptor).toList(),
+                    added.stream().map(LayerFile::descriptor).toList(),
+                    nextSequence.get())
+                .remembering(replaced));
     synchronized (this) {
       map = map.withFiles(removed, added);
     }
-    // What another timeline or shard wrote is not this one's to remove.
-    removed.stream()
-        .filter(file -> file.descriptor().origin().equals(origin))
-        .forEach(file -> obsolete.add(file.objectName()));
     for (LayerFile file : removed) {
       file.discardLocal();
     }
@@ -694,8 +700,10 @@ public final class TimelineLayers implements AutoCloseable {
       }
     }
     if (isAlone()) {
-      obsolete.stream().filter(name -> !listed.contains(name)).forEach(unwanted::add);
-      obsolete.clear();
+      manifest.sections().replaced().stream()
+          .map(this::ownObject)
+          .filter(name -> !listed.contains(name))
+          .forEach(unwanted::add);
     }
     StoreFailure failing = store.failure(prefix);
     boolean answers = failing == null || failing.kind() != StoreFailure.Kind.UNREACHABLE;

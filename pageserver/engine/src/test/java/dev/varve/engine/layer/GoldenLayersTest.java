@@ -213,11 +213,25 @@ final class GoldenLayersTest {
                     0x1010, ManifestSections.Reason.LEASE, "nightly", 1_800_000_000),
                 new ManifestSections.RetainedLsn(0x1018, ManifestSections.Reason.WINDOW, "", 0)),
             List.of(new ManifestSections.WalObject(0x1100, 0x2100, 4, 9, 1234)),
-            List.of(new ManifestSections.KeyReference(1, "kms:key/7")));
+            List.of(new ManifestSections.KeyReference(1, "kms:key/7")),
+            List.of());
     LayerDescriptor all = layer(TestOrigin.ORIGIN, false, 0, -1L, 17);
     manifests(
         "manifest-sections",
         manifest(LayerList.of(List.of(all)), sections),
+        name -> {
+          throw new AssertionError(name);
+        });
+  }
+
+  @Test
+  void replacedLayersOfManifests() throws IOException {
+    LayerDescriptor all = layer(TestOrigin.ORIGIN, false, 0, -1L, 17);
+    LayerDescriptor replaced = layer(TestOrigin.ORIGIN, false, 0, -1L, 16);
+    manifests(
+        "manifest-replaced",
+        manifest(LayerList.of(List.of(all)), ManifestSections.NONE)
+            .remembering(List.of(replaced.name())),
         name -> {
           throw new AssertionError(name);
         });

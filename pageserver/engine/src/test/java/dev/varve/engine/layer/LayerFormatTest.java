@@ -158,7 +158,11 @@ final class LayerFormatTest {
             18,
             LayerList.of(List.of(part), List.of(DELTA), List.of(IMAGE.id())),
             new ManifestSections(
-                new ManifestSections.Ancestor(1, 2, 0x1000), List.of(), List.of(), List.of()));
+                new ManifestSections.Ancestor(1, 2, 0x1000),
+                List.of(),
+                List.of(),
+                List.of(),
+                List.of()));
     assertEquals(expected, manifest);
     assertEquals(List.of(other, DELTA), manifest.layers());
     assertEquals(

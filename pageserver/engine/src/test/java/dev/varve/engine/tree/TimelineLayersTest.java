@@ -195,6 +195,30 @@ final class TimelineLayersTest {
     }
   }
 
+  /** Manifests remember what is replaced until it may be removed, whoever comes and goes. */
+  @Test
+  void whatIsReplacedIsRememberedByTheNextAttachment() throws IOException {
+    MemoryObjectStore store = checkedStore();
+    try (TimelineLayers first = attach(store)) {
+      first.commitImport(IDENTITY, 0x1000, List.of());
+      publish(first, 0x1000, 0x2000);
+      publish(first, 0x2000, 0x3000);
+    }
+    List<String> replaced;
+    try (TimelineLayers second = attach(store)) {
+      replaced = merge(second, 0x1000, 0x3000);
+    }
+    assertTrue(objects(store).containsAll(replaced), "removed under the first one's readers");
+    CheckedStore.requireCleanBelow(store, PREFIX);
+    try (TimelineLayers third = attach(store)) {
+      assertEquals(2, third.manifest().sections().replaced().size());
+      nanos.addAndGet(MORE_THAN_A_MINUTE);
+      publish(third, 0x3000, 0x4000);
+      assertEquals(List.of(), third.manifest().sections().replaced());
+      assertFalse(objects(store).stream().anyMatch(replaced::contains), "nobody reads them now");
+    }
+  }
+
   /** What may not be removed stays, is told, and is removed once it may be. */
   @Test
   void aStoreThatRefusesToDeleteHoldsUpNoManifest() throws IOException {
