@@ -65,17 +65,10 @@ record EngineIngest(Cost received, Cost published, Cost redo, long pages) {
       importBackup(load, timeline);
       System.gc();
       Cost start = Cost.now();
-      int first = (int) (load.startLsn() - load.segmentLsn());
-      for (int at = first; at < load.wal().length; at += CHUNK) {
-        timeline.receive(
-            load.segmentLsn() + at, load.wal(), at, Math.min(CHUNK, load.wal().length - at));
-      }
+      receive(load, timeline);
       Cost received = Cost.now();
       if (publish) {
-        timeline.flush();
-        while (timeline.publishedLsn() < timeline.receivedLsn()) {
-          Thread.sleep(1);
-        }
+        publish(timeline);
       }
       Cost published = Cost.now();
       long pages = materialise(timeline, null);
@@ -89,7 +82,24 @@ record EngineIngest(Cost received, Cost published, Cost redo, long pages) {
     }
   }
 
-  private static void importBackup(RecordedLoad load, Timeline timeline) throws IOException {
+  /** Hands over all of the WAL, in pieces as they come over a network. */
+  static void receive(RecordedLoad load, Timeline timeline) throws InterruptedException {
+    int first = (int) (load.startLsn() - load.segmentLsn());
+    for (int at = first; at < load.wal().length; at += CHUNK) {
+      timeline.receive(
+          load.segmentLsn() + at, load.wal(), at, Math.min(CHUNK, load.wal().length - at));
+    }
+  }
+
+  /** Waits until all that was received is published. */
+  static void publish(Timeline timeline) throws InterruptedException {
+    timeline.flush();
+    while (timeline.publishedLsn() < timeline.receivedLsn()) {
+      Thread.sleep(1);
+    }
+  }
+
+  static void importBackup(RecordedLoad load, Timeline timeline) throws IOException {
     try (BaseBackupImport backup = timeline.beginImport(load.identity(), load.startLsn());
         Stream<Path> files = Files.walk(load.backup())) {
       for (Path file : (Iterable<Path>) files.filter(Files::isRegularFile)::iterator) {

@@ -28,7 +28,8 @@ public final class IngestBench {
     Path home = PostgresServer.temporaryDirectory();
     try {
       RecordedLoad load =
-          RecordedLoad.record(scale, megabytes * 1_000_000L, home.resolve("backup"));
+          RecordedLoad.record(
+              Workload.TRANSACTIONS, scale, megabytes * 1_000_000L, false, home.resolve("backup"));
       long records = count(load);
       double bytes = load.wal().length / 1e6;
       System.out.printf(

@@ -18,9 +18,8 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * A base backup of a pgbench database and the WAL that TPC-B-like transactions made after it, with
- * full-page writes off. The transactions run in PL/pgSQL, so that making the WAL does not take
- * long; what they log is what pgbench's log.
+ * A base backup of a pgbench database and the WAL that a {@link Workload} made after it, with
+ * full-page writes off unless they are asked for.
  *
  * @param backup the data directory's files, {@code backup_label} included
  * @param startLsn where the backup started
@@ -28,7 +27,6 @@ import java.util.stream.Stream;
  */
 record RecordedLoad(ClusterIdentity identity, Path backup, long startLsn, byte[] wal) {
   private static final int CLIENTS = 2;
-  private static final int BATCH = 2000;
 
   /** Some directories are made by PostgreSQL only when it starts from nothing. */
   private static final List<String> NOT_COPIED =
@@ -52,11 +50,14 @@ record RecordedLoad(ClusterIdentity identity, Path backup, long startLsn, byte[]
    *
    * @param scale pgbench's
    * @param walBytes how much WAL at least
+   * @param fullPages whether each page's first change after the backup is logged with the page
    */
-  static RecordedLoad record(int scale, long walBytes, Path backup) throws Exception {
+  static RecordedLoad record(
+      Workload workload, int scale, long walBytes, boolean fullPages, Path backup)
+      throws Exception {
     try (PostgresServer primary =
         PostgresServer.builder(17)
-            .setting("full_page_writes", "off")
+            .setting("full_page_writes", fullPages ? "on" : "off")
             .setting("shared_buffers", "512MB")
             .setting("wal_keep_size", "64GB")
             .setting("max_wal_size", "64GB")
@@ -64,9 +65,10 @@ record RecordedLoad(ClusterIdentity identity, Path backup, long startLsn, byte[]
             .setting("synchronous_commit", "off")
             .start()) {
       new TpcB(primary, scale).initialize();
+      workload.prepare(primary);
       primary.execute("postgres", "checkpoint", "select pg_switch_wal()");
       long startLsn = copyBackup(primary, backup);
-      transact(primary, scale, startLsn, walBytes);
+      run(workload, primary, scale, startLsn + walBytes);
       primary.execute("postgres", "select txid_current()", "select pg_switch_wal()");
       long endLsn = Lsn.parse(primary.currentLsn());
       ClusterIdentity identity =
@@ -81,38 +83,21 @@ record RecordedLoad(ClusterIdentity identity, Path backup, long startLsn, byte[]
     }
   }
 
-  private static void transact(PostgresServer primary, int scale, long startLsn, long walBytes)
-      throws SQLException, InterruptedException {
-    String batch =
-        """
-        do $$
-        declare
-          a int; b int; t int; d int;
-        begin
-          for i in 1..%d loop
-            a := 1 + floor(random() * %d); b := 1 + floor(random() * %d); t := 1 + floor(random() * %d); d := floor(random() * 10001) - 5000;
-            update pgbench_accounts set abalance = abalance + d where aid = a;
-            update pgbench_tellers set tbalance = tbalance + d where tid = t;
-            update pgbench_branches set bbalance = bbalance + d where bid = b;
-            insert into pgbench_history(tid, bid, aid, delta, mtime) values (t, b, a, d, current_timestamp);
-            commit;
-          end loop;
-        end $$\
-        """
-            .formatted(BATCH, scale * 100_000, scale, scale * 10);
+  /** Runs the workload's batches until WAL reaches {@code untilLsn}. */
+  private static void run(Workload workload, PostgresServer primary, int scale, long untilLsn)
+      throws Exception {
     Thread[] clients = new Thread[CLIENTS];
-    SQLException[] failures = new SQLException[CLIENTS];
+    Exception[] failures = new Exception[CLIENTS];
     for (int i = 0; i < CLIENTS; i++) {
       int client = i;
       clients[i] =
           Thread.ofPlatform()
               .start(() -> {
-                try (Connection connection = primary.connect("postgres");
-                    Statement statement = connection.createStatement()) {
-                  while (Lsn.parse(primary.currentLsn()) < startLsn + walBytes) {
-                    statement.execute(batch);
+                try (Connection connection = primary.connect("postgres")) {
+                  while (Lsn.parse(primary.currentLsn()) < untilLsn) {
+                    workload.batch(connection, scale);
                   }
-                } catch (SQLException e) {
+                } catch (SQLException | IOException e) {
                   failures[client] = e;
                 }
               });
@@ -120,7 +105,7 @@ record RecordedLoad(ClusterIdentity identity, Path backup, long startLsn, byte[]
     for (Thread client : clients) {
       client.join();
     }
-    for (SQLException failure : failures) {
+    for (Exception failure : failures) {
       if (failure != null) {
         throw failure;
       }

@@ -67,7 +67,8 @@ public final class TpcB {
     }
   }
 
-  private static void copy(Connection connection, String table, StringBuilder rows)
+  /** {@code COPY}s rows in PostgreSQL's text format into a table, and leaves none. */
+  public static void copy(Connection connection, String table, StringBuilder rows)
       throws SQLException, IOException {
     connection
         .unwrap(PGConnection.class)
