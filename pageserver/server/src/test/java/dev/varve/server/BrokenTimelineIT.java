@@ -67,6 +67,7 @@ final class BrokenTimelineIT {
         Map.Entry<String, byte[]> before = replaceNewestManifest(other);
         ExpectedLog.containing("test/main: stopped");
         try (TestPageserver pageserver = pageserver()) {
+          pageserver.leaveStoreUnchecked("its newest manifest is another release's");
           TimelineStatus broken =
               pageserver.await(
                   "main", "broken", s -> s.getState() == TimelineState.TIMELINE_STATE_BROKEN);

@@ -94,6 +94,7 @@ final class GrpcRefusalsIT {
       try (TestPageserver restarted =
           TestPageserver.start(directory, store, EngineOptions.defaults())) {
         assertClosed(restarted, lsn);
+        restarted.await("main", "loaded", s -> s.getState() == TimelineState.TIMELINE_STATE_ACTIVE);
         restarted.attach("main", TestPageserver.primary(primary.port()));
         assertClosed(restarted, lsn);
         restarted.detach("main", true);
