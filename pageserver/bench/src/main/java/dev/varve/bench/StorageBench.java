@@ -23,7 +23,9 @@ import java.util.concurrent.atomic.AtomicLong;
  * run.
  */
 public final class StorageBench {
-  /** Merges and removals are over when nothing was written for so long. */
+  private static final TimelineName TIMELINE = new TimelineName("bench", "main");
+
+  /** Merges are over when nothing was written for so long. */
   private static final long QUIET_MILLIS = 3000;
 
   private StorageBench() {}
@@ -100,7 +102,7 @@ public final class StorageBench {
     try (Tenants tenants =
         new Tenants(
             store, directory.resolve("cache"), EngineOptions.defaults(), System::nanoTime)) {
-      Timeline timeline = tenants.attach(new TimelineName("bench", "main"), 0);
+      Timeline timeline = tenants.attach(TIMELINE, 0);
       EngineIngest.importBackup(load, timeline);
       store.awaitQuiet();
       long writtenBefore = store.written.get();
@@ -110,6 +112,7 @@ public final class StorageBench {
       EngineIngest.publish(timeline);
       double seconds = Cost.now().since(start).seconds();
       store.awaitQuiet();
+      tenants.detach(TIMELINE); // removes what the last merges have replaced
       return new Stored(seconds, store.written.get() - writtenBefore, store.kept() - keptBefore);
     } finally {
       PostgresServer.deleteTree(directory);

@@ -113,15 +113,15 @@ public record Manifest(
         otherSections);
   }
 
-  /** This one, which remembers {@code names} as replaced and not removed, too. */
-  public Manifest remembering(Collection<String> names) {
+  /** This one, with further layers of its own that were replaced and are not removed. */
+  public Manifest withReplaced(Collection<String> names) {
     List<String> replaced = new ArrayList<>(sections.replaced());
     replaced.addAll(names);
     return with(list, sections.withReplaced(replaced));
   }
 
-  /** This one, which remembers {@code names} as replaced no longer. */
-  public Manifest forgetting(Collection<String> names) {
+  /** This one, without some of the replaced layers: they are removed next. */
+  public Manifest withoutReplaced(Collection<String> names) {
     List<String> replaced = new ArrayList<>(sections.replaced());
     replaced.removeAll(Set.copyOf(names));
     return with(list, sections.withReplaced(replaced));

@@ -423,7 +423,7 @@ public final class TimelineLayers implements AutoCloseable {
     commit(last ->
         last.published(
                 added, newest.endLsn(), newest.lastRecordLsn(), readableFrom, nextSequence.get())
-            .forgetting(replacedBefore));
+            .withoutReplaced(replacedBefore));
     synchronized (this) {
       unpublishedBytes -= added.stream().mapToLong(LayerDescriptor::fileBytes).sum();
     }
@@ -551,7 +551,7 @@ public final class TimelineLayers implements AutoCloseable {
                     removed.stream().map(LayerFile::descriptor).toList(),
                     added.stream().map(LayerFile::descriptor).toList(),
                     nextSequence.get())
-                .remembering(replaced));
+                .withReplaced(replaced));
     synchronized (this) {
       map = map.withFiles(removed, added);
     }

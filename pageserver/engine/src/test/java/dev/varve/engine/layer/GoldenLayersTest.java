@@ -231,7 +231,7 @@ final class GoldenLayersTest {
     manifests(
         "manifest-replaced",
         manifest(LayerList.of(List.of(all)), ManifestSections.NONE)
-            .remembering(List.of(replaced.name())),
+            .withReplaced(List.of(replaced.name())),
         name -> {
           throw new AssertionError(name);
         });
